@@ -1,0 +1,142 @@
+"""The words that every room shares: immutable values, no behaviour beyond reading them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+
+Header: TypeAlias = tuple[bytes, bytes]
+"""(name as sent, value without surrounding blanks)"""
+Headers: TypeAlias = tuple[Header, ...]
+
+
+class Secret:
+    """A credential whose text shows up nowhere by accident: `repr`, `str` and f-strings give `***`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The credential itself. Call it only where it goes on the wire or into a hash."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """One upstream key, base URL and model: what the router picks. Identity only; its state lives in routing.
+
+    `eq=False`: a deployment is itself, and hashes by identity.
+    """
+
+    id: str
+    """Stable over reloads: `model_info.id`, or a hash of what identifies it."""
+    group: str
+    """The public `model_name` it serves; may hold a `*`."""
+    provider: str
+    """`openai` or `text-completion-openai`."""
+    model: str
+    """The upstream's name of the model; `*` takes what the group's `*` matched."""
+    api_base: str
+    """Absolute http(s) URL, no trailing slash; request paths are appended after their `/v1` is cut."""
+    api_key: Secret
+    organization: str | None = None
+    headers: Headers = ()
+    """Sent on every request, replacing the client's headers of the same name."""
+    weight: int = 1
+    order: int = 0
+    """Lower tiers are used first; a higher tier only when the lower have nothing usable."""
+    rpm: int | None = None
+    tpm: int | None = None
+    max_parallel_requests: int | None = None
+    timeout_s: float | None = None
+    stream_timeout_s: float | None = None
+    cooldown_s: float | None = None
+    ssl_verify: bool | str = True
+    """False: certificates are not checked. A string: path of a CA bundle."""
+    supports_system_message: bool = True
+    use_in_pass_through: bool = False
+    mock_response: str | None = None
+    default_params: Mapping[str, msgspec.Raw] = {}
+    """JSON values added to a request body that does not hold the key."""
+    object_scope: str
+    """Deployments of one scope see each other's objects (files, threads ...): keys of one project."""
+
+
+class ResultKind(enum.Enum):
+    """What an attempt taught about its key. Health has one rule per kind."""
+
+    OK = "ok"
+    NEUTRAL = "neutral"
+    """The client's own fault, or its leaving: says nothing about the key."""
+    REFUSED = "refused"
+    """No connection: refused, unreachable, DNS, TLS."""
+    TIMEOUT = "timeout"
+    AUTH = "auth"
+    """401 or 403: this key will not do."""
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    """5xx, 408 and answers that are not HTTP."""
+    BROKEN = "broken"
+    """The answer began and did not end: reset, truncated, stalled."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One attempt's verdict on its deployment, for `routing.health.observe`."""
+
+    kind: ResultKind
+    status: int = 0
+    """0: no status line came."""
+    retry_after_s: float | None = None
+    """The upstream's own word on when to come back, in seconds from now."""
+    first_byte_s: float | None = None
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the upstream reported them. None is 'not said', which is not zero."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer of the gateway's own making (errors, health, docs, mock answers)."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Headers = ()
+
+
+class Outcome(enum.Enum):
+    """How a request ended: exactly one per record."""
+
+    OK = "ok"
+    CLIENT_ERROR = "client_error"
+    """The request was wrong: 4xx made here or passed on from the upstream."""
+    CLIENT_GONE = "client_gone"
+    UPSTREAM_ERROR = "upstream_error"
+    """An error status from the upstream, passed on as it came, or a 502/503/504 in its place."""
+    TRUNCATED = "truncated"
+    """The answer began and could not be finished; the client was cut off, not told it was whole."""
+    GATEWAY_ERROR = "gateway_error"
