@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -126,6 +126,24 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes = b""
     content_type: str = "application/json"
     headers: Headers = ()
+
+
+class PageRequest(msgspec.Struct, frozen=True):
+    """What a page of the gateway's own (health, models, docs) needs to know of a request."""
+
+    method: str
+    path: str
+    query: str = ""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of the gateway's own. `{name}` as the last part of `path` matches the rest of the path."""
+
+    path: str
+    answer: Callable[[PageRequest], Awaitable[Reply]]
+    public: bool
+    """True: no key asked (liveness, docs). False: a key is needed."""
+    summary: str
 
 
 class Outcome(enum.Enum):
