@@ -1,0 +1,1 @@
+"""The load-test room: a scriptable upstream, a locustfile, and the bench against nginx."""
