@@ -1,0 +1,214 @@
+"""Where a body ends (RFC 9112 6 and 7): trackers that count bytes as they pass, and copy only when asked to."""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import Protocol
+
+from proxy.wire.head import CHUNKED, TEXT, TOKEN, UNTIL_CLOSE
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+_LINE_LIMIT_BYTES = 4096
+"""One size line with its extensions, or one trailer: nobody sends more than a few dozen bytes."""
+_EXTRAS_LIMIT_BYTES = 16 * 1024
+"""Extensions and trailers of one message: without it, a peer can send 4 KB of framing for each byte of body."""
+
+_SIZES = {b"%x" % size: size for size in range(1, 4096)}
+"""Size lines as nearly every sender writes them: a lookup costs a third of validating and converting."""
+_SIZES_LINE_BYTES = len(b"fff\r\n")
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:;%b(?:=(?:%b|%b))?+)*+)" % (TOKEN, TOKEN, _QUOTED))
+"""RFC 9112 7.1.1 without the blanks it calls bad. 16 digits: what fits 64 bits, and no flood of zeros."""
+_TRAILER = re.compile(rb"%b:%b" % (TOKEN, TEXT))
+
+
+class BadFraming(Exception):  # noqa: N818 - the pair of BadRequest
+    """The body does not keep to its framing. Nothing after it can be trusted: close the connection."""
+
+
+class Framing(Protocol):
+    done: bool
+    """The message is complete; further bytes are the next message's."""
+
+    def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
+        """How many bytes of `data` belong to this message; payload slices are appended to `into`.
+
+        Less than `len(data)` only if the message ended. Raises BadFraming, after which it must not be fed again.
+        """
+        ...
+
+    def at_eof(self) -> bool:
+        """Whether the stream may end here: True is a whole message, False a truncated one."""
+        ...
+
+
+class LengthFraming:
+    """`content-length: n`"""
+
+    __slots__ = ("_left", "done")
+
+    def __init__(self, n: int) -> None:
+        self._left = n
+        self.done = n == 0
+
+    def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
+        taken = min(len(data), self._left)
+        if into is not None and taken:
+            into.append(data[:taken])
+        self._left -= taken
+        self.done = self._left == 0
+        return taken
+
+    def at_eof(self) -> bool:
+        return self.done
+
+
+class CloseFraming:
+    """An answer that lasts until its connection is closed: never `done`, and truncation cannot be seen."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
+        if into is not None and data:
+            into.append(data)
+        return len(data)
+
+    def at_eof(self) -> bool:
+        return True
+
+
+class _Part(enum.Enum):
+    SIZE = enum.auto()
+    PAYLOAD = enum.auto()
+    PAYLOAD_END = enum.auto()
+    TRAILERS = enum.auto()
+
+
+class ChunkedFraming:
+    """`transfer-encoding: chunked`, strictly: the only line end is CRLF, sizes are 1 to 16 hex digits.
+
+    Extensions and trailers are checked, bounded and not understood; they are no payload.
+    """
+
+    __slots__ = ("_extras_left", "_held", "_left", "_max_line", "_part", "done")
+
+    def __init__(self, max_line: int = _LINE_LIMIT_BYTES, max_extras: int = _EXTRAS_LIMIT_BYTES) -> None:
+        self._max_line = max_line
+        self._extras_left = max_extras
+        self._held = b""
+        """The beginning of a line, or of the CRLF behind a payload, whose rest has not come."""
+        self._left = 0
+        self._part = _Part.SIZE
+        self.done = False
+
+    def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
+        held = len(self._held)
+        if held:
+            data = self._held + data
+            self._held = b""
+        at, end = 0, len(data)
+        while at < end and not self.done:
+            if self._part is _Part.SIZE:
+                at = self._whole_chunks(data, at, into)
+                if at == end:
+                    break
+            at = self._step(data, at, into)
+        return at - held
+
+    def at_eof(self) -> bool:
+        return self.done
+
+    def _whole_chunks(self, data: bytes, at: int, into: list[bytes] | None) -> int:
+        """HOT. Passes the chunks that lie in `data` from size to CRLF; stops before anything else."""
+        find, size_of, ends = data.find, _SIZES.get, data.startswith
+        while True:
+            line_end = find(b"\r\n", at, at + _SIZES_LINE_BYTES)
+            size = size_of(data[at:line_end]) if line_end > 0 else None
+            if size is None:
+                return at
+            start = line_end + 2
+            end = start + size
+            if not ends(b"\r\n", end):
+                return at
+            if into is not None:
+                into.append(data[start:end])
+            at = end + 2
+
+    def _step(self, data: bytes, at: int, into: list[bytes] | None) -> int:
+        """Passes one line or one stretch of payload; the index behind it."""
+        if self._part is _Part.PAYLOAD:
+            return self._payload(data, at, into)
+        if self._part is _Part.PAYLOAD_END:
+            return self._payload_end(data, at)
+        line_end = data.find(b"\r\n", at, at + self._max_line)
+        if line_end < 0:
+            return self._hold(data, at)
+        line = data[at:line_end]
+        if self._part is _Part.SIZE:
+            self._size(line)
+        else:
+            self._trailer(line)
+        return line_end + 2
+
+    def _hold(self, data: bytes, at: int) -> int:
+        if len(data) - at >= self._max_line:
+            raise BadFraming(f"a line of the chunked framing is longer than {self._max_line} bytes")
+        self._held = data[at:]
+        return len(data)
+
+    def _size(self, line: bytes) -> None:
+        parts = _SIZE_LINE.fullmatch(line)
+        if parts is None:
+            raise BadFraming("a chunk does not begin with its size")
+        self._spend(len(parts[2]))
+        self._left = int(parts[1], 16)
+        self._part = _Part.PAYLOAD if self._left else _Part.TRAILERS
+
+    def _payload(self, data: bytes, at: int, into: list[bytes] | None) -> int:
+        end = min(at + self._left, len(data))
+        if into is not None:
+            into.append(data[at:end])
+        self._left -= end - at
+        if self._left == 0:
+            self._part = _Part.PAYLOAD_END
+        return end
+
+    def _payload_end(self, data: bytes, at: int) -> int:
+        if data.startswith(b"\r\n", at):
+            self._part = _Part.SIZE
+            return at + 2
+        if data[at:] != b"\r":
+            raise BadFraming("a chunk is not as long as its size says")
+        return self._hold(data, at)
+
+    def _trailer(self, line: bytes) -> None:
+        if not line:
+            self.done = True
+            return
+        if _TRAILER.fullmatch(line) is None:
+            raise BadFraming("a trailer is not a header line")
+        self._spend(len(line))
+
+    def _spend(self, extra_bytes: int) -> None:
+        self._extras_left -= extra_bytes
+        if self._extras_left < 0:
+            raise BadFraming("too many bytes of chunk extensions and trailers")
+
+
+def framing_of(n: int) -> Framing:
+    """The tracker for the framing of a parsed head (proxy.wire.head)."""
+    if n == CHUNKED:
+        return ChunkedFraming()
+    if n == UNTIL_CLOSE:
+        return CloseFraming()
+    return LengthFraming(max(n, 0))  # NO_BODY is a body of 0 bytes
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """One chunk; nothing for no data, because an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

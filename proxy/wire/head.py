@@ -1,0 +1,374 @@
+"""Strict HTTP/1.1 heads (RFC 9112): bytes in, values out, no I/O.
+
+What two parsers could read in two ways is refused, never repaired: that is how requests get smuggled.
+Both entry points run once per request, so they are written for speed: one pass of C code over the bytes, and
+a memo for the request heads that clients send over and over.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from proxy.types import Header, Headers
+
+CHUNKED = -1
+NO_BODY = -2
+UNTIL_CLOSE = -3
+"""Body framing is one int: n >= 0 is a content-length; NO_BODY is a request without any framing header."""
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+"""RFC 9110 5.6.2"""
+TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
+"""A field value with its blanks (RFC 9110 5.5): HTAB and bytes >= 0x80 are in, CR, LF and other controls are not."""
+
+_LENGTH_DIGITS = 18
+"""The most digits that stay below 2**63, where other parsers overflow."""
+_FIELD = re.compile(b"(%b):(%b)" % (TOKEN, TEXT))
+_REQUEST_LINE = re.compile(rb'(%b) ([!-"$-~]++) HTTP/([0-9])\.([0-9])' % TOKEN)
+_HOST = rb"(?:\[[0-9A-Za-z.:%]++\]|[\w\-.~!$&'()*+,;=%]*+)(?::[0-9]*+)?+"
+_HOST_VALUE = re.compile(_HOST)
+_ABSOLUTE_FORM = re.compile(rb"(?i:https?)://(?=[^/?:])(%b)(?=[/?]|\Z)" % _HOST)
+_LOOK_ALIKES = frozenset((b"content_length", b"transfer_encoding"))
+"""CGI-style servers read `_` as `-`: a second framing header that only they would see."""
+
+_LENGTH_TITLE = b"\r\nContent-Length: "
+_LENGTH_LOWER = b"\r\ncontent-length: "
+
+
+class BadRequest(Exception):  # noqa: N818 - the name of the status
+    """The request's head is refused: answer `status` and close. `str()` is fit for the client."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class BadResponse(Exception):  # noqa: N818 - the pair of BadRequest
+    """The upstream's head is not HTTP/1 that can be relayed safely; its connection must be closed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def find_head_end(buffer: bytes | bytearray, start: int) -> int:
+    """Index just after the first blank line at or after `start`, or -1. Nothing before `start` is looked at."""
+    end = buffer.find(b"\r\n\r\n", start)
+    return end + 4 if end >= 0 else -1
+
+
+class RequestHead:
+    """One request's head. Never changed once made, so that requests of the same bytes may share one.
+
+    `headers`, `get` and `get_all` are without content-length: where it stood is `length_index`, its value is
+    the framing that belongs to the single request.
+    """
+
+    __slots__ = (
+        "_first", "chunked", "connection_tokens", "expect_continue", "headers", "keep_alive", "length_index",
+        "method", "path", "query", "target", "upgrade", "version",
+    )  # fmt: skip
+
+    def __init__(self, method: bytes, target: bytes, headers: Headers, version: bytes = b"1.1") -> None:
+        """`headers`: all of them, already checked; `target` in origin form or `*`; `version` b"1.1" or b"1.0"."""
+        self.method = method
+        self.target = target
+        self.version = version
+        path, mark, query = target.partition(b"?")
+        self.path = path
+        self.query = query if mark else None
+        names = [name.lower() for name, _ in headers]
+        self.length_index = names.index(b"content-length") if b"content-length" in names else -1
+        self.headers = tuple(h for h, name in zip(headers, names, strict=True) if name != b"content-length")
+        self._first = {name.lower(): value for name, value in reversed(self.headers)}
+        self.connection_tokens = _tokens(b",".join(self.get_all(b"connection")))
+        self.keep_alive = _keep_alive(version, self.connection_tokens)
+        self.chunked = b"transfer-encoding" in self._first
+        # RFC 9110 10.1.1 and 7.8: both are ignored in an HTTP/1.0 request.
+        modern = version == b"1.1"
+        self.expect_continue = modern and self._first.get(b"expect", b"").lower() == b"100-continue"
+        self.upgrade = modern and b"upgrade" in self._first
+
+    def get(self, name_lower: bytes) -> bytes | None:
+        """The first value of the header."""
+        return self._first.get(name_lower)
+
+    def get_all(self, name_lower: bytes) -> list[bytes]:
+        return [value for name, value in self.headers if name.lower() == name_lower]
+
+
+class HeadParser:
+    """Parses request heads of at most `max_bytes` and `max_headers` lines; one per worker.
+
+    Clients repeat themselves byte for byte but for the number behind Content-Length, so heads are looked up
+    without those digits. A head is remembered only once the strict parse has passed it, and one that differs in
+    any other byte, a second content-length included, is another key. At most `memo_entries` heads of at most
+    `memo_head_bytes` are held in memory, credentials included. A full memo is simply emptied: that costs each
+    busy client one strict parse (some 20 us), where bookkeeping by age would cost every hit.
+    """
+
+    def __init__(
+        self, max_bytes: int, max_headers: int, memo_entries: int = 512, memo_head_bytes: int = 8192
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._max_headers = max_headers
+        self._memo_entries = memo_entries
+        self._memo_head_bytes = min(memo_head_bytes, max_bytes)
+        self._memo: dict[bytes, tuple[RequestHead, int]] = {}
+
+    def parse(self, raw: bytes) -> tuple[RequestHead, int]:
+        """One whole head, its blank line included, and the framing of its body. Raises BadRequest."""
+        if len(raw) > self._memo_head_bytes:
+            return self._parse_strictly(raw)
+        start = raw.find(_LENGTH_TITLE)
+        if start < 0:
+            start = raw.find(_LENGTH_LOWER)
+        if start < 0:
+            return self._memo.get(raw) or self._remember(raw, raw)
+        start += len(_LENGTH_TITLE)
+        end = raw.find(b"\r\n", start)
+        digits = raw[start:end]
+        if not digits.isdigit() or len(digits) > _LENGTH_DIGITS:
+            return self._parse_strictly(raw)
+        key = raw[:start] + raw[end:]
+        known = self._memo.get(key) or self._remember(key, raw)
+        return known[0], int(digits)
+
+    def too_large(self, raw: bytes | bytearray) -> BadRequest:
+        """What to answer to a head that has grown past `max_bytes`, ended or not."""
+        if raw.find(b"\r\n", 0, self._max_bytes) < 0:
+            return BadRequest(414, f"the request line is longer than {self._max_bytes} bytes")
+        return BadRequest(431, f"the request head is longer than {self._max_bytes} bytes")
+
+    def _remember(self, key: bytes, raw: bytes) -> tuple[RequestHead, int]:
+        parsed = self._parse_strictly(raw)
+        if len(self._memo) >= self._memo_entries:
+            self._memo.clear()
+        self._memo[key] = parsed
+        return parsed
+
+    def _parse_strictly(self, raw: bytes) -> tuple[RequestHead, int]:
+        if len(raw) > self._max_bytes:
+            raise self.too_large(raw)
+        if not raw.endswith(b"\r\n\r\n"):
+            raise BadRequest(400, "the request head does not end in an empty line")
+        first, *lines = raw[:-4].split(b"\r\n")
+        if len(lines) > self._max_headers:
+            raise BadRequest(431, f"more than {self._max_headers} headers")
+        method, target, version = _request_line(first)
+        headers = tuple(_field(line) for line in lines)
+        framing = _request_framing(headers, version)
+        return RequestHead(method, target, headers, version), framing
+
+
+def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    parts = _REQUEST_LINE.fullmatch(line)
+    if parts is None:
+        raise BadRequest(400, "the request line is not `METHOD target HTTP/1.1`")
+    method, target, major, minor = parts.groups()
+    version = major + b"." + minor
+    if version not in (b"1.1", b"1.0"):
+        raise BadRequest(505, f"HTTP/{version.decode()} is not spoken here")
+    if method == b"CONNECT":
+        raise BadRequest(501, "CONNECT: this is not a forward proxy")
+    return method, _origin_form(method, target), version
+
+
+def _origin_form(method: bytes, target: bytes) -> bytes:
+    """RFC 9112 3.2. The authority of an absolute form is dropped: every host name leads to this gateway."""
+    if target.startswith(b"/") or (target == b"*" and method == b"OPTIONS"):
+        return target
+    absolute = _ABSOLUTE_FORM.match(target)
+    if absolute is None:
+        raise BadRequest(400, "the request target must be a path that begins with `/`")
+    rest = target[absolute.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
+def _field(line: bytes) -> Header:
+    parts = _FIELD.fullmatch(line)
+    if parts is None:
+        raise BadRequest(400, "a header line is not `name: value` without control characters or folding")
+    name, value = parts.groups()
+    return name, value.strip(b" \t")
+
+
+def _request_framing(headers: Headers, version: bytes) -> int:
+    """RFC 9112 6.3, each ambiguity refused. Raises BadRequest."""
+    names = [name.lower() for name, _ in headers]
+    if not _LOOK_ALIKES.isdisjoint(name.replace(b"-", b"_") for name in names if b"_" in name):
+        raise BadRequest(400, "a framing header is spelled with an underscore")
+    _check_host([value for name, value in headers if name.lower() == b"host"], version)
+    lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
+    if lengths + codings == 0:
+        return NO_BODY
+    if lengths + codings > 1:
+        raise BadRequest(400, "content-length and transfer-encoding: only one of them, and only once")
+    if lengths:
+        return _length(headers[names.index(b"content-length")][1])
+    if version == b"1.0":
+        raise BadRequest(400, "transfer-encoding does not exist in HTTP/1.0")
+    if headers[names.index(b"transfer-encoding")][1].lower() != b"chunked":
+        raise BadRequest(501, "the only transfer-encoding understood is `chunked`")
+    return CHUNKED
+
+
+def _check_host(hosts: list[bytes], version: bytes) -> None:
+    """RFC 9112 3.2. An empty host is valid; load balancers' probes send it."""
+    if len(hosts) > 1 or (version == b"1.1" and not hosts):
+        raise BadRequest(400, "exactly one Host header is needed")
+    if hosts and not _HOST_VALUE.fullmatch(hosts[0]):
+        raise BadRequest(400, "the Host header is not a host name with an optional port")
+
+
+def _length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > _LENGTH_DIGITS:
+        raise BadRequest(400, f"content-length must be 1 to {_LENGTH_DIGITS} digits")
+    return int(value)
+
+
+@functools.lru_cache(maxsize=64)
+def _tokens(comma_list: bytes) -> frozenset[bytes]:
+    """The members of a comma list, lower-case (RFC 9110 5.6.1)."""
+    members = (member.strip(b" \t").lower() for member in comma_list.split(b","))
+    return frozenset(member for member in members if member)
+
+
+def _keep_alive(version: bytes, connection_tokens: frozenset[bytes]) -> bool:
+    """RFC 9112 9.3"""
+    if b"close" in connection_tokens:
+        return False
+    return version == b"1.1" or b"keep-alive" in connection_tokens
+
+
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+HOP_BY_HOP = frozenset((
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-connection", b"te", b"upgrade",
+))  # fmt: skip
+"""Answer headers for the next hop only (RFC 9110 7.6.1). `trailer` and `transfer-encoding` are not among them:
+they travel with the body, which is relayed in the frames it came in."""
+_NEVER_NOMINATED = frozenset((b"close", b"keep-alive")) | _FRAMING
+"""Connection may name these, but not away: persistence is not a header, and the framing is the body's."""
+_RESPONSE = re.compile(
+    rb"HTTP/(1\.[01]) ([1-5][0-9][0-9])(?: (%b))?+\r\n((?:%b:%b\r\n)*+)\r\n" % (TEXT, TOKEN, TEXT)
+)
+
+
+class ResponseHead:
+    """One answer's head, as it goes on to the client.
+
+    `framing`: a content-length, CHUNKED or UNTIL_CLOSE; 0 where the answer has no body whatever its headers say.
+    `lines`: the header lines as they came, each ending in CRLF, minus HOP_BY_HOP, what Connection names, and the
+    caller's `drop`. Content-length and transfer-encoding stay in place, since the body is relayed as it is; a
+    caller that frames the body anew drops transfer-encoding too.
+    """
+
+    __slots__ = ("_lower", "_raw", "framing", "keep_alive", "lines", "reason", "status")
+
+    def __init__(
+        self,
+        raw: bytes,
+        lower: bytes,
+        *,
+        status: int,
+        reason: bytes,
+        framing: int,
+        keep_alive: bool,
+        lines: bytes,
+    ) -> None:
+        self._raw = raw
+        self._lower = lower
+        self.status = status
+        self.reason = reason
+        self.framing = framing
+        self.keep_alive = keep_alive
+        self.lines = lines
+
+    def get(self, name_lower: bytes) -> bytes | None:
+        """The first value of the header as the upstream sent it, dropped ones included."""
+        at = self._lower.find(b"\r\n%b:" % name_lower)
+        if at < 0:
+            return None
+        start = at + len(name_lower) + 3
+        return self._raw[start : self._raw.find(b"\r\n", start)].strip(b" \t")
+
+    def headers(self) -> Headers:
+        """`lines` as pairs and without transfer-encoding, for a door that frames the body itself."""
+        fields = (line.partition(b":") for line in self.lines.split(b"\r\n")[:-1])
+        return tuple((n, v.strip(b" \t")) for n, _, v in fields if n.lower() != b"transfer-encoding")
+
+
+def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> ResponseHead:
+    """One whole head, its blank line included, in answer to `method`; `drop`: lower-case header names.
+
+    The caller bounds the size. Interim (1xx) answers come out like any other. Raises BadResponse.
+    """
+    parts = _RESPONSE.fullmatch(raw)
+    if parts is None:
+        raise BadResponse("the answer's head is not well-formed HTTP/1")
+    version, status, reason = parts.group(1, 2, 3)
+    lower = raw.lower()
+    special, lines = _scan(raw, lower, parts.start(4), drop)
+    framing = _response_framing(special, int(status), method, version)
+    connection_tokens = _tokens(special.get(b"connection", b""))
+    nominated = connection_tokens - _NEVER_NOMINATED
+    return ResponseHead(
+        raw,
+        lower,
+        status=int(status),
+        reason=reason or b"",
+        framing=framing,
+        keep_alive=framing != UNTIL_CLOSE and _keep_alive(version, connection_tokens),
+        lines=_without(lines, nominated) if nominated else lines,
+    )
+
+
+def _scan(raw: bytes, lower: bytes, start: int, drop: frozenset[bytes]) -> tuple[dict[bytes, bytes], bytes]:
+    """The headers that mean something here, and all lines but those to drop.
+
+    Values are lower-case; repeated headers are joined by commas (RFC 9110 5.3), which is no valid framing.
+    """
+    pattern, unwanted = _special(drop)
+    special: dict[bytes, bytes] = {}
+    kept: list[bytes] = []
+    for found in pattern.finditer(lower):
+        name, value = found.groups()
+        special[name] = special[name] + b"," + value if name in special else value
+        if name in unwanted:
+            kept.append(raw[start : found.start(1)])
+            start = found.end() + 2
+    kept.append(raw[start:-2])
+    return special, b"".join(kept)
+
+
+@functools.lru_cache(maxsize=16)
+def _special(drop: frozenset[bytes]) -> tuple[re.Pattern[bytes], frozenset[bytes]]:
+    unwanted = HOP_BY_HOP | drop
+    names = b"|".join(re.escape(name) for name in sorted(unwanted | _FRAMING))
+    return re.compile(rb"\r\n(%b):([^\r]*+)" % names), unwanted
+
+
+def _without(lines: bytes, names: frozenset[bytes]) -> bytes:
+    kept = (line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].lower() not in names)
+    return b"".join(kept)
+
+
+def _response_framing(special: dict[bytes, bytes], status: int, method: bytes, version: bytes) -> int:
+    """RFC 9112 6.3, each ambiguity refused. Raises BadResponse."""
+    length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
+    if length is not None and coding is not None:
+        raise BadResponse("the answer has content-length and transfer-encoding")
+    if coding is not None and (coding.strip(b" \t") != b"chunked" or version == b"1.0"):
+        raise BadResponse("the answer's transfer-encoding is not `chunked`")
+    size = UNTIL_CLOSE if length is None else _response_length(length.strip(b" \t"))
+    if method == b"HEAD" or status < 200 or status in (204, 304):
+        return 0
+    return size if coding is None else CHUNKED
+
+
+def _response_length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > _LENGTH_DIGITS:
+        raise BadResponse("the answer's content-length is not one number")
+    return int(value)
