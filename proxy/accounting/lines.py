@@ -1,0 +1,108 @@
+"""How a record is written: one line of JSON for machines, one line of text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import msgspec
+
+from proxy.accounting.record import Record
+from proxy.types import Outcome, Usage
+
+FormatLine: TypeAlias = Callable[[Record], bytes]
+"""A record as one line, its newline included."""
+
+_LEVELS = {
+    Outcome.OK: "info",
+    Outcome.CLIENT_ERROR: "info",
+    Outcome.CLIENT_GONE: "info",
+    Outcome.UPSTREAM_ERROR: "warning",
+    Outcome.TRUNCATED: "warning",
+    Outcome.GATEWAY_ERROR: "error",
+}
+_encode = msgspec.json.Encoder().encode
+
+
+def json_line(record: Record) -> bytes:
+    """The record's own fields after `ts` (its end, RFC 3339 in UTC), `level` and `event`.
+
+    Raises UnicodeEncodeError for a text that has no UTF-8 form.
+    """
+    ts = _utc(record.started_unix_s + record.duration_s)
+    head = f'{{"ts":"{ts}","level":"{_LEVELS[record.outcome]}","event":"request",'
+    return head.encode() + _encode(record)[1:] + b"\n"
+
+
+def dropped_json_line(count: int, now_unix_s: float) -> bytes:
+    ts = _utc(now_unix_s)
+    return b'{"ts":"%s","level":"warning","event":"records_dropped","count":%d}\n' % (ts.encode(), count)
+
+
+def dropped_text_line(count: int, now_unix_s: float) -> bytes:
+    return f"{_clock(now_unix_s)} {count} records dropped: the log's reader is too slow or gone\n".encode()
+
+
+def _utc(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _clock(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).time().isoformat(timespec="milliseconds")
+
+
+_RESET = "\x1b[0m"
+_STATUS_COLOURS = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
+"""By the status's first digit: green, cyan, yellow, red."""
+_MAX_TEXT_CHARS = 80
+"""Of one field on a terminal: a line should stay a line."""
+
+
+def text_line(record: Record, *, colour: bool) -> bytes:
+    """`12:00:00.000 200 POST /v1/chat/completions gpt-4o -> key-1 12+34 tokens 0.210s/1.500s`, time in UTC."""
+    parts = [
+        _clock(record.started_unix_s + record.duration_s),
+        _status(record.status, colour=colour),
+        record.method,
+        _printable(record.route),
+        _where(record),
+        _tokens(record.usage),
+        _times(record),
+        _ending(record),
+    ]
+    return " ".join(filter(None, parts)).encode("utf-8", "replace") + b"\n"
+
+
+def _status(status: int, *, colour: bool) -> str:
+    text = f"{status:03d}" if status else "---"
+    return f"{_STATUS_COLOURS.get(status // 100, '')}{text}{_RESET}" if colour else text
+
+
+def _where(record: Record) -> str:
+    model = _printable(record.model_asked or "")
+    return f"{model} -> {_printable(record.deployment_id)}".lstrip() if record.deployment_id else model
+
+
+def _tokens(usage: Usage | None) -> str:
+    if usage is None:
+        return ""
+    sides = ("?" if side is None else str(side) for side in (usage.input_tokens, usage.output_tokens))
+    return "+".join(sides) + " tokens"
+
+
+def _times(record: Record) -> str:
+    first = "-" if record.first_byte_s is None else f"{record.first_byte_s:.3f}s"
+    return f"{first}/{record.duration_s:.3f}s"
+
+
+def _ending(record: Record) -> str:
+    if record.outcome is Outcome.OK:
+        return ""
+    return f"{record.outcome.value}: {_printable(record.error)}" if record.error else record.outcome.value
+
+
+def _printable(text: str) -> str:
+    """What a client or an upstream chose, safe to show: an escape sequence would drive the terminal."""
+    text = text[:_MAX_TEXT_CHARS]
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)

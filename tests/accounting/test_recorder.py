@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+import trio
+import trio.testing
+
+from proxy.accounting.record import Record
+from proxy.accounting.recorder import LogFormat, Recorder
+
+MakeRecord = Callable[..., Record]
+
+
+class Log:
+    """A sink that keeps what it is given, and can be blocked."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.open = threading.Event()
+        self.open.set()
+
+    def __call__(self, lines: bytes) -> None:
+        self.open.wait(10)
+        self.pieces.append(lines)
+
+    def call_ids(self) -> list[str]:
+        lines = map(json.loads, b"".join(self.pieces).splitlines())
+        return [line["call_id"] for line in lines if line["event"] == "request"]
+
+    def dropped(self) -> int:
+        lines = map(json.loads, b"".join(self.pieces).splitlines())
+        return sum(line["count"] for line in lines if line["event"] == "records_dropped")
+
+
+async def test_a_batch_is_one_write_each_flush(
+    make_record: MakeRecord, autojump_clock: trio.testing.MockClock
+) -> None:
+    log = Log()
+    recorder = Recorder(log, "json", flush_s=0.2)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recorder.run)
+        for number in range(250):
+            recorder.record(make_record(call_id=str(number)))
+        await trio.sleep(0.3)
+        nursery.cancel_scope.cancel()
+    recorder.flush()
+    assert len(log.pieces) == 1
+    assert log.call_ids() == [str(number) for number in range(250)]
+
+
+async def test_what_the_task_left_is_flushed_at_the_end(
+    make_record: MakeRecord, autojump_clock: trio.testing.MockClock
+) -> None:
+    log = Log()
+    recorder = Recorder(log, "json")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recorder.run)
+        recorder.record(make_record(call_id="a"))
+        await trio.sleep(1)
+        recorder.record(make_record(call_id="b"))
+        nursery.cancel_scope.cancel()
+    recorder.flush()
+    recorder.flush()
+    assert log.call_ids() == ["a", "b"]
+
+
+async def test_a_task_cancelled_between_two_turns_loses_nothing(make_record: MakeRecord) -> None:
+    log = Log()
+    recorder = Recorder(log, "json", flush_s=0)
+    for number in range(1000):
+        recorder.record(make_record(call_id=str(number)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recorder.run)
+        for _ in range(4):
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    recorder.flush()
+    assert log.call_ids() == [str(number) for number in range(1000)]
+
+
+async def test_a_blocked_log_drops_the_oldest_counts_them_and_says_so(
+    make_record: MakeRecord, autojump_clock: trio.testing.MockClock
+) -> None:
+    log = Log()
+    log.open.clear()
+    recorder = Recorder(log, "json", flush_s=0.2, queue_limit=10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recorder.run)
+        recorder.record(make_record(call_id="stuck in the pipe"))
+        await trio.sleep(1)
+        for number in range(25):
+            recorder.record(make_record(call_id=str(number)))
+        await trio.sleep(10)
+        assert recorder.dropped == 15
+        assert log.pieces == []
+        nursery.cancel_scope.cancel()
+    log.open.set()
+    recorder.flush()
+    assert log.call_ids() == ["stuck in the pipe", *(str(number) for number in range(15, 25))]
+    assert log.dropped() == 15
+
+
+async def test_a_log_that_stays_blocked_does_not_hold_up_the_shutdown(make_record: MakeRecord) -> None:
+    log = Log()
+    log.open.clear()
+    recorder = Recorder(log, "json")
+    recorder.record(make_record())
+    recorder.flush(patience_s=0.001)
+    recorder.record(make_record())
+    recorder.flush(patience_s=0.001)
+    assert log.pieces == []
+    log.open.set()
+
+
+async def test_lines_that_could_not_be_written_are_told_with_the_next(make_record: MakeRecord) -> None:
+    log = Log()
+    failures = [BrokenPipeError()]
+
+    def fails_once(lines: bytes) -> None:
+        if failures:
+            raise failures.pop()
+        log(lines)
+
+    recorder = Recorder(fails_once, "json")
+    for _ in range(3):
+        recorder.record(make_record())
+    recorder.flush()
+    recorder.record(make_record(call_id="next"))
+    recorder.flush()
+    assert (log.call_ids(), log.dropped(), recorder.dropped) == (["next"], 3, 3)
+
+
+async def test_one_record_that_has_no_utf8_form_costs_only_itself(make_record: MakeRecord) -> None:
+    log = Log()
+    recorder = Recorder(log, "json")
+    for route in ("/a", "/\udcff", "/b"):
+        recorder.record(make_record(call_id=route, route=route))
+    recorder.flush()
+    assert (log.call_ids(), log.dropped()) == (["/a", "/b"], 1)
+
+
+@pytest.mark.parametrize(("log_format", "lines"), [("text", 2), ("json", 2), ("off", 0)])
+async def test_a_descriptor_will_do_for_a_sink(
+    make_record: MakeRecord, log_format: LogFormat, lines: int
+) -> None:
+    reader, writer = os.pipe()
+    recorder = Recorder(writer, log_format, colour=False)
+    recorder.record(make_record())
+    recorder.record(make_record())
+    recorder.flush()
+    os.close(writer)
+    with os.fdopen(reader, "rb") as log:
+        assert log.read().count(b"\n") == lines
