@@ -1,0 +1,151 @@
+"""What an upstream's answer head says about the key that was used, and when to come back.
+
+Headers: https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+"""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import msgspec
+
+from proxy.types import Result, ResultKind
+
+GetHeader: TypeAlias = Callable[[bytes], bytes | None]
+"""Lower-case name -> first value."""
+
+_KINDS = {
+    401: ResultKind.AUTH,
+    402: ResultKind.AUTH,  # compatible servers' word for an account without money
+    403: ResultKind.AUTH,
+    408: ResultKind.SERVER_ERROR,
+    429: ResultKind.RATE_LIMITED,
+}
+_KINDS_BY_CLASS = {4: ResultKind.NEUTRAL, 5: ResultKind.SERVER_ERROR}
+
+_RETRYABLE = frozenset(
+    {
+        ResultKind.AUTH,  # on another key
+        ResultKind.RATE_LIMITED,
+        ResultKind.REFUSED,
+        ResultKind.TIMEOUT,
+        ResultKind.SERVER_ERROR,
+        ResultKind.BROKEN,
+    }
+)
+_CONFLICT = 409
+"""OpenAI's SDKs try it again (a lock timed out upstream); it says nothing about the key."""
+
+_SAYS_WHEN = frozenset({429, 503})
+_LIMITS = ((b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
+           (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"))  # fmt: skip
+
+_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
+_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?(?:ms|us|ns|h|m|s))+")
+_DURATION_PART = re.compile(r"([\d.]+)(ms|us|ns|h|m|s)")
+_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+def result_of(status: int, get_header: GetHeader, now_unix: float) -> Result:
+    """What this answer head teaches about its deployment. `now_unix`: seconds since 1970, for HTTP dates."""
+    kind = _KINDS.get(status) or _KINDS_BY_CLASS.get(status // 100, ResultKind.OK)
+    if status not in _SAYS_WHEN:
+        return Result(kind, status)
+    return Result(kind, status, retry_after_s(get_header, now_unix))
+
+
+def retryable(result: Result) -> bool:
+    """Whether another attempt may go better, as long as nothing was sent to the client."""
+    return result.kind in _RETRYABLE or result.status == _CONFLICT
+
+
+class _Detail(msgspec.Struct):
+    code: str | None = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Detail
+
+
+_decode_error = msgspec.json.Decoder(_ErrorBody).decode
+
+
+def result_of_body(result: Result, body: bytes) -> Result:
+    """A 429 of an account without money heals no sooner than a wrong key: AUTH, with no time to return.
+
+    https://platform.openai.com/docs/guides/error-codes/api-errors (`insufficient_quota`)
+    """
+    if result.kind is not ResultKind.RATE_LIMITED or b"insufficient_quota" not in body:
+        return result
+    try:
+        code = _decode_error(body).error.code
+    except msgspec.DecodeError:
+        return result
+    if code != "insufficient_quota":
+        return result
+    return Result(ResultKind.AUTH, result.status)
+
+
+def retry_after_s(get_header: GetHeader, now_unix: float) -> float | None:
+    """Seconds until the upstream wants to be asked again; None when it does not say, or says 'not later'.
+
+    In the order of OpenAI's SDKs: `retry-after-ms`, `retry-after` (seconds or an HTTP date, RFC 9110 section
+    10.2.3), then the reset time of the limit that is used up.
+    """
+    milliseconds = _number(get_header(b"retry-after-ms"))
+    if milliseconds is not None:
+        return _later(milliseconds / 1000)
+    value = get_header(b"retry-after")
+    if value is not None:
+        return _later(_seconds_or_date(value, now_unix))
+    return _later(_reset_s(get_header))
+
+
+def _later(wait_s: float | None) -> float | None:
+    return wait_s if wait_s is not None and wait_s > 0 else None
+
+
+def _number(value: bytes | None) -> float | None:
+    text = (value or b"").decode("latin-1").strip()
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _seconds_or_date(value: bytes, now_unix: float) -> float | None:
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds
+    date_unix = _date_unix(value.decode("latin-1"))
+    return None if date_unix is None else date_unix - now_unix
+
+
+def _date_unix(text: str) -> float | None:
+    """RFC 9110 section 5.6.7: all three forms, always in GMT."""
+    parts = email.utils.parsedate(text)
+    if parts is None:
+        return None
+    try:
+        return datetime(*parts[:6], tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _reset_s(get_header: GetHeader) -> float | None:
+    """The longest reset among the limits with nothing remaining."""
+    used_up = [reset for remaining, reset in _LIMITS if get_header(remaining) == b"0"]
+    waits_s = [wait_s for reset in used_up if (wait_s := _duration_s(get_header(reset))) is not None]
+    return max(waits_s, default=None)
+
+
+def _duration_s(value: bytes | None) -> float | None:
+    """Go's durations (`12ms`, `1s`, `6m0s`); Azure sends whole seconds, and -1 or 0 for 'unknown'."""
+    text = (value or b"").decode("latin-1").strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    if not _DURATION.fullmatch(text):
+        return None
+    return math.fsum(float(number) * _UNIT_S[unit] for number, unit in _DURATION_PART.findall(text))

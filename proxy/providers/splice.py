@@ -1,0 +1,114 @@
+"""Byte-identical edits of a top-level field of a JSON object: all other bytes stay as the client wrote them.
+
+A field is found by a plain search for its key, which may also hit a nested object. So each hit is spliced on
+trial, and one decode proves that it was the top-level field, and the only one of that name. Where no hit can
+be proved (a key with escapes, a key given twice), the object is written anew from its raw values.
+
+All functions raise msgspec.DecodeError when the body is not a JSON object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+import msgspec
+from msgspec import Raw
+
+MAX_TRIALS = 8
+"""Per edit. Each costs a copy and a decode of the body, and clients choose how often a key occurs."""
+
+# On trial a field bears this name: does the body still hold the real one, it was not the only one.
+_TRIAL_NAME = "\x00on trial"
+_TRIAL_KEY = msgspec.json.encode(_TRIAL_NAME)
+
+_decode = msgspec.json.Decoder(dict[str, Raw]).decode
+_encode = msgspec.json.Encoder().encode
+_BLANKS = b" \t\r\n"
+_match_colon = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*").match
+_match_comma = re.compile(rb"[ \t\r\n]*,").match
+
+
+class _Hit(msgspec.Struct):
+    """Where a field may stand in a body: offsets in bytes."""
+
+    key_start: int
+    key_end: int
+    value_start: int
+    value_end: int
+
+
+def replace_model(body: bytes, old: str, new: str) -> bytes:
+    """The body with `new` as its top-level `model`; the same object when that is what it is."""
+    return body if old == new else replace_field(body, "model", _encode(new))
+
+
+def replace_field(body: bytes, name: str, value: bytes) -> bytes:
+    """HOT for renamed models: the body with `value` (JSON text) as its top-level field `name`."""
+    fields = _decode(body)
+    if name not in fields:
+        return add_fields(body, {name: Raw(value)})
+    for hit in _hits(body, name, bytes(fields[name])):
+        tail = value + body[hit.value_end :]
+        trial = body[: hit.key_start] + _TRIAL_KEY + body[hit.key_end : hit.value_start] + tail
+        left = _fields_or_none(trial)
+        if left is not None and _TRIAL_NAME in left and name not in left:
+            return body[: hit.value_start] + tail
+    return _encode({**fields, name: Raw(value)})
+
+
+def remove_field(body: bytes, name: str) -> bytes:
+    """The body without its top-level field `name`; the same object when there is none."""
+    fields = _decode(body)
+    if name not in fields:
+        return body
+    for hit in _hits(body, name, bytes(fields[name])):
+        trial = _cut(body, hit.key_start, hit.value_end)
+        left = _fields_or_none(trial)
+        if left is not None and name not in left:
+            return trial
+    del fields[name]
+    return _encode(fields)
+
+
+def add_fields(body: bytes, fields: Mapping[str, Raw]) -> bytes:
+    """The body with those of `fields` in front that it lacks; the same object when it lacks none."""
+    present = _decode(body)
+    absent = [_encode(name) + b":" + bytes(value) for name, value in fields.items() if name not in present]
+    if not absent:
+        return body
+    inside = body.index(b"{") + 1
+    return body[:inside] + b",".join(absent) + (b"," if present else b"") + body[inside:]
+
+
+def _hits(body: bytes, name: str, value: bytes) -> Iterator[_Hit]:
+    """The first places where key and value could be the field's."""
+    return islice(_every_hit(body, _encode(name), value), MAX_TRIALS)
+
+
+def _every_hit(body: bytes, key: bytes, value: bytes) -> Iterator[_Hit]:
+    start = body.find(key)
+    while start >= 0:
+        end = start + len(key)
+        colon = _match_colon(body, end)
+        # An opening quote after a backslash is not an opening quote: it lies inside a string.
+        if colon and body[start - 1] != ord("\\") and body.startswith(value, colon.end()):
+            yield _Hit(start, end, colon.end(), colon.end() + len(value))
+        start = body.find(key, end)
+
+
+def _fields_or_none(body: bytes) -> dict[str, Raw] | None:
+    try:
+        return _decode(body)
+    except msgspec.DecodeError:
+        return None
+
+
+def _cut(body: bytes, start: int, end: int) -> bytes:
+    """Takes a member out with one comma: the one after it, or, of the last member, the one before it."""
+    comma = _match_comma(body, end)
+    if comma is not None:
+        return body[:start] + body[comma.end() :]
+    before = body[:start].rstrip(_BLANKS)
+    return (before[:-1] if before.endswith(b",") else body[:start]) + body[end:]

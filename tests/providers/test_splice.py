@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from proxy.providers.splice import MAX_TRIALS, add_fields, remove_field, replace_field, replace_model
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"model":"old"}', b'{"model":"new"}'),
+        (b' { "model"\t:\r\n"old" , "n" : 1e400 } ', b' { "model"\t:\r\n"new" , "n" : 1e400 } '),
+        (b'{"a":{"model":"old"},"model":"old"}', b'{"a":{"model":"old"},"model":"new"}'),
+        (b'{"model":"old","a":[{"model":"old"}]}', b'{"model":"new","a":[{"model":"old"}]}'),
+        (rb'{"t":"\"model\":\"old\"","model":"old"}', rb'{"t":"\"model\":\"old\"","model":"new"}'),
+        (rb'{"x\"model":"old","model":"old"}', rb'{"x\"model":"old","model":"new"}'),
+        (rb'{"x\\":1,"model":"old"}', rb'{"x\\":1,"model":"new"}'),
+        (rb'{"model":"\u006fld","z":"\ud83d\ude00"}', rb'{"model":"new","z":"\ud83d\ude00"}'),
+        ('{"é":"ü","model":"old"}'.encode(), '{"é":"ü","model":"new"}'.encode()),
+        (b'{"t":"model","model":"old"}', b'{"t":"model","model":"new"}'),
+        (b'{"model":null}', b'{"model":"new"}'),
+        (b'{"model":{"model":"old"}}', b'{"model":"new"}'),
+        (b"{}", b'{"model":"new"}'),
+        (b'{"a":1}', b'{"model":"new","a":1}'),
+    ],
+)
+def test_replace_model_keeps_all_other_bytes(body: bytes, expected: bytes) -> None:
+    assert replace_model(body, "old", "new") == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"one","model":"old"}',
+        b'{"model":"old","a":1,"model":"old"}',
+        rb'{"mod\u0065l":"one","model":"old"}',
+        rb'{"model":"one","mod\u0065l":"old"}',
+        rb'{"mod\u0065l":"old"}',
+    ],
+)
+def test_a_key_given_twice_or_with_escapes_ends_as_one(body: bytes) -> None:
+    pairs: list[tuple[str, object]] = json.loads(replace_model(body, "old", "new"), object_pairs_hook=list)
+    assert [value for name, value in pairs if name == "model"] == ["new"]
+
+
+def test_names_are_encoded() -> None:
+    assert replace_model(b'{"model":"a"}', "a", 'q"\\é') == '{"model":"q\\"\\\\é"}'.encode()
+
+
+def test_nothing_to_change_is_the_same_object() -> None:
+    body = b'{"model":"a"}'
+    assert replace_model(body, "a", "a") is body
+    assert remove_field(body, "b") is body
+    assert add_fields(body, {"model": Raw(b"1")}) is body
+
+
+def test_many_nested_keys_cost_a_bounded_number_of_trials() -> None:
+    nested = b",".join([b'{"model":"old"}'] * (MAX_TRIALS + 1))
+    body = b'{"a":[' + nested + b'] , "model":"old"}'
+    changed = json.loads(replace_model(body, "old", "new"))
+    assert changed == {**json.loads(body), "model": "new"}
+
+
+def test_a_huge_body() -> None:
+    text = b'{\\"model\\":\\"old\\"}' * 200_000
+    head, tail = b'{"messages":[{"content":"' + text + b'"}], "model": ', b', "stream":true}'
+    assert replace_model(head + b'"old"' + tail, "old", "new") == head + b'"new"' + tail
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"x":1}', b"{}"),
+        (b'{ "x" : 1 }', b"{  }"),
+        (b'{"x":1,"a":2}', b'{"a":2}'),
+        (b'{"a":2,"x":1}', b'{"a":2}'),
+        (b'{"a":2 ,\n "x" : [1,2] \n}', b'{"a":2  \n}'),
+        (b'{"a":2, "x":"}" , "b":3}', b'{"a":2,  "b":3}'),
+        (b'{"a":{"x":1},"x":1}', b'{"a":{"x":1}}'),
+        (b'{"a":{"x":12},"x":1}', b'{"a":{"x":12}}'),
+        (b'{"a":{"b":0,"x":1},"x":1,"c":0}', b'{"a":{"b":0,"x":1},"c":0}'),
+        (rb'{"\u0078":1,"a":2}', b'{"a":2}'),
+        (b'{"x":1,"a":2,"x":3}', b'{"a":2}'),
+        (b'{"x":{"x":1}}', b"{}"),
+    ],
+)
+def test_remove_field(body: bytes, expected: bytes) -> None:
+    assert remove_field(body, "x") == expected
+
+
+def test_add_fields_in_front_and_only_what_is_absent() -> None:
+    fields = {"t": Raw(b"0.50"), "u": Raw(b'{"v": 1}')}
+    assert add_fields(b"{}", fields) == b'{"t":0.50,"u":{"v": 1}}'
+    assert add_fields(b' { "t" : null }', fields) == b' {"u":{"v": 1}, "t" : null }'
+    assert add_fields(b'{"a":{"t":1}}', fields) == b'{"t":0.50,"u":{"v": 1},"a":{"t":1}}'
+
+
+def test_replace_field_with_any_value() -> None:
+    body = b'{"a" : [1, 2], "b":[1, 2]}'
+    assert replace_field(body, "b", b"[3]") == b'{"a" : [1, 2], "b":[3]}'
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'"model"', b'{"model":"a"', b"\xef\xbb\xbf{}", b"{'model':1}"])
+def test_what_is_no_object_is_an_error(body: bytes) -> None:
+    for edit in (
+        lambda: replace_model(body, "a", "b"),
+        lambda: remove_field(body, "a"),
+        lambda: add_fields(body, {}),
+    ):
+        with pytest.raises(msgspec.DecodeError):
+            edit()
+
+
+NAMES = st.sampled_from(["model", "x", "mo\ndel", 'a"model', "\\", "é", "\x00on trial"])
+TEXTS = st.one_of(
+    st.text(max_size=8), st.sampled_from(['"model":"old"', "old", "model", '{"model":"old"}', "\\"])
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, max_size=6)
+STYLES = st.fixed_dictionaries(
+    {
+        "indent": st.sampled_from([None, 0, 1]),
+        "ensure_ascii": st.booleans(),
+        "separators": st.sampled_from([(",", ":"), (" , ", " :\t"), (",\r\n", ": ")]),
+    }
+)
+
+
+def dumps(value: object, style: dict[str, object]) -> bytes:
+    return json.dumps(value, **style).encode()  # type: ignore[call-overload, no-any-return]
+
+
+@given(OBJECTS, VALUES, VALUES, STYLES)
+def test_replacing_is_the_same_as_writing_it_so(
+    fields: dict[str, object], old: object, new: object, style: dict[str, object]
+) -> None:
+    value = dumps(new, {})
+    fields["model"] = old
+    changed = replace_field(dumps(fields, style), "model", value)
+    assert json.loads(changed) == {**fields, "model": new}
+
+
+@given(OBJECTS, TEXTS, STYLES)
+def test_replacing_a_string_changes_no_other_byte(
+    fields: dict[str, object], old: str, style: dict[str, object]
+) -> None:
+    marker = "\x01the new name"
+    fields["model"] = old
+    changed = replace_field(dumps(fields, style), "model", dumps(marker, style))
+    assert changed == dumps({**fields, "model": marker}, style)
+
+
+@given(OBJECTS, STYLES, NAMES)
+def test_removing_is_the_same_as_never_having_written(
+    fields: dict[str, object], style: dict[str, object], name: str
+) -> None:
+    left = {key: value for key, value in fields.items() if key != name}
+    changed = remove_field(dumps(fields, style), name)
+    assert json.loads(changed) == left
+    assert list(json.loads(changed)) == list(left)
+
+
+@given(OBJECTS, OBJECTS, STYLES)
+def test_adding_never_changes_what_is_there(
+    fields: dict[str, object], more: Mapping[str, object], style: dict[str, object]
+) -> None:
+    changed = add_fields(dumps(fields, style), {name: Raw(dumps(value, {})) for name, value in more.items()})
+    assert json.loads(changed) == {**more, **fields}
+    assert changed.endswith(dumps(fields, style).lstrip(b"{"))
