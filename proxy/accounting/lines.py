@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -45,11 +46,18 @@ def dropped_text_line(count: int, now_unix_s: float) -> bytes:
 
 
 def _utc(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, millisecond = divmod(int(unix_s * 1000), 1000)
+    return f"{_utc_second(second)}.{millisecond:03d}Z"
 
 
 def _clock(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).time().isoformat(timespec="milliseconds")
+    return _utc(unix_s)[len("2000-01-01T") : -1]
+
+
+@lru_cache(maxsize=4)
+def _utc_second(unix_s: int) -> str:
+    """Cached: the records of one batch share a second or two."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 _RESET = "\x1b[0m"

@@ -1,0 +1,168 @@
+"""What an answer used: taps read the usage as the answer's bytes pass, and keep none of the answer.
+
+A tap takes the decoded body in any split. It never raises, and what it cannot read it does not know:
+absent is not zero.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Protocol, TypeAlias
+
+import msgspec
+
+from proxy.types import Usage
+
+
+class Tap(Protocol):
+    """Fed with the answer's body as it passes; asked once it has ended, whole or not."""
+
+    model: str | None
+    """The model named by the answer; known after `result()`."""
+    finish_seen: bool
+    """The body's own end mark came; True where a body has none and the framing alone tells its end."""
+
+    def feed(self, payload: bytes) -> None: ...
+
+    def result(self) -> Usage | None:
+        """The usage, or None where none was said. Takes what was held as the last of the body."""
+        ...
+
+
+_MAX_TOKENS = 10**12
+"""More is an error of the upstream's, not a count."""
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_MAX_TOKENS)] | None
+
+
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: _Count = None
+    reasoning_tokens: _Count = None
+
+
+class UsageFields(msgspec.Struct, gc=False):
+    """Both names of each count: chat's `prompt_tokens` is `input_tokens` in responses, images and audio.
+
+    https://platform.openai.com/docs/api-reference/chat/object and .../responses/object
+    """
+
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    input_tokens: _Count = None
+    output_tokens: _Count = None
+    total_tokens: _Count = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+
+    def usage(self) -> Usage | None:
+        inputs = self.prompt_tokens_details or self.input_tokens_details
+        outputs = self.completion_tokens_details or self.output_tokens_details
+        usage = Usage(
+            self.prompt_tokens if self.prompt_tokens is not None else self.input_tokens,
+            self.completion_tokens if self.completion_tokens is not None else self.output_tokens,
+            self.total_tokens,
+            inputs.cached_tokens if inputs else None,
+            outputs.reasoning_tokens if outputs else None,
+        )
+        return None if usage == NOTHING_SAID else usage
+
+
+NOTHING_SAID = Usage()
+"""`"usage": {}`, or one that counts seconds of audio."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, nested too deep, or of other types."""
+
+
+class _Answer(msgspec.Struct, gc=False):
+    model: str | None = None
+    usage: UsageFields | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+JSON_LIMIT_BYTES = 1024 * 1024
+"""A larger answer (embeddings, images) is not held: 1,000 of them would be a gigabyte."""
+TAIL_BYTES = 16 * 1024
+"""Of a larger answer: OpenAI writes `usage` behind the data, within the last kilobyte."""
+
+
+class JsonUsageTap:
+    """For an answer that is one JSON object."""
+
+    __slots__ = ("_pieces", "_size", "_tail", "finish_seen", "model")
+
+    def __init__(self) -> None:
+        self.model: str | None = None
+        self.finish_seen = True
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._tail: Tail | None = None
+
+    def feed(self, payload: bytes) -> None:
+        if self._tail is not None:
+            return self._tail.feed(payload)
+        self._pieces.append(payload)
+        self._size += len(payload)
+        if self._size > JSON_LIMIT_BYTES:
+            self._tail = Tail(b"".join(self._pieces))
+            self._pieces.clear()
+        return None
+
+    def result(self) -> Usage | None:
+        if self._tail is not None:
+            return self._tail.usage()
+        try:
+            answer = _decode_answer(self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces))
+        except UNREADABLE:
+            return None
+        self.model = answer.model
+        return answer.usage.usage() if answer.usage is not None else None
+
+
+class NullTap:
+    """For what holds no usage a gateway could read: audio, files, compressed bodies."""
+
+    __slots__ = ("finish_seen", "model")
+
+    def __init__(self) -> None:
+        self.model: str | None = None
+        self.finish_seen = True
+
+    def feed(self, payload: bytes) -> None:
+        pass
+
+    def result(self) -> Usage | None:
+        return None
+
+
+_USAGE_OBJECT = re.compile(r'"usage"\s*:\s*(?=\{)')
+_read_value = json.JSONDecoder().raw_decode
+
+
+class Tail:
+    """The last bytes of a text too long to hold, at least `TAIL_BYTES` of them, and the last usage in them."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, start: bytes) -> None:
+        self._held = bytearray(start[-TAIL_BYTES:])
+
+    def feed(self, payload: bytes) -> None:
+        self._held += payload[-TAIL_BYTES:]
+        if len(self._held) > 2 * TAIL_BYTES:
+            del self._held[:-TAIL_BYTES]
+
+    def usage(self) -> Usage | None:
+        """A `"usage"` inside a JSON string has its quotes escaped, so this one is a key."""
+        text = self._held.decode("utf-8", "replace")
+        found = list(_USAGE_OBJECT.finditer(text))
+        if not found:
+            return None
+        try:
+            value, _ = _read_value(text, found[-1].end())
+            return msgspec.convert(value, UsageFields).usage()
+        except (ValueError, RecursionError):  # msgspec.ValidationError is a ValueError
+            return None
