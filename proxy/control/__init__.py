@@ -1,0 +1,36 @@
+"""The control room: the gateway's own pages (health, models, docs, routes). Never on the hot path.
+
+What the pages show is handed in as callables, so this room knows no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from proxy.control.docs import docs_pages
+from proxy.control.models import ModelNames, Serves, model_pages
+from proxy.control.probe import HttpProbe, Probe, ProbeResult
+from proxy.control.routes_page import RouteInfo, Routes, routes_page
+from proxy.control.status import DeploymentStatus, Snapshot, status_pages
+from proxy.types import Page
+
+__all__ = ["DeploymentStatus", "HttpProbe", "Probe", "ProbeResult", "RouteInfo", "pages"]
+
+
+def pages(
+    *,
+    version: str,
+    snapshot: Snapshot,
+    model_names: ModelNames,
+    serves: Serves,
+    routes: Routes,
+    draining: Callable[[], bool],
+    probe: Probe,
+) -> tuple[Page, ...]:
+    """Every page of the gateway's own. They answer GET, and HEAD by leaving out the body."""
+    described = (
+        *model_pages(model_names, serves),
+        *status_pages(snapshot, draining, probe, version),
+        routes_page(routes),
+    )
+    return (*described, *docs_pages(described, version))

@@ -1,0 +1,62 @@
+"""What the gateway's own pages answer, for their part of the API's description: a table by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from proxy.control.models import ModelCard, ModelList
+from proxy.control.routes_page import RouteList
+from proxy.control.schemas import Object
+from proxy.control.status import Health, Readiness
+
+JSON = "application/json"
+
+
+class PageAnswer(msgspec.Struct, frozen=True):
+    tag: str
+    answer: object = None
+    """The answer's type; None: text of no fixed shape."""
+    media_type: str = JSON
+    query: Mapping[str, str] = {}
+    """Query parameter -> what it does."""
+    other_statuses: Mapping[str, str] = {}
+    """Status -> when it is answered."""
+
+
+_LIVE = PageAnswer("Health", str)
+_READY = PageAnswer("Health", Readiness, other_statuses={"503": "Draining: send new requests elsewhere."})
+_MODELS = PageAnswer("Models", ModelList)
+_MODEL = PageAnswer("Models", ModelCard)
+_HTML = PageAnswer("Documentation", media_type="text/html")
+_HEALTH = PageAnswer(
+    "Health",
+    Health,
+    query={
+        "model": "Only the deployments of this model.",
+        "probe": "`true`: ask every upstream for its model list now (no tokens are spent).",
+    },
+)
+
+OTHER = PageAnswer("Gateway", media_type="*/*")
+"""For a page that has no row."""
+
+PAGE_ANSWERS: dict[str, PageAnswer] = {
+    "/v1/models": _MODELS,
+    "/models": _MODELS,
+    "/v1/models/{id}": _MODEL,
+    "/models/{id}": _MODEL,
+    "/health": _HEALTH,
+    "/health/liveliness": _LIVE,
+    "/health/liveness": _LIVE,
+    "/livez": _LIVE,
+    "/health/readiness": _READY,
+    "/readyz": _READY,
+    "/healthz": _READY,
+    "/routes": PageAnswer("Documentation", RouteList),
+    "/": _HTML,
+    "/docs": _HTML,
+    "/docs/static/{name}": PageAnswer("Documentation", media_type="*/*"),
+    "/openapi.json": PageAnswer("Documentation", Object),
+}

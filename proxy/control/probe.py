@@ -1,0 +1,125 @@
+"""Asking an upstream whether it answers: `GET {api_base}/models` with the deployment's key, which costs no tokens."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+import trio
+
+from proxy.types import Deployment
+
+if TYPE_CHECKING:
+    import httpx
+
+PROBE_TIMEOUT_S = 5.0
+"""For one upstream, connecting included: a model list is small and comes at once."""
+PROBES_AT_ONCE = 16
+"""Per worker: a probe is a new TLS connection, and must not crowd out requests."""
+ALL_PROBES_TIMEOUT_S = 30.0
+"""For one health page: clients and load balancers rarely wait longer."""
+NO_MODEL_LIST = (404, 405)
+"""Some upstreams keep no model list: they were reached and did not refuse the key."""
+
+
+class ProbeResult(msgspec.Struct, frozen=True):
+    ok: bool
+    status: int = 0
+    """0: no answer came."""
+    latency_s: float = 0.0
+    error: str | None = None
+
+
+Probe = Callable[[str], Awaitable[ProbeResult]]
+"""deployment id -> what its upstream answered; raises nothing."""
+
+
+async def probe_all(probe: Probe, deployment_ids: Iterable[str]) -> dict[str, ProbeResult]:
+    """All answers within `ALL_PROBES_TIMEOUT_S`; who did not get its turn by then is not ok."""
+    late = ProbeResult(ok=False, error=f"not asked within {ALL_PROBES_TIMEOUT_S:g} s")
+    results = dict.fromkeys(deployment_ids, late)
+
+    async def ask(deployment_id: str) -> None:
+        results[deployment_id] = await probe(deployment_id)
+
+    with trio.move_on_after(ALL_PROBES_TIMEOUT_S):
+        async with trio.open_nursery() as nursery:
+            for deployment_id in results:
+                nursery.start_soon(ask, deployment_id)
+    return results
+
+
+class HttpProbe:
+    """The `Probe` of real upstreams. `find` gives the deployment of an id, None when there is none."""
+
+    def __init__(self, find: Callable[[str], Deployment | None]) -> None:
+        self._find = find
+        self._turns = trio.CapacityLimiter(PROBES_AT_ONCE)
+
+    async def __call__(self, deployment_id: str) -> ProbeResult:
+        deployment = self._find(deployment_id)
+        if deployment is None:
+            return ProbeResult(ok=False, error="no longer configured")
+        if deployment.mock_response is not None:
+            return ProbeResult(ok=True)
+        async with self._turns:
+            return await _probe(deployment)
+
+
+async def _probe(deployment: Deployment) -> ProbeResult:
+    try:
+        client = await trio.to_thread.run_sync(_client, deployment.ssl_verify)
+    except OSError as failure:
+        return ProbeResult(ok=False, error=f"ssl_verify: {failure.strerror}")
+    started = trio.current_time()
+    status, error = await _ask(client, deployment)
+    ok = 200 <= status < 300 or status in NO_MODEL_LIST
+    return ProbeResult(ok, status, round(trio.current_time() - started, 4), None if ok else error)
+
+
+def _client(verify: bool | str) -> httpx.AsyncClient:  # noqa: FBT001 - the deployment's own setting
+    """Runs in a thread: importing httpx takes 300 ms, reading the CA list 20 ms, and streams must flow meanwhile.
+
+    The import stands here and not on top because most processes never probe.
+    """
+    import httpx  # noqa: PLC0415
+
+    return httpx.AsyncClient(verify=_tls(verify), timeout=None, trust_env=False)  # noqa: S113 - see _ask
+
+
+@functools.lru_cache(maxsize=16)
+def _tls(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _ask(client: httpx.AsyncClient, deployment: Deployment) -> tuple[int, str]:
+    """(status, error): status 0 when no answer came. The body is not read."""
+    import httpx  # noqa: PLC0415 - loaded by _client already
+
+    status, error = 0, f"no answer within {PROBE_TIMEOUT_S:g} s"
+    url, headers = f"{deployment.api_base}/models", _headers(deployment)
+    with trio.move_on_after(PROBE_TIMEOUT_S):
+        try:
+            async with client, client.stream("GET", url, headers=headers) as response:
+                status, error = response.status_code, f"HTTP {response.status_code}"
+        except httpx.ConnectError as failure:
+            error = f"no connection: {failure}"
+        except httpx.HTTPError as failure:
+            error = type(failure).__name__  # its text may quote a header, and so the key
+    return status, error
+
+
+def _headers(deployment: Deployment) -> dict[bytes, bytes]:
+    headers = {b"accept": b"application/json"}
+    if deployment.api_key:
+        headers[b"authorization"] = b"Bearer " + deployment.api_key.reveal().encode()
+    if deployment.organization:
+        headers[b"openai-organization"] = deployment.organization.encode()
+    return headers | {name.lower(): value for name, value in deployment.headers}

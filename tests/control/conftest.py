@@ -1,0 +1,83 @@
+"""The control room with stand-ins for what other rooms would hand in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+import pytest
+
+from proxy.control import DeploymentStatus, ProbeResult, RouteInfo, pages
+from proxy.types import Page, PageRequest, Reply
+
+Ask = Callable[..., Awaitable[Reply]]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What routing says of a deployment."""
+
+    id: str
+    group: str = "gpt-4o"
+    model: str = "gpt-4o-2024-11-20"
+    api_base: str = "https://api.openai.com/v1"
+    state: str = "closed"
+    reason: str = ""
+    until_s: float = 0.0
+    in_flight: int = 0
+    requests: int = 0
+    failures: int = 0
+
+
+class House:
+    """The rest of the gateway, as the control room sees it; tests change its fields."""
+
+    def __init__(self) -> None:
+        self.statuses: list[Status] = []
+        self.models: list[str] = ["gpt-4o", "openai/gpt-4o", "gpt 4%"]
+        self.is_draining = False
+        self.probed: list[str] = []
+        self.probe_results: dict[str, ProbeResult] = {}
+
+    def snapshot(self) -> Sequence[DeploymentStatus]:
+        return self.statuses
+
+    async def probe(self, deployment_id: str) -> ProbeResult:
+        self.probed.append(deployment_id)
+        return self.probe_results[deployment_id]
+
+    def pages(self) -> tuple[Page, ...]:
+        return pages(
+            version="1.2.3",
+            snapshot=self.snapshot,
+            model_names=lambda: self.models,
+            serves=lambda name: name in self.models or name.startswith("wild/"),
+            routes=lambda: [RouteInfo("/v1/chat/completions", ("POST",), "chat", "pipeline")],
+            draining=lambda: self.is_draining,
+            probe=self.probe,
+        )
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def status() -> type[Status]:
+    return Status
+
+
+@pytest.fixture
+def ask(house: House) -> Ask:
+    """Answers a GET as the pipeline would: the page of that path, else the one whose `{name}` takes the rest."""
+    by_path = {page.path: page for page in house.pages()}
+
+    async def answer(path: str, query: str = "") -> Reply:
+        page = by_path.get(path) or next(
+            page
+            for known, page in by_path.items()
+            if "{" in known and path.startswith(known.partition("{")[0])
+        )
+        return await page.answer(PageRequest("GET", path, query))
+
+    return answer
