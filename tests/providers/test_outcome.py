@@ -8,6 +8,7 @@ from proxy.providers.outcome import result_of, result_of_body, retry_after_s, re
 from proxy.types import Result, ResultKind
 
 NOW_UNIX = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
+NO_HEADERS: dict[bytes, bytes] = {}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ NOW_UNIX = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
     ],
 )
 def test_table(status: int, kind: ResultKind, again: bool) -> None:
-    result = result_of(status, {}.get, NOW_UNIX)
+    result = result_of(status, NO_HEADERS.get, NOW_UNIX)
     assert result == Result(kind, status)
     assert retryable(result) is again
 

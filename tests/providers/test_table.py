@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec import Raw
+
+from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
+from proxy.config.schema import Config
+from proxy.config.settings import LitellmSettings, RouterSettings
+from proxy.errors import ConfigError
+from proxy.providers.table import OPENAI_BASE, deployments, env_deployment
+from proxy.types import Deployment, Secret
+
+KEY = Secret("sk-of-the-entry")
+ENVIRON = {"OPENAI_API_KEY": "sk-of-the-environment"}
+
+
+def config(
+    *entries: LitellmParams, group: str = "g", info: ModelInfo | None = None, **sections: object
+) -> Config:
+    models = tuple(
+        ModelEntry(model_name=group, litellm_params=params, model_info=info or ModelInfo())
+        for params in entries
+    )
+    return Config(model_list=models, **sections)  # type: ignore[arg-type]
+
+
+def only(params: LitellmParams, environ: dict[str, str] | None = None, **more: object) -> Deployment:
+    (deployment,) = deployments(config(params, **more), ENVIRON if environ is None else environ)  # type: ignore[arg-type]
+    return deployment
+
+
+@pytest.mark.parametrize(
+    ("model", "named", "expected"),
+    [
+        ("gpt-4o", None, ("openai", "gpt-4o")),
+        ("openai/gpt-4o", None, ("openai", "gpt-4o")),
+        ("openai/google/gemma", None, ("openai", "google/gemma")),
+        ("openai/openai/x", None, ("openai", "openai/x")),
+        (
+            "text-completion-openai/gpt-3.5-turbo-instruct",
+            None,
+            ("text-completion-openai", "gpt-3.5-turbo-instruct"),
+        ),
+        ("*", None, ("openai", "*")),
+        ("openai/*", None, ("openai", "*")),
+        ("ft:gpt-4o:org::id", None, ("openai", "ft:gpt-4o:org::id")),
+        ("google/gemma", "openai", ("openai", "google/gemma")),
+        ("openai/gemma", "openai", ("openai", "gemma")),
+        ("openai/davinci", "text-completion-openai", ("text-completion-openai", "openai/davinci")),
+        ("davinci-002", "text-completion-openai", ("text-completion-openai", "davinci-002")),
+    ],
+)
+def test_provider_and_model(model: str, named: str | None, expected: tuple[str, str]) -> None:
+    found = only(LitellmParams(model=model, custom_llm_provider=named))
+    assert (found.provider, found.model) == expected
+
+
+@pytest.mark.parametrize(
+    ("params", "texts"),
+    [
+        (LitellmParams(model="anthropic/claude"), ["`anthropic`", "openai/claude", "api_base"]),
+        (LitellmParams(model="azure/x/y", api_base="https://h"), ["`azure`", "openai/x/y"]),
+        (LitellmParams(model="claude", custom_llm_provider="anthropic"), ["`anthropic`", "openai/claude"]),
+        (LitellmParams(model="openai/"), ["write a model after `openai/`"]),
+        (
+            LitellmParams(model="m", api_base="https://u:hunter2@h"),
+            ["litellm_params.api_base", "credentials"],
+        ),
+        (LitellmParams(model="m", api_key=Secret("")), ["OPENAI_API_KEY", "litellm_params.api_key"]),
+    ],
+)
+def test_what_cannot_be_served_names_its_entry(params: LitellmParams, texts: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        deployments(config(LitellmParams(model="fine"), params), ENVIRON)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("model_list[1] (g): ")
+    assert all(text in line for text in texts)
+    assert "hunter2" not in line
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        deployments(
+            config(LitellmParams(model="a/b"), LitellmParams(model="m"), LitellmParams(model="c/d")), {}
+        )
+    assert [line.partition(" ")[0] for line in str(caught.value).splitlines()] == [
+        "model_list[0]",
+        "model_list[1]",
+        "model_list[2]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("param", "environ", "expected"),
+    [
+        (None, {}, OPENAI_BASE),
+        (None, {"OPENAI_API_BASE": "http://a"}, "http://a/v1"),
+        (None, {"OPENAI_API_BASE": "http://a", "OPENAI_BASE_URL": "http://b/x/"}, "http://b/x"),
+        ("http://c", {"OPENAI_API_BASE": "http://a", "OPENAI_BASE_URL": "http://b"}, "http://c/v1"),
+        (None, {"OPENAI_BASE_URL": ""}, OPENAI_BASE),
+    ],
+)
+def test_api_base(param: str | None, environ: dict[str, str], expected: str) -> None:
+    assert only(LitellmParams(model="m", api_key=KEY, api_base=param), environ).api_base == expected
+
+
+def test_api_key() -> None:
+    own_server = "http://vllm:8000"
+    assert only(LitellmParams(model="m")).api_key == Secret("sk-of-the-environment")
+    assert only(LitellmParams(model="m", api_key=KEY)).api_key == KEY
+    assert only(LitellmParams(model="m", api_key=Secret(""), api_base=own_server)).api_key == Secret("")
+    assert only(LitellmParams(model="m", mock_response="hi"), {}).mock_response == "hi"
+    for environ in ({}, {"OPENAI_API_KEY": ""}):
+        with pytest.raises(ConfigError, match="no API key"):
+            only(LitellmParams(model="m", api_base=own_server), environ)
+
+
+def test_organizations() -> None:
+    assert only(LitellmParams(model="m")).organization is None
+    assert only(LitellmParams(model="m"), {**ENVIRON, "OPENAI_ORGANIZATION": "org-e"}).organization == "org-e"
+    found = deployments(config(LitellmParams(model="m", organization=("org-a", "org-b"))), ENVIRON)
+    assert [one.organization for one in found] == ["org-a", "org-b"]
+    assert len({one.id for one in found}) == len({one.object_scope for one in found}) == 2
+
+
+def test_headers_are_merged_and_extra_headers_win() -> None:
+    params = LitellmParams(
+        model="m",
+        headers={"X-A": Secret("1"), "X-B": Secret("2")},
+        extra_headers={"x-a": Secret("3"), "X-C": Secret("4")},
+    )
+    assert only(params).headers == ((b"x-a", b"3"), (b"X-B", b"2"), (b"X-C", b"4"))
+
+
+def test_identical_entries_have_ids_of_their_own_and_one_scope() -> None:
+    one, two = deployments(config(LitellmParams(model="m"), LitellmParams(model="m")), ENVIRON)
+    assert two.id == f"{one.id}-2"
+    assert one.object_scope == two.object_scope
+
+
+def test_model_info_names_id_and_scope() -> None:
+    info = ModelInfo(id="mine", object_scope="project")
+    found = deployments(config(LitellmParams(model="m", organization=("a", "b")), info=info), ENVIRON)
+    assert [(one.id, one.object_scope) for one in found] == [("mine", "project"), ("mine-2", "project")]
+
+
+TimeoutCase = tuple[LitellmParams, RouterSettings, LitellmSettings, tuple[float | None, float | None]]
+TIMEOUTS: list[TimeoutCase] = [
+    (LitellmParams(model="m"), RouterSettings(), LitellmSettings(), (600.0, None)),
+    (LitellmParams(model="m"), RouterSettings(), LitellmSettings(request_timeout=9), (9, None)),
+    (LitellmParams(model="m"), RouterSettings(timeout=8, stream_timeout=7), LitellmSettings(), (8, 7)),
+    (LitellmParams(model="m", timeout=6, stream_timeout=5), RouterSettings(timeout=8, stream_timeout=7),
+     LitellmSettings(request_timeout=9), (6, 5)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("params", "router", "settings", "expected"), TIMEOUTS)
+def test_timeouts(
+    params: LitellmParams,
+    router: RouterSettings,
+    settings: LitellmSettings,
+    expected: tuple[float | None, float | None],
+) -> None:
+    found = only(params, router_settings=router, litellm_settings=settings)
+    assert (found.timeout_s, found.stream_timeout_s) == expected
+
+
+def test_ssl_verify_falls_back_to_the_section() -> None:
+    settings = LitellmSettings(ssl_verify="/etc/ca.pem")
+    assert only(LitellmParams(model="m"), litellm_settings=settings).ssl_verify == "/etc/ca.pem"
+    assert only(LitellmParams(model="m", ssl_verify=False), litellm_settings=settings).ssl_verify is False
+
+
+def test_the_rest_is_carried_over() -> None:
+    params = LitellmParams(
+        model="m",
+        weight=4,
+        rpm=1,
+        tpm=2,
+        order=3,
+        max_parallel_requests=5,
+        cooldown_time=0,
+        supports_system_message=False,
+        use_in_pass_through=True,
+        default_params={"temperature": Raw(b"0.5")},
+    )
+    found = only(params)
+    read: list[Callable[[Deployment], object]] = [
+        lambda one: one.rpm,
+        lambda one: one.tpm,
+        lambda one: one.order,
+        lambda one: one.max_parallel_requests,
+        lambda one: one.cooldown_s,
+        lambda one: one.supports_system_message,
+        lambda one: one.use_in_pass_through,
+        lambda one: one.default_params,
+    ]
+    assert [get(found) for get in read] == [1, 2, 3, 5, 0, False, True, {"temperature": Raw(b"0.5")}]
+
+
+def test_weights_follow_their_entries_through_organizations() -> None:
+    entries = (
+        LitellmParams(model="m", weight=6, organization=("a", "b")),
+        LitellmParams(model="n", weight=3),
+    )
+    assert [one.weight for one in deployments(config(*entries), ENVIRON)] == [2, 2, 1]
+
+
+def test_env_deployment() -> None:
+    assert env_deployment({}) is None
+    assert env_deployment({"OPENAI_API_KEY": " "}) is None
+    found = env_deployment({**ENVIRON, "OPENAI_BASE_URL": "http://b", "OPENAI_ORGANIZATION": "org"})
+    assert found is not None
+    assert (found.id, found.group, found.model, found.provider) == ("env", "*", "*", "openai")
+    assert (found.api_base, found.organization) == ("http://b/v1", "org")
+    assert found.api_key == Secret("sk-of-the-environment")
+
+
+def test_the_environment_and_an_entry_with_its_key_share_objects() -> None:
+    found = env_deployment(ENVIRON)
+    assert found is not None
+    assert found.object_scope == only(LitellmParams(model="m")).object_scope
+
+
+def test_a_bad_base_in_the_environment_is_named() -> None:
+    with pytest.raises(ConfigError, match="OPENAI_BASE_URL"):
+        env_deployment({**ENVIRON, "OPENAI_BASE_URL": "api.openai.com"})
+
+
+def test_no_secret_shows() -> None:
+    shown = repr(only(LitellmParams(model="m", api_key=KEY)))
+    assert KEY.reveal() not in shown
