@@ -16,6 +16,9 @@ LINE_LIMIT_BYTES = 256 * 1024
 _MODEL_LOOKS = 4
 """Events searched for the model's name: Azure's first one holds none."""
 
+_DONE_WITHIN_BYTES = 64
+"""`data: [DONE]` is the last a stream says, so it is looked for at a piece's end only."""
+
 _TERMINAL_EVENTS = frozenset(
     {
         b"done",
@@ -70,21 +73,15 @@ class SseUsageTap:
         self._looks_left = _MODEL_LOOKS
 
     def feed(self, payload: bytes) -> None:
-        end = payload.rfind(b"\n") + 1
-        if not end:
-            return self._hold(payload)
-        if self._tail is not None:
-            payload, end = self._end_long_line(payload)
-        block = payload if end == len(payload) else payload[:end]
-        if self._held:
-            self._held.append(block)
-            block = b"".join(self._held)
-            self._held.clear()
-            self._held_bytes = 0
-        if end != len(payload):
-            self._hold(payload[end:])
-        self._read(block)
-        return None
+        block = payload if self._is_whole(payload) else self._whole_lines(payload)
+        if block.find(b'"usage"') >= 0 and block.count(b'"usage"') != block.count(b'"usage":null'):
+            self._read_events(block)
+        elif self._looks_left:
+            self._look_for_model(block)
+        if block.find(b"[DONE]", -_DONE_WITHIN_BYTES) >= 0 and _has_done_line(block):
+            self.finish_seen = True
+        if self._ending or block.find(b"event:") >= 0:
+            self._read_event_name(block)
 
     def result(self) -> Usage | None:
         if self._held:
@@ -92,42 +89,48 @@ class SseUsageTap:
             self.feed(b"\n")
         return self._usage
 
+    def _is_whole(self, payload: bytes) -> bool:
+        return payload.endswith(b"\n") and not self._held and self._tail is None
+
+    def _whole_lines(self, payload: bytes) -> bytes:
+        """The lines that `payload` ends, what was held of the first included; holds the rest."""
+        end = payload.rfind(b"\n") + 1
+        if not end:
+            self._hold(payload)
+            return b""
+        start = self._end_long_line(payload) if self._tail is not None else 0
+        self._held.append(payload[start:end])
+        block = b"".join(self._held)
+        self._held.clear()
+        self._held_bytes = 0
+        self._hold(payload[end:])
+        return block
+
     def _hold(self, piece: bytes) -> None:
         if self._tail is not None:
             return self._tail.feed(piece)
-        self._held.append(piece)
-        self._held_bytes += len(piece)
+        if piece:
+            self._held.append(piece)
+            self._held_bytes += len(piece)
         if self._held_bytes > LINE_LIMIT_BYTES:
             self._tail = Tail(b"".join(self._held))
             self._held.clear()
             self._held_bytes = 0
         return None
 
-    def _end_long_line(self, payload: bytes) -> tuple[bytes, int]:
-        """Reads the long line's usage; gives what follows it, and where its whole lines end."""
+    def _end_long_line(self, payload: bytes) -> int:
+        """Reads the usage of the line that ends here; gives where the next one starts."""
         assert self._tail is not None
-        cut = payload.find(b"\n") + 1
-        self._tail.feed(payload[:cut])
+        end = payload.find(b"\n") + 1
+        self._tail.feed(payload[:end])
         self._usage = self._tail.usage() or self._usage
         self._tail = None
         self.finish_seen |= self._ending
-        rest = payload[cut:]
-        return rest, rest.rfind(b"\n") + 1
-
-    def _read(self, block: bytes) -> None:
-        """`block` is whole lines."""
-        if b'"usage"' in block and block.count(b'"usage"') != block.count(b'"usage":null'):
-            self._read_events(block)
-        elif self._looks_left:
-            self._look_for_model(block)
-        if b"[DONE]" in block and _has_done_line(block):
-            self.finish_seen = True
-        if self._ending or b"event:" in block:
-            self._read_event_name(block)
+        return end
 
     def _read_events(self, block: bytes) -> None:
         for line in block.split(b"\n"):
-            if b'"usage"' in line and line.startswith(b"data:"):
+            if line.startswith(b"data:") and b'"usage"' in line:
                 self._read_event(line)
 
     def _look_for_model(self, block: bytes) -> None:

@@ -13,7 +13,6 @@ from proxy.accounting.usage import JsonUsageTap, NullTap
         (b"application/json", b"", JsonUsageTap),
         (b"application/json; charset=utf-8", b"identity", JsonUsageTap),
         (b"Application/JSON", b"", JsonUsageTap),
-        (b"application/problem+json", b"", JsonUsageTap),
         (b"text/event-stream", b"", SseUsageTap),
         (b"text/event-stream; charset=utf-8", b"", SseUsageTap),
         (b"application/json", b"gzip", NullTap),
