@@ -11,8 +11,6 @@ import msgspec
 from proxy.errors import GatewayError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-CLIENT_PREFIX = b"/v1"
-"""Clients write the version themselves; an upstream's base holds its own (`/v1`, `/v1beta/openai` ...)."""
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -58,11 +56,12 @@ def origin(api_base: str) -> Origin:
 def target(base_path: bytes, path: bytes, query: bytes | None) -> bytes:
     """HOT: the request target upstream. Nothing is decoded: `%2F`, trailing slash and query stay as sent.
 
+    Clients write `/v1` themselves, an upstream's base ends in a version of its own: the client's is cut.
     `query` is None when the client sent no `?`. Raises GatewayError 400 for a path that climbs.
     """
     if b"." in path or b"%" in path:
         refuse_dot_segments(path)
-    if path.startswith(CLIENT_PREFIX) and path[3:4] in (b"/", b""):
+    if path.startswith(b"/v1/") or path == b"/v1":
         path = path[3:]
     if query is None:
         return base_path + path
@@ -101,9 +100,10 @@ def _host(parts: SplitResult) -> str:
 
 
 def _port(parts: SplitResult) -> int:
-    port = parts.port
-    if port is None:
-        return DEFAULT_PORTS[parts.scheme]
+    try:
+        port = parts.port
+    except ValueError:  # its own text repeats what stands there, which may be a password
+        port = 0
     if port == 0:
-        raise ValueError("port 0 is no port")
-    return port
+        raise ValueError("the port is not a number from 1 to 65535")
+    return DEFAULT_PORTS[parts.scheme] if port is None else port

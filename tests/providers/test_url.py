@@ -47,6 +47,7 @@ def test_a_base_gets_v1_only_when_it_has_no_path(given_base: str, expected: str)
         "https://h:0/v1",
         "https://h:99999/v1",
         "https://h:http/v1",
+        "https://user:hunter2/v1",
         "https://h /v1",
         "https://h/v1\n",
         "https://ho\tst/v1",
