@@ -1,0 +1,163 @@
+"""Where a request goes: `match` a model, `pick` a deployment, `settle` what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from proxy.routing.affinity import ObjectStore
+from proxy.routing.patterns import GroupLookup
+from proxy.routing.pool import Member, Pool, Unavailable
+from proxy.routing.settings import RouterSettings
+from proxy.routing.state import DeploymentState
+from proxy.routing.status import DeploymentStatus, describe
+from proxy.types import Deployment, Result, ResultKind
+
+__all__ = ["DeploymentStatus", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
+
+OPENAI_PROVIDERS = frozenset({"openai", "text-completion-openai"})
+_ANSWERED = Result(ResultKind.OK)
+
+
+class Match(msgspec.Struct, frozen=True):
+    pool: Pool
+    wildcard: str
+    """The text that `*` stood for; empty when the name was exact."""
+
+
+class Router:
+    """All deployments, their states and pools. One per worker and configuration; `carry_over` on reload."""
+
+    def __init__(
+        self,
+        deployments: Sequence[Deployment],
+        settings: RouterSettings,
+        *,
+        aliases: Mapping[str, str] = {},
+        hidden_aliases: Collection[str] = (),
+        store: ObjectStore,
+        env_deployment: Deployment | None = None,
+    ) -> None:
+        """`env_deployment`: the key of the environment, used for pass-through when no deployment asks for that.
+
+        Raises ConfigError for a model name with more than one `*`.
+        """
+        self.store = store
+        self._settings = settings
+        self._states: dict[str, DeploymentState] = {}
+        members = [self._member(deployment) for deployment in deployments]
+        self._groups = _pools_by([(member.deployment.group, member) for member in members])
+        pass_through = _pass_through(members)
+        if env_deployment is not None and not any(d.use_in_pass_through for d in deployments):
+            pass_through = [self._member(env_deployment)]
+            members += pass_through
+        self._members = members
+        self._pass_through = Pool(pass_through) if pass_through else None
+        self._scopes = _pools_by([(member.deployment.object_scope, member) for member in members])
+        self._lookup = GroupLookup(self._groups, aliases)
+        visible = [*self._groups, *(alias for alias in aliases if alias not in hidden_aliases)]
+        self._names = tuple(dict.fromkeys(name for name in visible if self._is_listed(name)))
+
+    def match(self, model: str) -> Match | None:
+        """HOT. Exact name, alias, most specific wildcard; None: nobody serves it."""
+        found = self._lookup.find(model)
+        return None if found is None else Match(self._groups[found.group], found.wildcard)
+
+    def pick(
+        self,
+        pool: Pool,
+        now: float,
+        *,
+        tried: Sequence[Deployment] = (),
+        scope: str | None = None,
+        caller: bytes | None = None,
+    ) -> Deployment | Unavailable:
+        """HOT. Takes a slot of the deployment it returns: `settle` it exactly once.
+
+        `scope` pins to an object's keys: those in the pool, else all that there are; a scope that left the
+        configuration pins nothing, so the upstream itself says that the object is unknown.
+        `caller` keeps a caller's new objects together, before tiers, unless its keys are tried or at capacity.
+        """
+        if scope is not None:
+            return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, tried)
+        home = pool.home(caller, now) if caller is not None else None
+        if home is not None:
+            picked = home.take(now, tried)
+            if isinstance(picked, Deployment):
+                return picked
+        return pool.take(now, tried)
+
+    def answered(self, deployment: Deployment, now: float) -> None:
+        """A good answer has begun: a benched key is back now, not when its long stream ends. Optional."""
+        state = self._states.get(deployment.id)
+        if state is not None and state.health.benched:
+            state.learn(_ANSWERED, now)
+
+    def settle(self, deployment: Deployment, result: Result, now: float) -> None:
+        """HOT. Exactly once per successful pick. Nothing to do for a deployment that a reload removed."""
+        state = self._states.get(deployment.id)
+        if state is not None:
+            state.settle(result, now)
+
+    def pass_through_pool(self) -> Pool | None:
+        """For requests that name no model: those marked for it, else the environment's key, else all OpenAI
+        deployments if it does not matter which group they serve. None: the request must name a model."""
+        return self._pass_through
+
+    def scope_pool(self, scope: str) -> Pool | None:
+        return self._scopes.get(scope)
+
+    def model_names(self) -> tuple[str, ...]:
+        """Groups without wildcards, then visible aliases, in the order of the configuration."""
+        return self._names
+
+    def snapshot(self, now: float) -> tuple[DeploymentStatus, ...]:
+        return tuple(describe(member.deployment, member.state, now) for member in self._members)
+
+    def carry_over(self, old: Router) -> None:
+        """Takes over counts and health of deployments with the same id; call it before the first pick.
+
+        The states are shared: what requests begun under `old` teach still arrives here.
+        """
+        for member in self._members:
+            state = old._states.get(member.deployment.id)
+            if state is not None:
+                state.health.configure(self._settings, member.deployment.cooldown_s)
+                self._states[member.deployment.id] = member.state = state
+        for pool in self._pools():
+            pool.watch()
+
+    def _member(self, deployment: Deployment) -> Member:
+        state = self._states.get(deployment.id)
+        if state is None:
+            state = self._states[deployment.id] = DeploymentState(deployment, self._settings)
+        return Member(deployment, state, self._settings)
+
+    def _pools(self) -> Iterable[Pool]:
+        yield from self._groups.values()
+        yield from self._scopes.values()
+        if self._pass_through is not None:
+            yield self._pass_through
+
+    def _is_listed(self, name: str) -> bool:
+        return "*" not in name and self._lookup.find(name) is not None
+
+
+def _pools_by(members: Iterable[tuple[str, Member]]) -> dict[str, Pool]:
+    named: dict[str, list[Member]] = {}
+    for name, member in members:
+        named.setdefault(name, []).append(member)
+    return {name: Pool(group) for name, group in named.items()}
+
+
+def _pass_through(members: Sequence[Member]) -> list[Member]:
+    marked = [member for member in members if member.deployment.use_in_pass_through]
+    if marked:
+        return marked
+    openai = [member for member in members if member.deployment.provider in OPENAI_PROVIDERS]
+    scopes: dict[str, set[str]] = {}
+    for member in openai:
+        scopes.setdefault(member.deployment.group, set()).add(member.deployment.object_scope)
+    reached = set(map(frozenset, scopes.values()))
+    return openai if len(reached) == 1 else []

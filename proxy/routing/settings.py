@@ -1,0 +1,17 @@
+"""The numbers an operator may set; names and defaults follow LiteLLM's `router_settings`."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RouterSettings(msgspec.Struct, frozen=True):
+    allowed_fails: int = 3
+    """Failures in a row (timeouts, 5xx, broken answers) that bench a deployment."""
+    cooldown_s: float = 5.0
+    """The first bench; a deployment's own `cooldown_s` wins. 0: never benched."""
+    disable_cooldowns: bool = False
+    max_retry_after_s: float = 300.0
+    """An upstream that asks for more (a daily quota, a wrong clock) is asked again after this long."""
+    default_max_parallel_requests: int | None = None
+    """For deployments that set no limit of their own; None: no limit."""

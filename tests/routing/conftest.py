@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from proxy.types import Deployment, Secret
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Callable[..., Deployment]:
+    """A deployment of group `gpt`, in a scope of its own unless told."""
+    plain = Deployment(
+        id="",
+        group="gpt",
+        provider="openai",
+        model="gpt-4o",
+        api_base="https://api.openai.com/v1",
+        api_key=Secret("sk-very-secret"),
+        object_scope="",
+    )
+
+    def make(id: str, **fields: object) -> Deployment:  # noqa: A002
+        return msgspec.structs.replace(plain, **{"id": id, "object_scope": f"scope-{id}", **fields})
+
+    return make
