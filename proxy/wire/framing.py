@@ -47,18 +47,19 @@ class Framing(Protocol):
 class LengthFraming:
     """`content-length: n`"""
 
-    __slots__ = ("_left", "done")
+    __slots__ = ("done", "remaining")
 
     def __init__(self, n: int) -> None:
-        self._left = n
+        self.remaining = n
+        """Bytes still to come."""
         self.done = n == 0
 
     def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
-        taken = min(len(data), self._left)
+        taken = min(len(data), self.remaining)
         if into is not None and taken:
             into.append(data[:taken])
-        self._left -= taken
-        self.done = self._left == 0
+        self.remaining -= taken
+        self.done = self.remaining == 0
         return taken
 
     def at_eof(self) -> bool:

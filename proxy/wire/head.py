@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 
-from proxy.types import Header, Headers
+from proxy.types import Headers
 
 CHUNKED = -1
 NO_BODY = -2
@@ -24,7 +24,8 @@ TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
 
 _LENGTH_DIGITS = 18
 """The most digits that stay below 2**63, where other parsers overflow."""
-_FIELD = re.compile(b"(%b):(%b)" % (TOKEN, TEXT))
+_FIELD = re.compile(rb"(%b):(%b)\r\n" % (TOKEN, TEXT))
+_FIELDS = re.compile(rb"(?:%b:%b\r\n)*+\r\n" % (TOKEN, TEXT))
 _REQUEST_LINE = re.compile(rb'(%b) ([!-"$-~]++) HTTP/([0-9])\.([0-9])' % TOKEN)
 _HOST = rb"(?:\[[0-9A-Za-z.:%]++\]|[\w\-.~!$&'()*+,;=%]*+)(?::[0-9]*+)?+"
 _HOST_VALUE = re.compile(_HOST)
@@ -122,9 +123,9 @@ class HeadParser:
         """One whole head, its blank line included, and the framing of its body. Raises BadRequest."""
         if len(raw) > self._memo_head_bytes:
             return self._parse_strictly(raw)
-        start = raw.find(_LENGTH_TITLE)
+        start = raw.rfind(_LENGTH_TITLE)  # from behind: most clients send it last
         if start < 0:
-            start = raw.find(_LENGTH_LOWER)
+            start = raw.rfind(_LENGTH_LOWER)
         if start < 0:
             return self._memo.get(raw) or self._remember(raw, raw)
         start += len(_LENGTH_TITLE)
@@ -154,11 +155,11 @@ class HeadParser:
             raise self.too_large(raw)
         if not raw.endswith(b"\r\n\r\n"):
             raise BadRequest(400, "the request head does not end in an empty line")
-        first, *lines = raw[:-4].split(b"\r\n")
-        if len(lines) > self._max_headers:
+        if raw.count(b"\r\n") - 2 > self._max_headers:
             raise BadRequest(431, f"more than {self._max_headers} headers")
-        method, target, version = _request_line(first)
-        headers = tuple(_field(line) for line in lines)
+        line_end = raw.find(b"\r\n")
+        method, target, version = _request_line(raw[:line_end])
+        headers = _headers(raw, line_end + 2)
         framing = _request_framing(headers, version)
         return RequestHead(method, target, headers, version), framing
 
@@ -187,12 +188,10 @@ def _origin_form(method: bytes, target: bytes) -> bytes:
     return rest if rest.startswith(b"/") else b"/" + rest
 
 
-def _field(line: bytes) -> Header:
-    parts = _FIELD.fullmatch(line)
-    if parts is None:
-        raise BadRequest(400, "a header line is not `name: value` without control characters or folding")
-    name, value = parts.groups()
-    return name, value.strip(b" \t")
+def _headers(raw: bytes, start: int) -> Headers:
+    if _FIELDS.fullmatch(raw, start) is None:
+        raise BadRequest(400, "a header line is not `name: value`, or has control characters in it")
+    return tuple((name, value.strip(b" \t")) for name, value in _FIELD.findall(raw, start))
 
 
 def _request_framing(headers: Headers, version: bytes) -> int:
@@ -200,7 +199,7 @@ def _request_framing(headers: Headers, version: bytes) -> int:
     names = [name.lower() for name, _ in headers]
     if not _LOOK_ALIKES.isdisjoint(name.replace(b"-", b"_") for name in names if b"_" in name):
         raise BadRequest(400, "a framing header is spelled with an underscore")
-    _check_host([value for name, value in headers if name.lower() == b"host"], version)
+    _check_host([value for (_, value), name in zip(headers, names, strict=True) if name == b"host"], version)
     lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
     if lengths + codings == 0:
         return NO_BODY
@@ -208,11 +207,7 @@ def _request_framing(headers: Headers, version: bytes) -> int:
         raise BadRequest(400, "content-length and transfer-encoding: only one of them, and only once")
     if lengths:
         return _length(headers[names.index(b"content-length")][1])
-    if version == b"1.0":
-        raise BadRequest(400, "transfer-encoding does not exist in HTTP/1.0")
-    if headers[names.index(b"transfer-encoding")][1].lower() != b"chunked":
-        raise BadRequest(501, "the only transfer-encoding understood is `chunked`")
-    return CHUNKED
+    return _coding(headers[names.index(b"transfer-encoding")][1], version)
 
 
 def _check_host(hosts: list[bytes], version: bytes) -> None:
@@ -223,13 +218,20 @@ def _check_host(hosts: list[bytes], version: bytes) -> None:
         raise BadRequest(400, "the Host header is not a host name with an optional port")
 
 
+def _coding(value: bytes, version: bytes) -> int:
+    if version == b"1.0":
+        raise BadRequest(400, "transfer-encoding does not exist in HTTP/1.0")
+    if value.lower() != b"chunked":
+        raise BadRequest(501, "the only transfer-encoding understood is `chunked`")
+    return CHUNKED
+
+
 def _length(value: bytes) -> int:
     if not value.isdigit() or len(value) > _LENGTH_DIGITS:
         raise BadRequest(400, f"content-length must be 1 to {_LENGTH_DIGITS} digits")
     return int(value)
 
 
-@functools.lru_cache(maxsize=64)
 def _tokens(comma_list: bytes) -> frozenset[bytes]:
     """The members of a comma list, lower-case (RFC 9110 5.6.1)."""
     members = (member.strip(b" \t").lower() for member in comma_list.split(b","))
@@ -271,20 +273,20 @@ class ResponseHead:
         self,
         raw: bytes,
         lower: bytes,
-        *,
         status: int,
         reason: bytes,
         framing: int,
-        keep_alive: bool,
         lines: bytes,
+        *,
+        keep_alive: bool,
     ) -> None:
         self._raw = raw
         self._lower = lower
         self.status = status
         self.reason = reason
         self.framing = framing
-        self.keep_alive = keep_alive
         self.lines = lines
+        self.keep_alive = keep_alive
 
     def get(self, name_lower: bytes) -> bytes | None:
         """The first value of the header as the upstream sent it, dropped ones included."""
@@ -312,17 +314,18 @@ def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> Re
     lower = raw.lower()
     special, lines = _scan(raw, lower, parts.start(4), drop)
     framing = _response_framing(special, int(status), method, version)
-    connection_tokens = _tokens(special.get(b"connection", b""))
-    nominated = connection_tokens - _NEVER_NOMINATED
-    return ResponseHead(
-        raw,
-        lower,
-        status=int(status),
-        reason=reason or b"",
-        framing=framing,
-        keep_alive=framing != UNTIL_CLOSE and _keep_alive(version, connection_tokens),
-        lines=_without(lines, nominated) if nominated else lines,
-    )
+    persists, nominated = _connection(special.get(b"connection", b""), version)
+    if nominated:
+        lines = _without(lines, nominated)
+    keep_alive = persists and framing != UNTIL_CLOSE
+    return ResponseHead(raw, lower, int(status), reason or b"", framing, lines, keep_alive=keep_alive)
+
+
+@functools.lru_cache(maxsize=64)
+def _connection(value: bytes, version: bytes) -> tuple[bool, frozenset[bytes]]:
+    """Whether the connection persists, and which headers Connection names away."""
+    tokens = _tokens(value)
+    return _keep_alive(version, tokens), tokens - _NEVER_NOMINATED
 
 
 def _scan(raw: bytes, lower: bytes, start: int, drop: frozenset[bytes]) -> tuple[dict[bytes, bytes], bytes]:
