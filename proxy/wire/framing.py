@@ -21,7 +21,8 @@ _SIZES_LINE_BYTES = len(b"fff\r\n")
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:;%b(?:=(?:%b|%b))?+)*+)" % (TOKEN, TOKEN, _QUOTED))
 """RFC 9112 7.1.1 without the blanks it calls bad. 16 digits: what fits 64 bits, and no flood of zeros."""
-_TRAILER = re.compile(rb"%b:%b" % (TOKEN, TEXT))
+_TRAILER = re.compile(rb"(?!(?i:content-length|transfer-encoding):)%b:%b" % (TOKEN, TEXT))
+"""A header line that does not speak of framing (RFC 9110 6.5.1)."""
 
 
 class BadFraming(Exception):  # noqa: N818 - the pair of BadRequest
@@ -192,7 +193,7 @@ class ChunkedFraming:
             self.done = True
             return
         if _TRAILER.fullmatch(line) is None:
-            raise BadFraming("a trailer is not a header line")
+            raise BadFraming("a trailer is not a header line, or speaks of framing")
         self._spend(len(line))
 
     def _spend(self, extra_bytes: int) -> None:

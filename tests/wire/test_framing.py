@@ -165,6 +165,8 @@ BAD = {
     "trailer with a folded line": b"0\r\nX: a\r\n b\r\n\r\n",
     "trailer with bare LF": b"0\r\nX: a\nY: b\r\n\r\n",
     "trailer with NUL": b"0\r\nX: \0\r\n\r\n",
+    "trailer content-length": b"0\r\ncontent-Length: 5\r\n\r\n",
+    "trailer transfer-encoding": b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
     "last chunk with bare LF": b"0\n\r\n\r\n",
 }
 
@@ -177,10 +179,10 @@ def test_bad_chunks_are_refused_at_any_split(data: bytes) -> None:
 
 
 def test_an_unfinished_size_is_not_looked_up() -> None:
-    """`find` gives -1 for `5\\r`, which is also an index."""
+    """`find` gives -1 for `6\\r`; taken as an index, that points into the chunks before."""
     framing = ChunkedFraming()
-    assert framing.feed(b"1\r\nx\r\n5\r") == 8
-    assert payload_of([b"\nabcde\r\n0\r\n\r\n"], framing) == b"abcde"
+    assert framing.feed(b"1\r\nx\r\n1\r\ny\r\n6\r") == 14
+    assert payload_of([b"\nabcdef\r\n0\r\n\r\n"], framing) == b"abcdef"
 
 
 LIMIT_BYTES = 64
@@ -244,7 +246,20 @@ TRAILERS = st.lists(st.sampled_from([b"X: a\r\n", b"y:\r\n"]), max_size=2).map(b
 BODIES = st.builds(
     lambda chunks, trailers: b"".join(chunks) + b"0\r\n" + trailers + b"\r\n", st.lists(CHUNKS), TRAILERS
 )
-PARTS = [b"1\r\n", b"2;a\r\n", b"x", b"\r\n", b"0\r\n", b"\n", b"\r", b"X: a\r\n", b" ", b"0\r\n\r\n"]
+PARTS = [
+    b"1\r\n",
+    b"TE: a\r\n",
+    b"Content-Length: 1\r\n",
+    b"2;a\r\n",
+    b"x",
+    b"\r\n",
+    b"0\r\n",
+    b"\n",
+    b"\r",
+    b"X: a\r\n",
+    b" ",
+    b"0\r\n\r\n",
+]
 NEARLY = st.lists(st.sampled_from(PARTS), max_size=9).map(b"".join)
 BYTES = st.text(alphabet="013aA;x=\r\n g", max_size=24).map(str.encode)
 ANYTHING = BODIES | NEARLY | BYTES
