@@ -79,6 +79,10 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     object_scope: str
     """Deployments of one scope see each other's objects (files, threads ...): keys of one project."""
 
+    def __repr__(self) -> str:
+        # Header values may be credentials.
+        return f"Deployment(id={self.id!r}, group={self.group!r}, model={self.model!r}, api_base={self.api_base!r})"
+
 
 class ResultKind(enum.Enum):
     """What an attempt taught about its key. Health has one rule per kind."""

@@ -1,0 +1,1 @@
+"""Who, and may they: pure."""

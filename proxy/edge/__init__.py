@@ -1,0 +1,1 @@
+"""The two doors: `http1` reads requests off raw sockets, `asgi` takes them from hypercorn. One pipeline behind."""

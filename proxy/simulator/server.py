@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve as hypercorn_serve
@@ -29,13 +31,22 @@ async def serve(
         task_status.started(binds[0])
 
 
+async def serve_socket(sock: socket.socket, *, app: Simulator | None = None) -> None:
+    """Serves a socket that listens already, until cancelled."""
+    await hypercorn_serve(app or Simulator(), _bound_to(f"fd://{sock.fileno()}"), mode="asgi")
+
+
 async def _serve(app: Simulator, config: Config, *, task_status: trio.TaskStatus[list[str]]) -> None:
     await hypercorn_serve(app, config, mode="asgi", task_status=task_status)
 
 
 def _config(host: str, port: int) -> Config:
+    return _bound_to(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def _bound_to(address: str) -> Config:
     config = Config()
-    config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    config.bind = [address]
     config.loglevel = "WARNING"
     config.backlog = BACKLOG
     config.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_S

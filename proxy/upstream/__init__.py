@@ -1,0 +1,1 @@
+"""One attempt's wire: a destination, a pooled connection, a request sent, an answer's head read."""

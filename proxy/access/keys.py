@@ -1,0 +1,75 @@
+"""Who asks: a key from the request's headers, compared in constant time, kept only as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
+
+from proxy.errors import unauthorized
+from proxy.types import Secret
+
+GetHeader: TypeAlias = Callable[[bytes], bytes | None]
+"""Lower-case name -> first value."""
+
+KEY_HEADERS = (b"x-litellm-api-key", b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key")
+"""Where clients put their key, the most specific first: LiteLLM's order."""
+_BEARER = b"bearer "
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """One key's holder."""
+
+    name: str
+    """For the record: an alias or the beginning of the key's hash, never the key."""
+    id: bytes
+    """Stable over restarts and the same in every worker: places the caller's objects."""
+
+
+class Keys:
+    """The keys this gateway accepts. Without a master key it serves loopback only, and asks for none."""
+
+    def __init__(self, master_key: Secret | None, header: bytes | None = None) -> None:
+        """`header`: the one header to look at, lower-case, instead of KEY_HEADERS."""
+        self._digest = _digest(master_key.reveal().encode()) if master_key else None
+        self._headers = (header,) if header else KEY_HEADERS
+        self._master = Caller("master", self._digest or b"")
+
+    @property
+    def required(self) -> bool:
+        return self._digest is not None
+
+    def who(self, get: GetHeader) -> Caller:
+        """HOT. Raises GatewayError 401 for a missing or wrong key."""
+        key = self._key(get)
+        if self._digest is None:
+            return _anonymous(key)
+        if not key:
+            raise unauthorized(
+                "You didn't provide an API key. Send the gateway's key in an Authorization header:"
+                " `Authorization: Bearer YOUR_KEY`."
+            )
+        if not hmac.compare_digest(_digest(key), self._digest):
+            raise unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
+        return self._master
+
+    def _key(self, get: GetHeader) -> bytes:
+        for name in self._headers:
+            value = get(name)
+            if value:
+                return value[len(_BEARER) :].strip() if value[: len(_BEARER)].lower() == _BEARER else value
+        return b""
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def _anonymous(key: bytes) -> Caller:
+    if not key:
+        return Caller("anonymous", b"")
+    digest = _digest(key)
+    return Caller("anonymous:" + digest[:4].hex(), digest)

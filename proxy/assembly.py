@@ -1,0 +1,184 @@
+"""Builds every part once: from the configuration to a pipeline behind two doors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from proxy import __version__, control
+from proxy.access.keys import Keys
+from proxy.accounting.recorder import Recorder
+from proxy.config.schema import Config
+from proxy.config.settings import GeneralSettings, PassThroughEndpoint
+from proxy.config.sluice import SluiceSettings
+from proxy.edge.asgi import AsgiApp
+from proxy.edge.http1 import Doorway
+from proxy.edge.limits import DoorLimits
+from proxy.gateway.attempts import Attempts, AttemptSettings
+from proxy.gateway.intake import IntakeLimits
+from proxy.gateway.outbound import Sender
+from proxy.gateway.pipeline import Pipeline
+from proxy.gateway.routes import Custom, Routes, described
+from proxy.providers.table import deployments, env_deployment
+from proxy.providers.url import origin
+from proxy.routing.affinity import MemoryStore
+from proxy.routing.router import Router, RouterSettings
+from proxy.types import Deployment, Page, Secret
+from proxy.upstream.client import Patience, UpstreamClient
+from proxy.upstream.destination import Destination, Endpoint, Forwarding
+from proxy.upstream.pool import Pool
+from proxy.wire.reactor import Reactor
+
+MEBIBYTE = 1024 * 1024
+UNNAMED = ""
+"""The group of deployments that no model name leads to."""
+ORGANIZATION = b"openai-organization"
+
+
+class Gateway:
+    """One worker's parts, wired."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], recorder: Recorder) -> None:
+        """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process."""
+        limits = config.sluice_settings
+        env = env_deployment(environ)
+        served = [
+            *deployments(config, environ),
+            *map(_target, config.general_settings.pass_through_endpoints),
+        ]
+        self.by_id = {deployment.id: deployment for deployment in (*served, *([env] if env else []))}
+        self.reactor = Reactor()
+        self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
+        self.recorder = recorder
+        self.router = _router(config, served, env)
+        self.pipeline = self._pipeline(config)
+        self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
+        self.app = AsgiApp(self.reactor, self.doorway.limits, self.pipeline.serve)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.router.model_names() if name != UNNAMED)
+
+    def _pipeline(self, config: Config) -> Pipeline:
+        general = config.general_settings
+        forwards_organization = general.forward_openai_org_id is True
+        destinations = {id_: _destination(d, forwards_organization) for id_, d in self.by_id.items()}
+        client = UpstreamClient(self.reactor, self.pool)
+        sender = Sender(_native_forwarding(general))
+        attempts = Attempts(self.router, destinations, client, sender, _attempt_settings(config))
+        customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
+        header = general.litellm_key_header_name
+        return Pipeline(
+            Routes(self._pages(customs), customs),
+            Keys(general.master_key, header.lower().encode() if header else None),
+            self.router,
+            attempts,
+            self.recorder,
+            _intake_limits(config),
+        )
+
+    def _pages(self, customs: Sequence[Custom]) -> tuple[Page, ...]:
+        router = self.router
+        return control.pages(
+            version=__version__,
+            snapshot=lambda: router.snapshot(time.monotonic()),
+            model_names=lambda: self.model_names,
+            serves=lambda model: router.match(model) is not None,
+            routes=lambda: [control.RouteInfo(*row) for row in described(customs)],
+            draining=lambda: self.doorway.draining,
+            probe=control.HttpProbe(self.by_id.get),
+        )
+
+
+def _router(config: Config, served: Sequence[Deployment], env: Deployment | None) -> Router:
+    settings = config.router_settings
+    aliases = settings.model_group_alias
+    return Router(
+        served,
+        RouterSettings(
+            allowed_fails=settings.allowed_fails,
+            cooldown_s=settings.cooldown_time,
+            disable_cooldowns=settings.disable_cooldowns,
+            max_retry_after_s=config.sluice_settings.max_retry_after_s,
+            default_max_parallel_requests=settings.default_max_parallel_requests,
+        ),
+        aliases={name: alias.model for name, alias in aliases.items()},
+        hidden_aliases=[name for name, alias in aliases.items() if alias.hidden],
+        store=MemoryStore(config.sluice_settings.remembered_objects),
+        env_deployment=env,
+    )
+
+
+def _attempt_settings(config: Config) -> AttemptSettings:
+    limits = config.sluice_settings
+    first_byte_s = limits.first_byte_timeout_s or config.router_settings.timeout
+    return AttemptSettings(
+        retries=config.router_settings.num_retries,
+        patience=Patience(
+            connect_s=limits.connect_timeout_s,
+            write_s=limits.write_timeout_s,
+            first_byte_s=first_byte_s or config.litellm_settings.request_timeout,
+            gap_s=limits.stream_gap_timeout_s,
+        ),
+        response_headers=limits.response_headers,
+    )
+
+
+def _intake_limits(config: Config) -> IntakeLimits:
+    return IntakeLimits(
+        body_bytes=int(config.general_settings.max_request_size_mb * MEBIBYTE),
+        peek_bytes=int(config.sluice_settings.peek_limit_mb * MEBIBYTE),
+    )
+
+
+def _door_limits(limits: SluiceSettings) -> DoorLimits:
+    return DoorLimits(
+        max_connections=limits.max_connections,
+        header_bytes=limits.max_header_bytes,
+        headers=limits.max_headers,
+        header_timeout_s=limits.header_timeout_s,
+        keep_alive_s=limits.keep_alive_timeout_s,
+        body_timeout_s=limits.body_timeout_s,
+        write_timeout_s=limits.write_timeout_s,
+        stream_gap_s=limits.stream_gap_timeout_s,
+    )
+
+
+def _destination(deployment: Deployment, forwards_organization: bool) -> Destination:  # noqa: FBT001
+    """`forward_openai_org_id: true`: the client's organization wins over the deployment's."""
+    place = origin(deployment.api_base)
+    endpoint = Endpoint(place.host, place.port, place.scheme == "https", deployment.ssl_verify)
+    yielding = frozenset((ORGANIZATION,)) if forwards_organization else frozenset[bytes]()
+    return Destination(deployment, endpoint, place.base_path, place.host_header, yielding)
+
+
+def _native_forwarding(general: GeneralSettings) -> Forwarding:
+    """What LiteLLM's two settings keep back when they are written as false."""
+    withheld = frozenset((ORGANIZATION,)) if general.forward_openai_org_id is False else frozenset[bytes]()
+    return Forwarding(withheld, extensions=general.forward_client_headers_to_llm_api is not False)
+
+
+def _target(endpoint: PassThroughEndpoint) -> Deployment:
+    """A target of its own is a deployment that only its path leads to."""
+    return Deployment(
+        id=f"pass_through:{endpoint.path}",
+        group=UNNAMED,
+        provider="target",
+        model="*",
+        api_base=endpoint.target.rstrip("/"),
+        api_key=Secret(""),
+        headers=tuple((name.encode(), value.reveal().encode()) for name, value in endpoint.headers.items()),
+        timeout_s=endpoint.timeout,
+        object_scope=f"pass_through:{endpoint.path}",
+    )
+
+
+def _custom(endpoint: PassThroughEndpoint) -> Custom:
+    return Custom(
+        path=endpoint.path.encode(),
+        include_subpath=endpoint.include_subpath,
+        auth=endpoint.auth,
+        forward_headers=endpoint.forward_headers,
+        methods=frozenset(method.encode() for method in endpoint.methods),
+        scope=f"pass_through:{endpoint.path}",
+    )

@@ -1,0 +1,221 @@
+"""The complete door: an ASGI 3 app on trio. hypercorn serves with it what the fast door does not carry.
+
+Framing, interim answers and header case are the server's here; everything else is as on the fast door.
+Specification: https://asgi.readthedocs.io/en/stable/specs/www.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+import trio
+
+from proxy.edge.limits import DoorLimits
+from proxy.errors import ClientGone, GatewayError, UpstreamFailure, body_too_large
+from proxy.gateway.exchange import Exchange
+from proxy.types import Headers, Reply
+from proxy.upstream.answer import Answer
+from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.head import CHUNKED, NO_BODY, RequestHead, ResponseHead
+from proxy.wire.link import Link
+from proxy.wire.pump import End, Tap
+from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.scope import RequestScope
+
+if TYPE_CHECKING:
+    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+_WITH_BODIES = frozenset((b"POST", b"PUT", b"PATCH"))
+_BODY_PIECES = 4
+"""Pieces of a request body that may wait for the pipeline: the server stops reading beyond."""
+
+
+class AsgiApp:
+    """The pipeline as an ASGI app."""
+
+    def __init__(
+        self, reactor: Reactor, limits: DoorLimits, serve: Callable[[Exchange], Awaitable[None]]
+    ) -> None:
+        self._reactor = reactor
+        self._limits = limits
+        self._serve = serve
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "http":
+            await self._serve(AsgiExchange(self._reactor, self._limits, scope, receive, send))
+        elif scope["type"] == "websocket":
+            await _refuse_websocket(send)
+        else:
+            await _lifespan(receive, send)
+
+
+async def _lifespan(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Everything is built before the server starts: there is nothing to wait for."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def _refuse_websocket(send: ASGISendCallable) -> None:
+    message = "WebSocket is not served by this gateway yet: use the HTTP endpoints."
+    error = GatewayError(501, message, code="not_implemented")
+    body = error.body()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "websocket.http.response.start", "status": 501, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+
+def _request_head(scope: HTTPScope) -> tuple[RequestHead, int]:
+    headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
+    query = scope["query_string"]
+    target = scope["raw_path"] + (b"?" + query if query else b"")
+    head = RequestHead(scope["method"].encode(), target, headers)
+    if head.chunked:
+        return head, CHUNKED
+    lengths = [value for name, value in headers if name.lower() == b"content-length"]
+    if lengths:
+        return head, int(lengths[0])
+    # HTTP/2 bodies need no header (RFC 9113 section 8.1.1); requests that only ask have none.
+    unframed = scope["http_version"] == "2" and head.method in _WITH_BODIES
+    return head, CHUNKED if unframed else NO_BODY
+
+
+class AsgiExchange:
+    """Implements gateway.exchange.Exchange."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        limits: DoorLimits,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+    ) -> None:
+        self.head, self.body_length = _request_head(scope)
+        self.parking = Parking(reactor)
+        self.door = "asgi"
+        self.committed = False
+        self.sent_bytes = 0
+        self.body_read = self.body_length in (NO_BODY, 0)
+        self._limits = limits
+        self._receive = receive
+        self._send = send
+        self._feed, self._pieces = trio.open_memory_channel[bytes](_BODY_PIECES)
+
+    async def open(self, scope: RequestScope) -> None:
+        await scope.start(self._listen)
+
+    async def _listen(self) -> None:
+        """Receive all the while: only `http.disconnect` tells that the client has left."""
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self.parking.leave()
+                self._feed.close()
+                return
+            if message["body"] and not self.body_read:
+                await self._feed.send(message["body"])
+            if not message["more_body"]:
+                self._feed.close()
+
+    async def read_body(self, limit_bytes: int) -> bytes:
+        if self.body_length > limit_bytes:
+            raise body_too_large(limit_bytes)
+        pieces, size = [], 0
+        while piece := await self.read_some():
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit_bytes:
+                raise body_too_large(limit_bytes)
+        return b"".join(pieces)
+
+    async def read_some(self) -> bytes:
+        if self.body_read:
+            return b""
+        piece = b""
+        with trio.move_on_after(self._limits.body_timeout_s) as scope:
+            try:
+                piece = await self._pieces.receive()
+            except trio.EndOfChannel:
+                self.body_read = True
+        if self.parking.gone:
+            raise ClientGone
+        if scope.cancelled_caught:
+            raise GatewayError(408, "The request body stopped coming.", code="request_timeout")
+        return piece
+
+    async def send_to(self, link: Link, write_s: float) -> bool:
+        chunked = self.body_length == CHUNKED
+        while piece := await self.read_some():
+            if link.readable and not link.silent():
+                return False
+            await link.write(encode_chunk(piece) if chunked else piece, time.monotonic() + write_s)
+        if chunked:
+            await link.write(LAST_CHUNK, time.monotonic() + write_s)
+        return True
+
+    async def answer(self, reply: Reply, extra: Headers = ()) -> None:
+        own = (
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", b"%d" % len(reply.body)),
+            (b"date", formatdate(usegmt=True).encode()),
+        )
+        await self._start(reply.status, (*own, *reply.headers, *extra))
+        await self.write(b"" if self.head.method == b"HEAD" else reply.body)
+        await self.end()
+
+    async def inform(self, head: ResponseHead) -> None:
+        """ASGI has no interim answers but early hints under HTTP/2: they stay behind here."""
+
+    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+        await self._start(answer.head.status, (*answer.head.headers(), *_pairs(extra)))
+        try:
+            while piece := await answer.read():
+                if tap is not None:
+                    tap.feed(piece)
+                await self.write(piece)
+        except ClientGone:
+            return End.SINK_GONE
+        except UpstreamFailure:
+            return End.SOURCE_BROKEN
+        await self.end()
+        return End.DONE
+
+    async def begin(self, head: ResponseHead, extra: bytes) -> None:
+        headers = tuple(header for header in head.headers() if header[0].lower() != b"content-length")
+        await self._start(head.status, (*headers, *_pairs(extra)))
+
+    async def _start(self, status: int, headers: Headers) -> None:
+        self.committed = True
+        await self._send({
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.lower(), value) for name, value in headers],
+            "trailers": False,
+        })  # fmt: skip
+
+    async def write(self, piece: bytes) -> None:
+        if self.parking.gone:
+            raise ClientGone
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        self.sent_bytes += len(piece)
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def abort(self, last_words: bytes = b"") -> None:
+        # The app returns without its last body message: the server cuts the connection.
+        if last_words and not self.parking.gone:
+            await self.write(last_words)
+
+
+def _pairs(lines: bytes) -> Headers:
+    fields = (line.partition(b":") for line in lines.split(b"\r\n") if line)
+    return tuple((name, value.strip()) for name, _, value in fields)

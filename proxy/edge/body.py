@@ -1,0 +1,133 @@
+"""A request's body as it comes off a client's socket behind its head."""
+
+from __future__ import annotations
+
+import time
+
+from proxy.edge.limits import DoorLimits
+from proxy.errors import ClientGone, GatewayError, body_too_large
+from proxy.wire.framing import LAST_CHUNK, BadFraming, Framing, LengthFraming, encode_chunk, framing_of
+from proxy.wire.head import NO_BODY
+from proxy.wire.link import Link
+from proxy.wire.pump import End, Pump
+from proxy.wire.reactor import Late
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class SocketBody:
+    """Reads one body. `leftover` is what followed it: the beginning of the next request."""
+
+    __slots__ = ("_buffer", "_framing", "_limits", "_link", "_owes_continue", "leftover", "received_bytes")
+
+    def __init__(
+        self, link: Link, buffer: bytes, length: int, limits: DoorLimits, *, expects_continue: bool
+    ) -> None:
+        self._link = link
+        self._limits = limits
+        self._framing: Framing = LengthFraming(0) if length == NO_BODY else framing_of(length)
+        self._buffer = buffer
+        self._owes_continue = expects_continue and not buffer
+        self.leftover = b""
+        self.received_bytes = 0
+        if length in (NO_BODY, 0):
+            self.leftover, self._buffer = buffer, b""
+
+    @property
+    def done(self) -> bool:
+        """All of it has been read."""
+        return self._framing.done
+
+    async def read_all(self, limit_bytes: int) -> bytes:
+        """Raises GatewayError 413 as soon as it is known to be too large, 408, 400, ClientGone."""
+        if isinstance(self._framing, LengthFraming) and self._framing.remaining > limit_bytes:
+            raise body_too_large(limit_bytes)
+        body = await self.read_some()
+        if self._framing.done:
+            return body
+        pieces, size = [body], len(body)
+        while piece := await self.read_some():
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit_bytes:
+                raise body_too_large(limit_bytes)
+        return b"".join(pieces)
+
+    async def read_some(self) -> bytes:
+        """The next payload, b"" at the end. Raises GatewayError 408 or 400, ClientGone."""
+        while not self._framing.done:
+            data, self._buffer = self._buffer, b""
+            payload = self._unframe(data or await self._receive())
+            if payload:
+                return payload
+        return b""
+
+    async def _receive(self) -> bytes:
+        if self._owes_continue:
+            self._owes_continue = False
+            await self._link.write(CONTINUE, time.monotonic() + self._limits.write_timeout_s)
+        try:
+            data = await self._link.read(time.monotonic() + self._limits.body_timeout_s)
+        except Late as late:
+            raise _too_slow() from late
+        except OSError as error:
+            raise ClientGone from error
+        if not data:
+            raise ClientGone
+        return data
+
+    def _unframe(self, data: bytes) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            taken = self._framing.feed(data, pieces)
+        except BadFraming as bad:
+            raise GatewayError(400, f"The request body is framed wrongly: {bad}") from bad
+        self.received_bytes += taken
+        if taken != len(data):
+            self.leftover = data[taken:]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def send_to(self, link: Link, write_s: float) -> bool:
+        """Move what is left to an upstream, framed as it came. False when the upstream answered first.
+
+        Chunk extensions and trailers stay behind: only the payload is the client's business upstream.
+        """
+        if not isinstance(self._framing, LengthFraming):
+            return await self._send_chunks(link, write_s)
+        if self._owes_continue:
+            await self._link.write(CONTINUE, time.monotonic() + write_s)
+            self._owes_continue = False
+        pump = Pump(self._link, link, self._framing, None, self._limits.body_timeout_s, write_s)
+        pump.sink_may_speak = False
+        buffer, self._buffer = self._buffer, b""
+        end = await pump.run(b"", buffer)
+        self.received_bytes += pump.moved_bytes
+        self.leftover = pump.leftover
+        return _uploaded(end)
+
+    async def _send_chunks(self, link: Link, write_s: float) -> bool:
+        while piece := await self.read_some():
+            if link.readable and not link.silent():
+                return False
+            await link.write(encode_chunk(piece), time.monotonic() + write_s)
+        await link.write(LAST_CHUNK, time.monotonic() + write_s)
+        return True
+
+    def skip_buffered(self) -> None:
+        """Read past a body nobody wants, as far as it is here already."""
+        if not self._framing.done and self._buffer:
+            buffer, self._buffer = self._buffer, b""
+            self._unframe(buffer)
+
+
+def _too_slow() -> GatewayError:
+    return GatewayError(408, "The request body stopped coming.", code="request_timeout")
+
+
+def _uploaded(end: End) -> bool:
+    if end in (End.SOURCE_EOF, End.SOURCE_BROKEN):
+        raise ClientGone
+    if end is End.STALLED:
+        raise _too_slow()
+    # A sink that closed or stopped reading may still have answered: the caller reads on.
+    return end is End.DONE

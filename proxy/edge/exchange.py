@@ -1,0 +1,130 @@
+"""One request and its answer on the fast door's raw socket."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+
+from proxy.edge.body import SocketBody
+from proxy.edge.limits import DoorLimits
+from proxy.errors import ClientGone
+from proxy.types import Headers, Reply
+from proxy.upstream.answer import Answer
+from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.head import UNTIL_CLOSE, RequestHead, ResponseHead
+from proxy.wire.link import Link
+from proxy.wire.pump import End, Tap
+from proxy.wire.reactor import Late
+from proxy.wire.scope import RequestScope
+
+CLOSE = b"Connection: close\r\n"
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+_REFRAMED = frozenset((b"content-length", b"transfer-encoding"))
+
+
+class FastExchange:
+    """Implements gateway.exchange.Exchange."""
+
+    __slots__ = (
+        "_body", "_limits", "_link", "body_length", "closing", "committed", "door", "head", "parking", "sent_bytes",
+    )  # fmt: skip
+
+    def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
+        assert link.parking is not None
+        self._limits = limits
+        self._link = link
+        self._body = SocketBody(link, buffer, length, limits, expects_continue=head.expect_continue)
+        self.head = head
+        self.body_length = length
+        self.parking = link.parking
+        self.door = "fast"
+        self.committed = False
+        self.closing = False
+        """The connection ends after this answer."""
+        self.sent_bytes = 0
+
+    @property
+    def leftover(self) -> bytes:
+        """What the client sent after this request."""
+        return self._body.leftover
+
+    @property
+    def body_read(self) -> bool:
+        return self._body.done
+
+    async def open(self, scope: RequestScope) -> None:
+        """Nothing to run beside: the reactor tells of the client's leaving."""
+
+    async def read_body(self, limit_bytes: int) -> bytes:
+        return await self._body.read_all(limit_bytes)
+
+    async def read_some(self) -> bytes:
+        return await self._body.read_some()
+
+    async def send_to(self, link: Link, write_s: float) -> bool:
+        return await self._body.send_to(link, write_s)
+
+    async def answer(self, reply: Reply, extra: Headers = ()) -> None:
+        own = (
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", b"%d" % len(reply.body)),
+            (b"date", formatdate(usegmt=True).encode()),
+        )
+        lines = b"".join(b"%b: %b\r\n" % header for header in (*own, *reply.headers, *extra))
+        status = b"HTTP/1.1 %d %b\r\n" % (reply.status, _REASONS.get(reply.status, b""))
+        body = b"" if self.head.method == b"HEAD" else reply.body
+        await self._write(status + lines + self._commit() + b"\r\n" + body)
+        self.sent_bytes = len(body)
+
+    async def inform(self, head: ResponseHead) -> None:
+        await self._write(_status_line(head) + head.lines + b"\r\n")
+
+    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+        head = answer.head
+        if head.framing == UNTIL_CLOSE:
+            self.closing = True
+        prefix = b"%b%b%b%b\r\n" % (_status_line(head), head.lines, extra, self._commit())
+        end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s)
+        self.sent_bytes = answer.received_bytes
+        if end is not End.DONE:
+            self.closing = True
+        return end
+
+    async def begin(self, head: ResponseHead, extra: bytes) -> None:
+        lines = b"".join(
+            b"%b: %b\r\n" % (name, value) for name, value in head.headers() if name.lower() not in _REFRAMED
+        )
+        framing = b"Transfer-Encoding: chunked\r\n"
+        await self._write(_status_line(head) + lines + framing + extra + self._commit() + b"\r\n")
+
+    async def write(self, piece: bytes) -> None:
+        await self._write(encode_chunk(piece))
+        self.sent_bytes += len(piece)
+
+    async def end(self) -> None:
+        await self._write(LAST_CHUNK)
+
+    async def abort(self, last_words: bytes = b"") -> None:
+        self.closing = True
+        if last_words:
+            await self.write(last_words)
+
+    def _commit(self) -> bytes:
+        """The answer's head is final now; what it says of the connection."""
+        self.committed = True
+        self._body.skip_buffered()
+        if not self._body.done:
+            self.closing = True
+        return CLOSE if self.closing else b""
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            await self._link.write(data, time.monotonic() + self._limits.write_timeout_s)
+        except (Late, OSError) as error:
+            self.closing = True
+            raise ClientGone from error
+
+
+def _status_line(head: ResponseHead) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)

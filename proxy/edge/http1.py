@@ -1,0 +1,205 @@
+"""The fast door: HTTP/1.1 read off the raw socket, under hypercorn's own TCP server.
+
+What it does not carry (HTTP/2, Upgrade, HTTP/1.0, TLS to the client) is replayed into hypercorn, byte for byte,
+and that connection stays there.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ConnectionState
+
+from proxy.edge.exchange import FastExchange
+from proxy.edge.limits import DoorLimits
+from proxy.edge.replay import ReplayedStream
+from proxy.errors import ClientGone, GatewayError
+from proxy.gateway.exchange import Exchange
+from proxy.types import Reply
+from proxy.wire.head import BadRequest, HeadParser, RequestHead, find_head_end
+from proxy.wire.link import Link
+from proxy.wire.reactor import Late, Parking, Reactor
+
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
+"""RFC 9113 section 3.4"""
+LINGER_S = 2.0
+"""How long a client that is still sending gets to read why it was refused."""
+LINGER_BYTES = 1024 * 1024
+
+
+class Doorway:
+    """What the connections of one worker share."""
+
+    def __init__(
+        self, reactor: Reactor, limits: DoorLimits, serve: Callable[[Exchange], Awaitable[None]]
+    ) -> None:
+        self.reactor = reactor
+        self.limits = limits
+        self.serve = serve
+        self.parser = HeadParser(limits.header_bytes, limits.headers)
+        self.connections: set[ClientConnection] = set()
+        self.draining = False
+
+    def drain(self) -> None:
+        """Close what is idle; what is busy closes after its answer."""
+        self.draining = True
+        for connection in self.connections:
+            connection.parking.wake()
+
+
+class ClientConnection:
+    """One client's HTTP/1.1 connection: requests one after the other, in one task."""
+
+    __slots__ = ("buffer", "doorway", "link", "parking")
+
+    def __init__(self, doorway: Doorway, sock: socket.socket) -> None:
+        self.doorway = doorway
+        self.parking = Parking(doorway.reactor)
+        self.link = Link(doorway.reactor, sock, self.parking)
+        self.link.is_client = True
+        self.buffer = b""
+
+    async def run(self) -> bytes | None:
+        """Serve until the connection ends. Returns the bytes to replay when the request is not for this door."""
+        doorway = self.doorway
+        while True:
+            raw = await self._read_head()
+            if raw is None:
+                return None
+            try:
+                head, length = doorway.parser.parse(raw)
+            except BadRequest as bad:
+                return await self._refuse(bad, raw)
+            if head.version != b"1.1" or head.upgrade:
+                return raw + self.buffer
+            if not await self._exchange(head, length):
+                return None
+
+    async def _exchange(self, head: RequestHead, length: int) -> bool:
+        exchange = FastExchange(self.doorway.limits, self.link, head, length, self.buffer)
+        exchange.closing = not head.keep_alive or self.doorway.draining
+        await self.doorway.serve(exchange)
+        self.buffer = exchange.leftover
+        if exchange.closing and not exchange.body_read:
+            await self._linger()
+        return not exchange.closing and not self.doorway.draining
+
+    async def _read_head(self) -> bytes | None:
+        """The next request's head with its blank line; None when there is none to come."""
+        data = self.buffer
+        limits = self.doorway.limits
+        deadline = time.monotonic() + limits.keep_alive_s
+        while not (data := data.lstrip(b"\r\n") if data[:1] in (b"\r", b"\n") else data):
+            data = await self._receive(deadline, idle=True)
+            if not data:
+                return None
+        end = find_head_end(data, 0)
+        if end < 0:
+            return await self._read_long_head(data)
+        self.buffer = data[end:]
+        return data[:end]
+
+    async def _read_long_head(self, start: bytes) -> bytes | None:
+        """A head that came in pieces. Each piece is searched once."""
+        data = bytearray(start)
+        deadline = time.monotonic() + self.doorway.limits.header_timeout_s
+        while True:
+            if len(data) > self.doorway.limits.header_bytes:
+                self.buffer = b""
+                return bytes(data)
+            searched = max(0, len(data) - 3)
+            more = await self._receive(deadline)
+            if not more:
+                return None
+            data += more
+            end = find_head_end(data, searched)
+            if end >= 0:
+                self.buffer = bytes(data[end:])
+                return bytes(data[:end])
+
+    async def _receive(self, deadline: float, *, idle: bool = False) -> bytes:
+        """b"" when the client left, was too slow, or idles while the worker drains."""
+        link, parking = self.link, self.parking
+        try:
+            while True:
+                if link.readable:
+                    data = link.recv()
+                    if data is not None:
+                        return data
+                if parking.gone or (idle and self.doorway.draining):
+                    return b""
+                await parking.park(deadline)
+        except (Late, OSError):
+            return b""
+
+    async def _refuse(self, bad: BadRequest, raw: bytes) -> bytes | None:
+        if raw.startswith(HTTP2_PREFACE):
+            return raw + self.buffer
+        head = RequestHead(b"GET", b"/", ())
+        exchange = FastExchange(self.doorway.limits, self.link, head, 0, b"")
+        exchange.closing = True
+        reply = GatewayError(bad.status, f"Bad request: {bad.reason}.").reply()
+        await exchange.answer(Reply(reply.status, reply.body))
+        await self._linger()
+        return None
+
+    async def _linger(self) -> None:
+        """Closing on unread bytes would reset the connection under the answer (RFC 9112 section 9.6)."""
+        self.link.sock.shutdown(socket.SHUT_WR)
+        deadline, read_bytes = time.monotonic() + LINGER_S, 0
+        while read_bytes < LINGER_BYTES:
+            data = await self._receive(deadline)
+            if not data:
+                return
+            read_bytes += len(data)
+
+
+class FastDoor(TCPServer):
+    """hypercorn's server for one connection, which tries the fast way first."""
+
+    def __init__(
+        self,
+        doorway: Doorway,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: ConnectionState,
+        stream: trio.SocketStream,
+    ) -> None:
+        # hypercorn's own parts are made only for a connection that needs them.
+        self._doorway = doorway
+        self._hypercorn = (app, config, context, state)
+        self._accepted = stream
+
+    async def run(self) -> None:
+        doorway = self._doorway
+        sock = socket.socket(fileno=self._accepted.socket.detach())
+        connection = ClientConnection(doorway, sock)
+        doorway.connections.add(connection)
+        replayed: bytes | None = None
+        try:
+            if len(doorway.connections) > doorway.limits.max_connections:
+                return
+            replayed = await connection.run()
+        except (ClientGone, OSError):
+            return
+        finally:
+            doorway.connections.discard(connection)
+            connection.parking.close()
+            if replayed is None:
+                connection.link.close()
+        if replayed is not None:
+            await self._fall_back(connection.link.release(), replayed)
+
+    async def _fall_back(self, sock: socket.socket, replayed: bytes) -> None:
+        app, config, context, state = self._hypercorn
+        accepted = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+        stream = ReplayedStream(accepted, replayed, self._doorway.limits.write_timeout_s)
+        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]
+        await super().run()

@@ -1,0 +1,18 @@
+"""What a door allows its clients. The values, with their reasons, come from `sluice_settings`."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class DoorLimits(msgspec.Struct, frozen=True):
+    """Sizes in bytes, times in seconds, counts per worker."""
+
+    max_connections: int
+    header_bytes: int
+    headers: int
+    header_timeout_s: float
+    keep_alive_s: float
+    body_timeout_s: float
+    write_timeout_s: float
+    stream_gap_s: float

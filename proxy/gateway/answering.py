@@ -1,0 +1,135 @@
+"""The answer on its way back: relayed as it is, with taps that read along; or told truthfully that it broke."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.accounting.record import Record
+from proxy.accounting.taps import tap_for
+from proxy.errors import UpstreamFailure, error_body
+from proxy.gateway.call import Call
+from proxy.gateway.exchange import Exchange
+from proxy.providers import text_completion
+from proxy.providers.objects import IdTap, forgotten
+from proxy.providers.text_completion import StreamTranslator
+from proxy.routing.affinity import ObjectStore
+from proxy.types import Deployment, Outcome, Result, ResultKind
+from proxy.upstream.answer import Answer
+from proxy.wire.pump import End, Tap
+
+EVENT_STREAM = b"text/event-stream"
+MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
+"""A whole answer held to be translated; completions are text."""
+BROKE_OFF = (
+    b"data: "
+    + error_body("The upstream broke off its answer.", "upstream_error", None, "stream_broken")
+    + b"\n\n"
+)
+"""What a stream that cannot be finished ends with; no `[DONE]` follows, and the connection is cut."""
+
+
+class Taps:
+    """Two taps on one answer."""
+
+    __slots__ = ("_first", "_second")
+
+    def __init__(self, first: Tap, second: Tap) -> None:
+        self._first = first
+        self._second = second
+
+    def feed(self, payload: bytes) -> None:
+        self._first.feed(payload)
+        self._second.feed(payload)
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """How the relay ended, for the record and for the key's health."""
+
+    outcome: Outcome
+    result: Result
+    error: str | None = None
+
+
+_OUTCOMES = {2: Outcome.OK, 3: Outcome.OK, 4: Outcome.CLIENT_ERROR, 5: Outcome.UPSTREAM_ERROR}
+_ENDS = {
+    End.SINK_GONE: (Outcome.CLIENT_GONE, ResultKind.NEUTRAL),
+    End.SINK_STALLED: (Outcome.CLIENT_GONE, ResultKind.NEUTRAL),
+}
+_BROKEN = (Outcome.TRUNCATED, ResultKind.BROKEN)
+
+
+def outcome_of(status: int, kind: ResultKind) -> Outcome:
+    """Of an answer that was passed on whole. A refused key or a used-up quota is not the client's fault."""
+    if kind in (ResultKind.AUTH, ResultKind.RATE_LIMITED):
+        return Outcome.UPSTREAM_ERROR
+    return _OUTCOMES.get(status // 100, Outcome.UPSTREAM_ERROR)
+
+
+async def relay(
+    exchange: Exchange,
+    call: Call,
+    answer: Answer,
+    result: Result,
+    extra: bytes,
+    record: Record,
+    ids: IdTap | None,
+) -> Delivery:
+    """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun."""
+    get = answer.head.get
+    content_type = get(b"content-type") or b""
+    usage = tap_for(content_type, get(b"content-encoding") or b"")
+    record.status = answer.head.status
+    end = await exchange.relay(answer, extra, usage if ids is None else Taps(usage, ids))
+    if call.head.method == b"POST":
+        record.usage = usage.result()
+        record.model_served = usage.model
+    if end is End.DONE:
+        return Delivery(outcome_of(result.status, result.kind), result)
+    outcome, kind = _ENDS.get(end, _BROKEN)
+    if outcome is Outcome.TRUNCATED:
+        await exchange.abort(BROKE_OFF if content_type.startswith(EVENT_STREAM) else b"")
+    return Delivery(outcome, Result(kind, result.status), end.value)
+
+
+async def relay_translated(
+    exchange: Exchange, answer: Answer, result: Result, extra: bytes, record: Record
+) -> Delivery:
+    """A completions answer, passed on as a chat answer."""
+    usage = tap_for(answer.head.get(b"content-type") or b"", b"")
+    streams = (answer.head.get(b"content-type") or b"").startswith(EVENT_STREAM)
+    record.status = answer.head.status
+    if not streams:
+        body = await answer.read_all(MAX_TRANSLATED_BYTES)
+        usage.feed(body)
+        record.usage, record.model_served = usage.result(), usage.model
+        await exchange.begin(answer.head, extra)
+        await exchange.write(text_completion.answer(body))
+        await exchange.end()
+        return Delivery(outcome_of(result.status, result.kind), result)
+    translator = StreamTranslator()
+    await exchange.begin(answer.head, extra)
+    try:
+        while piece := await answer.read():
+            usage.feed(piece)
+            if out := translator.feed(piece):
+                await exchange.write(out)
+        if out := translator.finish():
+            await exchange.write(out)
+        await exchange.end()
+    except UpstreamFailure as failure:
+        await exchange.abort(BROKE_OFF)
+        return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
+    finally:
+        record.usage, record.model_served = usage.result(), usage.model
+    return Delivery(outcome_of(result.status, result.kind), result)
+
+
+def remember(store: ObjectStore, call: Call, deployment: Deployment, status: int, ids: IdTap) -> None:
+    """Objects named by a good answer live under this deployment's keys; a deleted one lives nowhere."""
+    if not 200 <= status < 300:
+        return
+    for object_id in ids.ids():
+        store.put(object_id, deployment.object_scope)
+    gone = forgotten(call.head.method, call.route.path, status)
+    if gone is not None:
+        store.forget(gone)

@@ -1,0 +1,188 @@
+"""Tries deployments until one answers or there is no other: one attempt is one function.
+
+Nothing has been sent to the client while attempts go on: what the relay sends first is the point of no return.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from proxy.accounting.record import Record
+from proxy.errors import Fault, GatewayError, UpstreamFailure
+from proxy.gateway.answering import Delivery, relay, relay_translated, remember
+from proxy.gateway.call import Call
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.mock import mocks, send_mock
+from proxy.gateway.outbound import Sender, translated
+from proxy.gateway.selection import Choice
+from proxy.providers.objects import IdTap
+from proxy.providers.outcome import result_of, retryable
+from proxy.routing.router import Router, Unavailable
+from proxy.types import Deployment, Outcome, Result, ResultKind
+from proxy.upstream.answer import Answer
+from proxy.upstream.client import Patience, UpstreamClient
+from proxy.upstream.destination import Destination
+
+
+class AttemptSettings(msgspec.Struct, frozen=True):
+    retries: int
+    """Further attempts, on other deployments."""
+    patience: Patience
+    """Where the deployment does not say."""
+    response_headers: bool
+    """Whether answers carry `x-litellm-*`."""
+
+
+class Run(msgspec.Struct, gc=False):
+    """One request's attempts: what they share."""
+
+    exchange: Exchange
+    call: Call
+    choice: Choice
+    record: Record
+    started: float
+    """Monotonic seconds."""
+    tried: list[Deployment]
+
+
+class Attempts:
+    """Phases four to six: where, the wire, the relay. One per worker and configuration."""
+
+    def __init__(
+        self,
+        router: Router,
+        destinations: Mapping[str, Destination],
+        client: UpstreamClient,
+        sender: Sender,
+        settings: AttemptSettings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._router = router
+        self._destinations = destinations
+        self._client = client
+        self._sender = sender
+        self._settings = settings
+        self._clock = clock
+
+    async def run(self, run: Run) -> None:
+        """Answer the exchange from an upstream. Raises GatewayError when none can, ClientGone."""
+        picked = self._pick(run)
+        if isinstance(picked, Unavailable):
+            raise _unavailable(picked)
+        deployment: Deployment | None = picked
+        while deployment is not None:
+            run.record.attempts += 1
+            run.record.deployment_id = deployment.id
+            deployment = await self._attempt(run, deployment)
+
+    def _pick(self, run: Run) -> Deployment | Unavailable:
+        choice = run.choice
+        return self._router.pick(
+            choice.pool, self._clock(), tried=run.tried, scope=choice.scope, caller=choice.placed_by
+        )
+
+    async def _attempt(self, run: Run, deployment: Deployment) -> Deployment | None:
+        """One attempt on a picked deployment. Returns the one to try next, None when the client has its answer."""
+        result = Result(ResultKind.NEUTRAL)
+        answer: Answer | None = None
+        run.tried.append(deployment)
+        try:
+            if mocks(run.call, deployment):
+                await self._mock(run, deployment)
+                return None
+            sent = self._clock()
+            answer = await self._send(run, deployment)
+            run.record.first_byte_s = self._clock() - run.started
+            result = result_of(answer.head.status, answer.head.get, time.time())
+            if retryable(result) and (following := self._another(run)) is not None:
+                return following
+            delivery = await self._deliver(run, deployment, answer, result, sent - run.started)
+            result = delivery.result
+            run.record.outcome, run.record.error = delivery.outcome, delivery.error
+        except UpstreamFailure as failure:
+            result = Result(failure.kind)
+            run.record.error = failure.reason
+            if (following := self._another(run)) is None:
+                raise _failed(failure) from failure
+            return following
+        finally:
+            if answer is not None:
+                answer.close()
+            self._router.settle(deployment, result, self._clock())
+        return None
+
+    def _another(self, run: Run) -> Deployment | None:
+        """A deployment not tried yet, with a slot taken; None when this request must end here."""
+        if run.call.rest or run.exchange.committed or run.record.attempts > self._settings.retries:
+            return None
+        picked = self._pick(run)
+        return None if isinstance(picked, Unavailable) else picked
+
+    async def _send(self, run: Run, deployment: Deployment) -> Answer:
+        destination = self._destinations[deployment.id]
+        outbound = self._sender.outbound(run.call, run.choice, destination, run.exchange)
+        patience = self._patience(run.call, deployment)
+        return await self._client.send(run.exchange.parking, destination.endpoint, outbound, patience)
+
+    def _patience(self, call: Call, deployment: Deployment) -> Patience:
+        limit_s = deployment.timeout_s
+        if call.stream and deployment.stream_timeout_s is not None:
+            limit_s = deployment.stream_timeout_s
+        if limit_s is None:
+            return self._settings.patience
+        return msgspec.structs.replace(self._settings.patience, first_byte_s=limit_s)
+
+    async def _deliver(
+        self, run: Run, deployment: Deployment, answer: Answer, result: Result, overhead_s: float
+    ) -> Delivery:
+        extra = self._extra_lines(run.record, deployment, overhead_s)
+        if translated(run.call, deployment) and answer.head.status == 200:
+            return await relay_translated(run.exchange, answer, result, extra, run.record)
+        ids = IdTap(answer.head.get(b"content-type") or b"") if run.choice.stateful else None
+        delivery = await relay(run.exchange, run.call, answer, result, extra, run.record, ids)
+        if ids is not None:
+            remember(self._router.store, run.call, deployment, answer.head.status, ids)
+        return delivery
+
+    async def _mock(self, run: Run, deployment: Deployment) -> None:
+        extra = self._extra_lines(run.record, deployment, self._clock() - run.started)
+        run.record.status, run.record.outcome = 200, Outcome.OK
+        await send_mock(run.exchange, run.call, deployment, extra)
+
+    def _extra_lines(self, record: Record, deployment: Deployment, overhead_s: float) -> bytes:
+        """The gateway's own header lines. Overhead: what passed before the upstream was asked."""
+        if not self._settings.response_headers:
+            return b""
+        return (
+            f"x-litellm-call-id: {record.call_id}\r\n"
+            f"x-litellm-model-id: {deployment.id}\r\n"
+            f"x-litellm-attempted-retries: {record.attempts - 1}\r\n"
+            f"x-litellm-overhead-duration-ms: {overhead_s * 1000:.3f}\r\n"
+        ).encode()
+
+
+def _unavailable(refusal: Unavailable) -> GatewayError:
+    """Nothing to pick at all: when to come back is the router's word."""
+    wait_s = max(1, math.ceil(refusal.retry_after_s))
+    headers = ((b"retry-after", b"%d" % wait_s),)
+    if refusal.reason == "at capacity":
+        message = "Every deployment of this model is at its limit of parallel requests."
+        return GatewayError(
+            429, message, kind="rate_limit_error", code="at_capacity", fault=Fault.GATEWAY, headers=headers
+        )
+    message = f"Every deployment of this model is resting after failures. Try again in {wait_s} s."
+    code = "no_deployment_available"
+    return GatewayError(
+        503, message, kind="service_unavailable_error", code=code, fault=Fault.UPSTREAM, headers=headers
+    )
+
+
+def _failed(failure: UpstreamFailure) -> GatewayError:
+    late = failure.kind is ResultKind.TIMEOUT
+    status, code = (504, "upstream_timeout") if late else (502, "upstream_failed")
+    message = failure.reason[0].upper() + failure.reason[1:] + "."
+    return GatewayError(status, message, kind="upstream_error", code=code, fault=Fault.UPSTREAM)

@@ -1,0 +1,68 @@
+"""The one interface between the doors and the pipeline: a request to read and an answer to write."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from proxy.types import Headers, Reply
+from proxy.upstream.answer import Answer
+from proxy.upstream.client import BodySource
+from proxy.wire.head import RequestHead, ResponseHead
+from proxy.wire.pump import End, Tap
+from proxy.wire.reactor import Parking
+from proxy.wire.scope import RequestScope
+
+
+class Exchange(BodySource, Protocol):
+    """One request and its answer, as a door offers them.
+
+    Every waiting method raises `ClientGone` once the client has left.
+    """
+
+    head: RequestHead
+    body_length: int
+    """Bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
+    parking: Parking
+    door: str
+    """`fast` or `asgi`, for the record."""
+    committed: bool
+    """The answer's head has gone out: no other answer can take its place. Set by the door, in one place."""
+    sent_bytes: int
+    """Body bytes of the answer sent so far."""
+
+    @property
+    def body_read(self) -> bool:
+        """The whole request body has been read."""
+
+    async def open(self, scope: RequestScope) -> None:
+        """The request begins; what the door must run beside it is started in its scope."""
+
+    async def read_body(self, limit_bytes: int) -> bytes:
+        """The whole body, unframed. Raises GatewayError 413, or 408 when it stops coming."""
+
+    async def read_some(self) -> bytes:
+        """The next piece of the body, unframed; b"" at its end. Raises GatewayError 408 when it stops coming."""
+
+    async def answer(self, reply: Reply, extra: Headers = ()) -> None:
+        """A whole answer of the gateway's own."""
+
+    async def inform(self, head: ResponseHead) -> None:
+        """An interim answer (RFC 9110 section 15.2), where the door can."""
+
+    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+        """The upstream's answer as it is, with the header lines `extra` added. Commits.
+
+        Ends with the connection cut when the answer did not come whole.
+        """
+
+    async def begin(self, head: ResponseHead, extra: bytes) -> None:
+        """The head of an answer whose body is made here, piece by piece: always chunked. Commits."""
+
+    async def write(self, piece: bytes) -> None:
+        """One piece of that body."""
+
+    async def end(self) -> None:
+        """Its clean end."""
+
+    async def abort(self, last_words: bytes = b"") -> None:
+        """Its unclean end: one last piece of body if given, then the connection is cut."""

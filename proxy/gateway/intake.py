@@ -1,0 +1,139 @@
+"""Reads as much of a request as routing needs: JSON whole, multipart to its fields, anything else not at all."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+import msgspec
+
+from proxy.access.keys import Caller
+from proxy.errors import GatewayError, body_too_large, model_missing
+from proxy.gateway.call import Call
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.multipart import MultipartPeek, boundary_of
+from proxy.gateway.peek import Peeked, peek_json, target_names
+from proxy.gateway.routes import Kind, Route
+from proxy.wire.head import NO_BODY
+
+_WINDOW_BITS: Final = {b"gzip": 31, b"deflate": 15}
+"""Codings that can be looked into; a body of another coding is routed by its headers."""
+
+
+class IntakeLimits(msgspec.Struct, frozen=True):
+    body_bytes: int
+    """Of a body that must be held whole."""
+    peek_bytes: int
+    """Of a multipart body held to find its fields."""
+
+
+async def read_call(exchange: Exchange, route: Route, caller: Caller, limits: IntakeLimits) -> Call:
+    """What the request asks for. Raises GatewayError 400, 408, 413; ClientGone."""
+    if exchange.body_length in (NO_BODY, 0):
+        call = Call(
+            route=route, head=exchange.head, caller=caller, model=route.model, length=exchange.body_length
+        )
+    else:
+        call = await _read_body(exchange, route, caller, limits)
+    if route.model_needed and call.model is None and not call.targets:
+        raise _bad_model(call)
+    return call
+
+
+async def _read_body(exchange: Exchange, route: Route, caller: Caller, limits: IntakeLimits) -> Call:
+    kind = (exchange.head.get(b"content-type") or b"").lower()
+    if route.kind is Kind.CUSTOM:
+        return _opaque(exchange, route, caller)
+    if b"json" in kind or (route.kind is Kind.NATIVE and not kind.startswith(b"multipart/")):
+        return await _read_json(exchange, route, caller, limits)
+    boundary = (
+        boundary_of(exchange.head.get(b"content-type") or b"") if kind.startswith(b"multipart/") else None
+    )
+    if boundary is not None:
+        return await _read_form(exchange, route, caller, MultipartPeek(boundary, limits.peek_bytes))
+    return _opaque(exchange, route, caller)
+
+
+def _opaque(exchange: Exchange, route: Route, caller: Caller) -> Call:
+    return Call(
+        route=route,
+        head=exchange.head,
+        caller=caller,
+        model=route.model,
+        rest=True,
+        length=exchange.body_length,
+    )
+
+
+async def _read_json(exchange: Exchange, route: Route, caller: Caller, limits: IntakeLimits) -> Call:
+    body = await exchange.read_body(limits.body_bytes)
+    coding = exchange.head.get(b"content-encoding")
+    text = body if coding is None else _decompressed(body, coding.lower(), limits.body_bytes)
+    peeked = Peeked() if text is None else peek_json(text)
+    if peeked.not_json and route.kind is Kind.NATIVE:
+        raise GatewayError(400, "The request body is not a JSON object.", code="invalid_json")
+    return Call(
+        route=route,
+        head=exchange.head,
+        caller=caller,
+        model=route.model or peeked.model,
+        body_model=peeked.model,
+        model_invalid=peeked.model_invalid,
+        stream=peeked.stream,
+        store=peeked.store,
+        targets=peeked.target_model_names,
+        has_target_field=peeked.has_target_field,
+        body=body,
+        length=len(body),
+        json=None if peeked.not_json else text,
+    )
+
+
+def _decompressed(body: bytes, coding: bytes, limit_bytes: int) -> bytes | None:
+    """The text behind a coding this gateway knows; None for others. Raises GatewayError 400, 413."""
+    if coding == b"identity":
+        return body
+    if coding not in _WINDOW_BITS:
+        return None
+    inflater = zlib.decompressobj(_WINDOW_BITS[coding])
+    try:
+        text = inflater.decompress(body, limit_bytes)
+    except zlib.error as error:
+        raise GatewayError(400, f"The request body is not {coding.decode()}.", code="invalid_body") from error
+    if inflater.unconsumed_tail:
+        raise body_too_large(limit_bytes)
+    return text
+
+
+async def _read_form(exchange: Exchange, route: Route, caller: Caller, form: MultipartPeek) -> Call:
+    """Fields may stand behind the file, so reading goes on until the last one or the limit."""
+    pieces: list[bytes] = []
+    while not (form.done or form.gave_up) and (piece := await exchange.read_some()):
+        pieces.append(piece)
+        form.feed(piece)
+    return Call(
+        route=route,
+        head=exchange.head,
+        caller=caller,
+        model=route.model or form.model,
+        body_model=form.model,
+        stream=form.stream,
+        targets=form.target_model_names,
+        has_target_field=bool(form.target_ranges),
+        body=b"".join(pieces),
+        rest=not exchange.body_read,
+        length=exchange.body_length,
+        form=form,
+    )
+
+
+def header_targets(call: Call) -> tuple[str, ...]:
+    """`X-LiteLLM-Target-Model`, for calls whose body names nothing."""
+    value = call.head.get(b"x-litellm-target-model")
+    return target_names(value.decode("utf-8", "replace")) if value else ()
+
+
+def _bad_model(call: Call) -> GatewayError:
+    if call.model_invalid:
+        return GatewayError(400, "`model` must be a string.", param="model", code="invalid_type")
+    return model_missing()

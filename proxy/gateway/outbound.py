@@ -1,0 +1,122 @@
+"""What one deployment is sent for a call: target, head and body, changed only where they must be."""
+
+from __future__ import annotations
+
+from proxy.errors import GatewayError
+from proxy.gateway.call import Call
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.multipart import cut, replace_value
+from proxy.gateway.routes import Kind
+from proxy.gateway.selection import Choice
+from proxy.providers import text_completion
+from proxy.providers.body import outbound_body, upstream_model
+from proxy.providers.splice import remove_field
+from proxy.providers.url import refuse_dot_segments, target
+from proxy.types import Deployment
+from proxy.upstream.client import Outbound
+from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
+from proxy.wire.framing import encode_chunk
+from proxy.wire.head import CHUNKED
+
+TEXT_COMPLETION = "text-completion-openai"
+COMPLETIONS = b"/completions"
+RECODED = frozenset((b"content-encoding",))
+
+
+class Sender:
+    """Makes requests out of calls; one per worker and configuration."""
+
+    def __init__(self, native: Forwarding) -> None:
+        """`native`: which client headers go on where the gateway knows the endpoint."""
+        self._native = native
+
+    def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
+        """Raises GatewayError 400 for a path that climbs."""
+        deployment = destination.deployment
+        body = _body(call, choice, deployment)
+        length = len(body) if not call.rest else call.length
+        if call.rest and length != CHUNKED:
+            length += len(body) - len(call.body)
+        forwarding = self._forwarding(call, body)
+        head = destination.head(call.head.method, _target(call, destination), call.head, length, forwarding)
+        if call.rest and length == CHUNKED and body:
+            body = encode_chunk(body)
+        return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
+
+    def _forwarding(self, call: Call, body: bytes) -> Forwarding:
+        base = self._native if call.route.kind is Kind.NATIVE else EVERYTHING
+        custom = call.route.custom
+        if custom is not None:
+            return EVERYTHING if custom.forward_headers else ONLY_CONTENT
+        if call.json is not None and body is not call.body and call.json is not call.body:
+            return Forwarding(base.withheld | RECODED, base.only, base.extensions)
+        return base
+
+
+ONLY_CONTENT = Forwarding(only=frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent")))
+"""For targets that are not OpenAI's: what describes the body, and nothing of the client."""
+
+
+def translated(call: Call, deployment: Deployment) -> bool:
+    """The client speaks chat and this deployment completions."""
+    return call.route.chat and deployment.provider == TEXT_COMPLETION
+
+
+def _target(call: Call, destination: Destination) -> bytes:
+    if call.route.custom is not None:
+        refuse_dot_segments(call.route.path)
+        return (destination.base_path + call.route.path or b"/") + _query(call)
+    path = COMPLETIONS if translated(call, destination.deployment) else call.route.path
+    return target(destination.base_path, path, call.head.query)
+
+
+def _query(call: Call) -> bytes:
+    return b"" if call.head.query is None else b"?" + call.head.query
+
+
+def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
+    """The client's own bytes object where nothing changes."""
+    model = (
+        upstream_model(deployment, choice.wildcard, call.model or "")
+        if _renames(call, choice, deployment)
+        else None
+    )
+    if call.json is not None:
+        return _json_body(call, call.json, deployment, model)
+    if call.form is not None:
+        return _form_body(call, model)
+    return call.body
+
+
+def _renames(call: Call, choice: Choice, deployment: Deployment) -> bool:
+    """An object's keys may lie outside the group that was named: their names of models are not ours to give."""
+    if not choice.group_named:
+        return False
+    return choice.scope is None or deployment in choice.pool.deployments
+
+
+def _json_body(call: Call, text: bytes, deployment: Deployment, model: str | None) -> bytes:
+    body = remove_field(text, "target_model_names") if call.has_target_field else text
+    if call.route.kind is Kind.NATIVE or model is not None:
+        changed = outbound_body(
+            body, deployment, model_asked=call.body_model, upstream_model=model, chat=call.route.chat
+        )
+    else:
+        changed = body
+    if translated(call, deployment):
+        changed = text_completion.request(changed)
+    return call.body if changed is text else changed
+
+
+def _form_body(call: Call, model: str | None) -> bytes:
+    form, body = call.form, call.body
+    assert form is not None
+    if form.gave_up:
+        return body
+    if model is not None and form.model_range is not None and model != call.body_model:
+        if form.target_ranges:
+            raise GatewayError(
+                400, "Name `model` or `target_model_names`, not both.", param="target_model_names"
+            )
+        return replace_value(body, form.model_range, model.encode())
+    return cut(body, form.target_ranges) if form.target_ranges else body

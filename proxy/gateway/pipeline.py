@@ -1,0 +1,133 @@
+"""A request's life, phase by phase: who, what, where, the wire, the relay, the record.
+
+bytes -> Exchange -> Caller -> Call -> Choice -> Deployment -> Outbound -> Answer -> bytes; one Record
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from proxy.access.keys import Caller, Keys
+from proxy.accounting.record import Record, call_id
+from proxy.accounting.recorder import Recorder
+from proxy.errors import ClientGone, Fault, GatewayError
+from proxy.gateway.attempts import Attempts, Run
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.intake import IntakeLimits, read_call
+from proxy.gateway.routes import Route, Routes
+from proxy.gateway.selection import choose
+from proxy.routing.router import Router
+from proxy.types import Outcome, PageRequest
+from proxy.wire.scope import RequestScope
+
+log = logging.getLogger("sluice")
+
+_FAULTS = {
+    Fault.CLIENT: Outcome.CLIENT_ERROR,
+    Fault.UPSTREAM: Outcome.UPSTREAM_ERROR,
+    Fault.GATEWAY: Outcome.GATEWAY_ERROR,
+}
+NOBODY = Caller("anonymous", b"")
+
+
+class Pipeline:
+    """Serves exchanges from either door. One per worker and configuration."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        keys: Keys,
+        router: Router,
+        attempts: Attempts,
+        recorder: Recorder,
+        limits: IntakeLimits,
+    ) -> None:
+        self._routes = routes
+        self._keys = keys
+        self._router = router
+        self._attempts = attempts
+        self._recorder = recorder
+        self._limits = limits
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer one request and record it, whatever happens. Raises nothing but cancellation."""
+        head = exchange.head
+        record = Record(
+            call_id=call_id(),
+            started_unix_s=time.time(),
+            method=head.method.decode(),
+            route="",
+            door=exchange.door,
+        )
+        started = time.monotonic()
+        try:
+            async with RequestScope() as scope:
+                await exchange.open(scope)
+                await self._phases(exchange, record, started)
+        finally:
+            record.duration_s = time.monotonic() - started
+            record.response_bytes = exchange.sent_bytes
+            self._recorder.record(record)
+
+    async def _phases(self, exchange: Exchange, record: Record, started: float) -> None:
+        try:
+            await self._serve(exchange, record, started)
+        except ClientGone:
+            record.outcome = Outcome.CLIENT_GONE
+        except GatewayError as error:
+            await self._refuse(exchange, error, record)
+        except Exception:  # a bug must cost one request, never the worker
+            log.exception("request %s failed inside the gateway", record.call_id)
+            await self._refuse(exchange, _bug(), record)
+
+    async def _serve(self, exchange: Exchange, record: Record, started: float) -> None:
+        head = exchange.head
+        route = self._routes.find(head.method, head.path)
+        record.route = route.name
+        caller = self._who(exchange, route)
+        record.caller = caller.name
+        if route.page is not None:
+            await self._show(exchange, route, record)
+            return
+        call = await read_call(exchange, route, caller, self._limits)
+        record.model_asked = call.model
+        record.stream = call.stream
+        record.request_bytes = len(call.body)
+        await self._attempts.run(Run(exchange, call, choose(call, self._router), record, started, []))
+
+    def _who(self, exchange: Exchange, route: Route) -> Caller:
+        if (route.page is not None and route.page.public) or (
+            route.custom is not None and not route.custom.auth
+        ):
+            return NOBODY
+        return self._keys.who(exchange.head.get)
+
+    async def _show(self, exchange: Exchange, route: Route, record: Record) -> None:
+        assert route.page is not None
+        head = exchange.head
+        request = PageRequest(
+            head.method.decode(), head.path.decode("latin-1"), (head.query or b"").decode("latin-1")
+        )
+        reply = await route.page.answer(request)
+        record.status = reply.status
+        record.outcome = Outcome.OK if reply.status < 400 else Outcome.CLIENT_ERROR
+        await exchange.answer(reply)
+
+    async def _refuse(self, exchange: Exchange, error: GatewayError, record: Record) -> None:
+        record.outcome = _FAULTS[error.fault]
+        record.error = record.error or error.code or error.kind
+        if exchange.committed:
+            await exchange.abort()
+            return
+        record.status = error.status
+        call_line = (b"x-litellm-call-id", record.call_id.encode())
+        try:
+            await exchange.answer(error.reply(), (call_line,))
+        except ClientGone:
+            record.outcome = Outcome.CLIENT_GONE
+
+
+def _bug() -> GatewayError:
+    message = "The gateway failed inside. Its log has the details under this request's x-litellm-call-id."
+    return GatewayError(500, message, kind="server_error", code="internal_error", fault=Fault.GATEWAY)

@@ -1,0 +1,117 @@
+"""An upstream's answer whose head has been read; its body is still on the wire."""
+
+from __future__ import annotations
+
+import time
+
+from proxy.errors import UpstreamFailure
+from proxy.types import ResultKind
+from proxy.upstream.pool import Connection, Pool
+from proxy.wire.framing import BadFraming, framing_of
+from proxy.wire.head import ResponseHead
+from proxy.wire.link import Link
+from proxy.wire.pump import End, Pump, Tap
+from proxy.wire.reactor import Late
+
+DISCARD_BYTES = 64 * 1024
+"""An unwanted body is read this far to save its connection; a longer one costs more than a new connection."""
+
+
+class Answer:
+    """One answer. Relay it with `pump_into`, or take its payload with `read`; then `close`, in every case."""
+
+    __slots__ = ("_buffer", "_connection", "_framing", "_gap_s", "_pool", "_spoilt", "head", "received_bytes")
+
+    def __init__(
+        self,
+        head: ResponseHead,
+        buffer: bytes,
+        connection: Connection,
+        pool: Pool,
+        gap_s: float,
+        *,
+        spoilt: bool,
+    ) -> None:
+        self.head = head
+        self._buffer = buffer
+        self._connection = connection
+        self._pool = pool
+        self._framing = framing_of(head.framing)
+        self._gap_s = gap_s
+        self._spoilt = spoilt or not head.keep_alive
+        """The connection cannot carry another exchange."""
+        self.received_bytes = 0
+
+    async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
+        """Relay the body as it is framed, behind `prefix`."""
+        pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s)
+        buffer, self._buffer = self._buffer, b""
+        end = await pump.run(prefix, buffer)
+        self.received_bytes = pump.moved_bytes
+        self._spoilt = self._spoilt or bool(pump.leftover)
+        return end
+
+    async def read(self) -> bytes:
+        """The next piece of payload, unframed; b"" at its end.
+
+        Raises UpstreamFailure when the body breaks off or stalls, ClientGone.
+        """
+        while not self._framing.done:
+            data, self._buffer = self._buffer, b""
+            if not data:
+                data = await self._receive()
+            if not data:
+                if self._framing.at_eof():
+                    break
+                raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")
+            payload = self._unframe(data)
+            if payload:
+                return payload
+        return b""
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self._connection.link.read(time.monotonic() + self._gap_s)
+        except Late as late:
+            raise UpstreamFailure(ResultKind.BROKEN, "the upstream stopped sending") from late
+        except OSError as error:
+            raise UpstreamFailure(ResultKind.BROKEN, "the upstream connection broke") from error
+
+    def _unframe(self, data: bytes) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            taken = self._framing.feed(data, pieces)
+        except BadFraming as error:
+            raise UpstreamFailure(ResultKind.BROKEN, "the upstream framed its body wrongly") from error
+        self.received_bytes += taken
+        self._spoilt = self._spoilt or taken != len(data)
+        return b"".join(pieces)
+
+    async def read_all(self, limit_bytes: int) -> bytes:
+        """The whole payload. Raises UpstreamFailure, also when it is larger than the limit."""
+        pieces: list[bytes] = []
+        while piece := await self.read():
+            pieces.append(piece)
+            if self.received_bytes > limit_bytes:
+                raise UpstreamFailure(ResultKind.SERVER_ERROR, f"an answer larger than {limit_bytes} bytes")
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Give the connection back if its exchange is complete, else cut it. Idempotent."""
+        connection = self._connection
+        if connection.link.closed or connection.link.parking is None:
+            return
+        if not self._spoilt and not self._framing.done and self._buffer and len(self._buffer) < DISCARD_BYTES:
+            self._finish_from_buffer()
+        if self._framing.done and not self._spoilt:
+            self._pool.give(connection)
+        else:
+            connection.link.close()
+
+    def _finish_from_buffer(self) -> None:
+        """An unwanted answer that is already here whole need not cost its connection."""
+        try:
+            self._spoilt = self._framing.feed(self._buffer) != len(self._buffer)
+        except BadFraming:
+            self._spoilt = True
+        self._buffer = b""

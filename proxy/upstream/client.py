@@ -1,0 +1,201 @@
+"""One attempt: take or make a connection, send the request, read the answer's head."""
+
+from __future__ import annotations
+
+import math
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+import trio
+
+from proxy.errors import UpstreamFailure
+from proxy.types import ResultKind
+from proxy.upstream.answer import Answer
+from proxy.upstream.destination import Endpoint
+from proxy.upstream.pool import Connection, Pool
+from proxy.wire.head import BadResponse, ResponseHead, find_head_end, parse_response_head
+from proxy.wire.link import Link
+from proxy.wire.reactor import Late, Parking, Reactor
+from proxy.wire.tls import TlsLink, client_context
+
+MAX_ANSWER_HEAD_BYTES = 64 * 1024
+"""OpenAI's heads are about 1 KiB; beyond this it is not an answer."""
+MAX_INTERIM_ANSWERS = 16
+"""1xx answers before the real one."""
+DROPPED_FROM_ANSWERS = frozenset((b"set-cookie",))
+"""An upstream's cookies are between it and the gateway."""
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long each phase of an attempt may take, in seconds."""
+
+    connect_s: float
+    write_s: float
+    first_byte_s: float
+    gap_s: float
+
+
+class BodySource(Protocol):
+    """A request body too large or too opaque to hold: it moves as the upstream takes it."""
+
+    async def send_to(self, link: Link, write_s: float) -> bool:
+        """True when all of it went; False when the upstream answered first."""
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """What one attempt sends."""
+
+    method: bytes
+    head: bytes
+    body: bytes
+    rest: BodySource | None = None
+    inform: Callable[[ResponseHead], Awaitable[None]] | None = None
+    """Takes interim answers (102, 103) on to the client, where its door can."""
+
+
+class _Stale(Exception):  # noqa: N818 - a fact, not an error
+    """A reused connection was closed by its peer before a byte was answered."""
+
+
+class UpstreamClient:
+    """Sends requests over pooled connections; one per worker."""
+
+    def __init__(self, reactor: Reactor, pool: Pool) -> None:
+        self._reactor = reactor
+        self._pool = pool
+
+    async def send(
+        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience
+    ) -> Answer:
+        """One request, one answer's head. Raises UpstreamFailure, ClientGone."""
+        # A body that moves cannot be sent twice, so it does not risk a stale connection.
+        connection = self._pool.take(endpoint) if outbound.rest is None else None
+        if connection is not None:
+            connection.link.parking = parking
+            try:
+                return await self._converse(connection, outbound, patience)
+            except _Stale:
+                pass  # RFC 9112 section 9.3.1: nothing was answered, so the request may go again
+        return await self._converse(await self._connect(parking, endpoint, patience), outbound, patience)
+
+    async def _converse(self, connection: Connection, outbound: Outbound, patience: Patience) -> Answer:
+        link = connection.link
+        answered = False
+        try:
+            complete = await _write(link, outbound, patience.write_s)
+            head, rest = await _read_head(link, outbound, patience.first_byte_s)
+            answered = True
+        except _NoAnswer as closed:
+            if connection.used:
+                raise _Stale from closed
+            raise UpstreamFailure(
+                ResultKind.BROKEN, "the upstream closed the connection unanswered"
+            ) from closed
+        except Late as late:
+            raise UpstreamFailure(ResultKind.TIMEOUT, "the upstream did not answer in time") from late
+        except BadResponse as bad:
+            raise UpstreamFailure(
+                ResultKind.SERVER_ERROR, f"the upstream's answer is not HTTP: {bad.reason}"
+            ) from bad
+        finally:
+            if not answered:
+                link.close()
+        return Answer(head, rest, connection, self._pool, patience.gap_s, spoilt=not complete)
+
+    async def _connect(self, parking: Parking, endpoint: Endpoint, patience: Patience) -> Connection:
+        deadline = time.monotonic() + patience.connect_s
+        try:
+            with parking.guard(deadline):
+                stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
+            sock = socket.socket(fileno=stream.socket.detach())
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not endpoint.tls:
+                return Connection(endpoint, Link(self._reactor, sock, parking))
+            return Connection(endpoint, await self._secure(sock, parking, endpoint, deadline))
+        except Late as late:
+            raise UpstreamFailure(ResultKind.REFUSED, "connecting to the upstream took too long") from late
+        except ssl.SSLError as error:
+            raise UpstreamFailure(
+                ResultKind.REFUSED, f"TLS with the upstream failed: {error.reason}"
+            ) from error
+        except OSError as error:
+            raise UpstreamFailure(ResultKind.REFUSED, "the upstream cannot be reached") from error
+
+    async def _secure(
+        self, sock: socket.socket, parking: Parking, endpoint: Endpoint, deadline: float
+    ) -> TlsLink:
+        context = client_context(endpoint.verify)
+        session = self._pool.session(endpoint)
+        link = TlsLink(self._reactor, sock, parking, context, endpoint.host, session)
+        established = False
+        try:
+            await link.handshake(deadline)
+            established = True
+        finally:
+            if not established:
+                link.close()
+        return link
+
+
+class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
+    """The connection ended before the answer began."""
+
+
+async def _write(link: Link, outbound: Outbound, write_s: float) -> bool:
+    """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
+    data = outbound.head + outbound.body
+    try:
+        sent = link.send(data)
+        if sent != len(data) and not await _write_rest(link, memoryview(data)[sent:], write_s):
+            return False
+    except OSError:
+        # It may have answered before it closed its reading side: an early 4xx. The read will tell.
+        return False
+    return outbound.rest is None or await outbound.rest.send_to(link, write_s)
+
+
+async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
+    assert link.parking is not None
+    while True:
+        rest = rest[link.send(rest) :]
+        if not rest:
+            return True
+        if link.readable and not link.silent():
+            return False
+        await link.parking.park_present(time.monotonic() + write_s)
+
+
+async def _read_head(link: Link, outbound: Outbound, first_byte_s: float) -> tuple[ResponseHead, bytes]:
+    """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
+    deadline = time.monotonic() + first_byte_s if first_byte_s != math.inf else math.inf
+    data = b""
+    for _ in range(MAX_INTERIM_ANSWERS):
+        while (end := find_head_end(data, 0)) < 0:
+            if len(data) > MAX_ANSWER_HEAD_BYTES:
+                raise BadResponse("its head does not end")
+            data += await _receive(link, deadline, data)
+        head = parse_response_head(data[:end], outbound.method, DROPPED_FROM_ANSWERS)
+        data = data[end:]
+        if head.status >= 200:
+            return head, data
+        if head.status == 101:
+            raise BadResponse("it switched protocols unasked")
+        if head.status > 101 and outbound.inform is not None:
+            await outbound.inform(head)
+    raise BadResponse("it never came to its answer")
+
+
+async def _receive(link: Link, deadline: float, so_far: bytes) -> bytes:
+    try:
+        more = await link.read(deadline)
+    except OSError as error:
+        raise _NoAnswer from error
+    if not more:
+        if so_far:
+            raise BadResponse("it ended inside its head")
+        raise _NoAnswer
+    return more

@@ -1,0 +1,131 @@
+"""Where a deployment's requests go, and the head they are sent with. Compiled once per deployment."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.types import Deployment, Headers
+from proxy.wire.head import NO_BODY, RequestHead
+
+HEADS_REMEMBERED = 1024
+"""Filtered header blocks kept: clients send the same head again and again. Emptied when full."""
+
+HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer",
+     b"transfer-encoding", b"upgrade", b"expect")
+)  # fmt: skip
+"""RFC 9110 section 7.6.1; `expect` because this gateway has already answered it."""
+CREDENTIALS = frozenset(
+    (b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key")
+)  # fmt: skip
+"""Every header a gateway key may arrive in: none of them leaves the gateway."""
+OURS = b"x-litellm-"
+"""Headers that speak to the gateway."""
+NEVER_FORWARDED = HOP_BY_HOP | CREDENTIALS | {b"host", b"content-length"}
+
+
+class Forwarding(msgspec.Struct, frozen=True):
+    """Which of the client's headers go on, besides NEVER_FORWARDED. Compared by value: one per kind of route."""
+
+    withheld: frozenset[bytes] = frozenset()
+    """Lower-case names that stay behind."""
+    only: frozenset[bytes] | None = None
+    """Lower-case names that go; None: all but the withheld."""
+    extensions: bool = True
+    """Whether `x-*` headers go."""
+
+    def passes(self, lower: bytes) -> bool:
+        if lower in self.withheld or (self.only is not None and lower not in self.only):
+            return False
+        return self.extensions or not lower.startswith(b"x-")
+
+
+EVERYTHING = Forwarding()
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """What a connection is made to, and may be reused for."""
+
+    host: str
+    port: int
+    tls: bool
+    verify: bool | str = True
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Destination:
+    """A deployment as the wire sees it."""
+
+    __slots__ = ("_blocks", "_yielding", "base_path", "deployment", "endpoint", "own_lines", "own_names")
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        endpoint: Endpoint,
+        base_path: bytes,
+        host_header: bytes,
+        yielding: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """`yielding`: own headers, lower-case, that give way to the client's where it sends them."""
+        self.deployment = deployment
+        self.endpoint = endpoint
+        self.base_path = base_path
+        own = _own_headers(deployment)
+        self._yielding = tuple(header for header in own if header[0].lower() in yielding)
+        own = tuple(header for header in own if header not in self._yielding)
+        self.own_names = frozenset(name.lower() for name, _ in own)
+        self.own_lines = _lines(((b"Host", host_header), *own))
+        self._blocks: dict[tuple[RequestHead, Forwarding], tuple[bytes, bytes]] = {}
+
+    def head(
+        self, method: bytes, target: bytes, client: RequestHead, length: int, forwarding: Forwarding
+    ) -> bytes:
+        """HOT. The request head to send. `length`: bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
+        key = (client, forwarding)
+        block = self._blocks.get(key)
+        if block is None:
+            if len(self._blocks) >= HEADS_REMEMBERED:
+                self._blocks.clear()
+            block = self._blocks[key] = self._filter(client, forwarding)
+        before, after = block
+        line = b"%b %b HTTP/1.1\r\n" % (method, target)
+        if length == NO_BODY:
+            return b"".join((line, self.own_lines, before, after, b"\r\n"))
+        size = b"Content-Length: %d\r\n" % length if length >= 0 else b"Transfer-Encoding: chunked\r\n"
+        return b"".join((line, self.own_lines, before, size, after, b"\r\n"))
+
+    def _filter(self, client: RequestHead, forwarding: Forwarding) -> tuple[bytes, bytes]:
+        before, after = _forwarded(client, self.own_names, forwarding)
+        unsaid = tuple(header for header in self._yielding if client.get(header[0].lower()) is None)
+        return _lines(unsaid) + before, after
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+def _own_headers(deployment: Deployment) -> Headers:
+    own: list[tuple[bytes, bytes]] = []
+    key = deployment.api_key.reveal()
+    configured = {name.lower() for name, _ in deployment.headers}
+    if key and b"authorization" not in configured:
+        own.append((b"Authorization", b"Bearer " + key.encode()))
+    if deployment.organization and b"openai-organization" not in configured:
+        own.append((b"OpenAI-Organization", deployment.organization.encode()))
+    return (*own, *deployment.headers)
+
+
+def _forwarded(client: RequestHead, own: frozenset[bytes], forwarding: Forwarding) -> tuple[bytes, bytes]:
+    """The client's headers in their order and spelling: those before and those after Content-Length's place."""
+    unwanted = NEVER_FORWARDED | own | client.connection_tokens
+    place = client.length_index if client.length_index >= 0 else len(client.headers)
+    before: list[bytes] = []
+    after: list[bytes] = []
+    for index, (name, value) in enumerate(client.headers):
+        lower = name.lower()
+        if lower in unwanted or lower.startswith(OURS) or not forwarding.passes(lower):
+            continue
+        (before if index < place else after).append(b"%b: %b\r\n" % (name, value))
+    return b"".join(before), b"".join(after)

@@ -1,0 +1,99 @@
+"""Idle upstream connections: a last-in-first-out stack per endpoint, bounded, and forgetful before the peer is.
+
+Last in, first out keeps few connections warm and lets the rest grow old; nothing here searches.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+import trio
+
+from proxy.upstream.destination import Endpoint
+from proxy.wire.link import Link
+from proxy.wire.tls import TlsLink
+
+REAP_EVERY_S = 5.0
+"""How often idle connections that are old or closed by their peer are dropped."""
+
+
+class Connection:
+    """A link to an endpoint, and since when it has been idle (monotonic seconds)."""
+
+    __slots__ = ("endpoint", "idle_since", "link", "used")
+
+    def __init__(self, endpoint: Endpoint, link: Link) -> None:
+        self.endpoint = endpoint
+        self.link = link
+        self.idle_since = 0.0
+        self.used = False
+        """It has carried a whole exchange before, so its peer may have closed it meanwhile."""
+
+    def usable(self, born_after: float) -> bool:
+        """Young enough, and nothing came while it was idle: bytes nobody asked for are as bad as a close."""
+        return self.idle_since > born_after and self.link.silent()
+
+
+class Pool:
+    """Connections by endpoint. `idle_limit` per endpoint, `idle_s` below the peers' own keep-alive."""
+
+    def __init__(self, idle_limit: int, idle_s: float) -> None:
+        self._idle_limit = idle_limit
+        self._idle_s = idle_s
+        self._stacks: dict[Endpoint, list[Connection]] = {}
+        self._sessions: dict[Endpoint, ssl.SSLSession] = {}
+
+    def take(self, endpoint: Endpoint) -> Connection | None:
+        """The connection used last, if it is still good."""
+        stack = self._stacks.get(endpoint)
+        while stack:
+            connection = stack.pop()
+            if connection.usable(time.monotonic() - self._idle_s):
+                return connection
+            connection.link.close()
+        return None
+
+    def give(self, connection: Connection) -> None:
+        """Take back a connection whose exchange is complete."""
+        link = connection.link
+        stack = self._stacks.setdefault(connection.endpoint, [])
+        if len(stack) >= self._idle_limit or not link.silent():
+            link.close()
+            return
+        link.parking = None
+        connection.used = True
+        connection.idle_since = time.monotonic()
+        if isinstance(link, TlsLink) and link.session is not None:
+            self._sessions[connection.endpoint] = link.session
+        stack.append(connection)
+
+    def session(self, endpoint: Endpoint) -> ssl.SSLSession | None:
+        """The newest TLS session with the endpoint."""
+        return self._sessions.get(endpoint)
+
+    def idle(self) -> int:
+        return sum(map(len, self._stacks.values()))
+
+    async def reap(self) -> None:
+        """Drop the old and the dead, until cancelled."""
+        while True:
+            await trio.sleep(REAP_EVERY_S)
+            for stack in self._stacks.values():
+                self._reap(stack)
+
+    def _reap(self, stack: list[Connection]) -> None:
+        born_after = time.monotonic() - self._idle_s
+        alive = []
+        for connection in stack:
+            if connection.usable(born_after):
+                alive.append(connection)
+            else:
+                connection.link.close()
+        stack[:] = alive
+
+    def close(self) -> None:
+        for stack in self._stacks.values():
+            for connection in stack:
+                connection.link.close()
+        self._stacks.clear()

@@ -1,0 +1,130 @@
+"""One non-blocking socket on the reactor: plain TCP here, TLS in `tls`."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from typing import Protocol
+
+from proxy.wire.reactor import Parking, Reactor
+
+RECV_BYTES = 64 * 1024
+"""One read: what a socket buffer commonly holds, and one send's worth."""
+_HANGUP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_IN = select.EPOLLIN | _HANGUP
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Mover(Protocol):
+    """Takes a link's events while it moves bytes from or to it."""
+
+    def on_link_event(self, link: Link, mask: int) -> None: ...
+
+
+class Link:
+    """A connected socket. Reads and writes never block; the flags say whether trying is worth it."""
+
+    __slots__ = ("closed", "hangup", "is_client", "mover", "parking", "reactor", "readable", "sock")
+
+    def __init__(self, reactor: Reactor, sock: socket.socket, parking: Parking | None = None) -> None:
+        sock.settimeout(0)
+        self.reactor = reactor
+        self.sock = sock
+        self.parking = parking
+        """Who is woken by this link's events; None while it idles in a pool."""
+        self.mover: Mover | None = None
+        self.is_client = False
+        """A client's hangup ends everything done for it, not only its reads."""
+        self.readable = True
+        self.hangup = False
+        self.closed = False
+        reactor.add(self)
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def on_event(self, mask: int) -> None:
+        """From the reactor. Remember the edge, then tell whoever is concerned."""
+        if mask & _IN:
+            self.readable = True
+            if mask & _HANGUP:
+                self.hangup = True
+        parking, mover = self.parking, self.mover
+        if parking is None:
+            return
+        if self.hangup and self.is_client:
+            parking.gone = True
+        if mover is not None:
+            mover.on_link_event(self, mask)
+        elif parking.gone:
+            parking.leave()
+        else:
+            parking.wake()
+
+    def recv(self) -> bytes | None:
+        """What is there, up to RECV_BYTES; b"" at end of stream; None when nothing is there yet.
+
+        Raises OSError when the connection broke.
+        """
+        try:
+            data = self.sock.recv(RECV_BYTES)
+        except BlockingIOError:
+            self.readable = False
+            return None
+        # A short read drained the socket: the next byte is a new edge. After a hangup no edge follows.
+        if len(data) < RECV_BYTES and not self.hangup:
+            self.readable = False
+        return data
+
+    def send(self, data: bytes | memoryview) -> int:
+        """How many bytes the socket took, maybe none. Raises OSError when the connection broke."""
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+
+    async def read(self, deadline: float) -> bytes:
+        """The next bytes, b"" at end of stream. Raises Late, ClientGone, OSError."""
+        parking = self.parking
+        assert parking is not None, "a pooled link has no reader"
+        while True:
+            if self.readable:
+                data = self.recv()
+                if data is not None:
+                    return data
+            await parking.park_present(deadline)
+
+    async def write(self, data: bytes, deadline: float) -> None:
+        """All of it. Raises Late when the peer did not take it in time, ClientGone, OSError."""
+        sent = self.send(data)
+        if sent == len(data):
+            return
+        parking = self.parking
+        assert parking is not None, "a pooled link has no writer"
+        rest = memoryview(data)[sent:]
+        while rest:
+            await parking.park_present(deadline)
+            rest = rest[self.send(rest) :]
+
+    def silent(self) -> bool:
+        """Open, and nothing unasked has come: fit to be kept for later."""
+        if self.closed or self.hangup:
+            return False
+        try:
+            return not self.readable or self.recv() is None
+        except OSError:
+            return False
+
+    def release(self) -> socket.socket:
+        """Leave the reactor and give the socket away, still open."""
+        self.reactor.remove(self)
+        self.closed = True
+        self.parking = self.mover = None
+        return self.sock
+
+    def close(self) -> None:
+        """Close at once. Idempotent."""
+        if not self.closed:
+            self.release().close()

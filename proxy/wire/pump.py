@@ -1,0 +1,204 @@
+"""Moves one message's bytes from link to link while the request's task sleeps.
+
+One recv becomes one send. A sink that is full pauses the source. Both ends, the framing and the deadline can
+end it; the task that called `run` is woken once, with the reason.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import select
+import time
+from typing import Protocol
+
+from proxy.wire.framing import BadFraming, Framing
+from proxy.wire.link import Link
+from proxy.wire.reactor import Late
+
+FAIR_SHARE_READS = 16
+"""Reads in one go (1 MiB) before the other links get their turn."""
+
+
+class End(enum.Enum):
+    """Why a pump stopped."""
+
+    DONE = "done"
+    SOURCE_EOF = "source closed early"
+    SOURCE_BROKEN = "source connection broke"
+    BAD_FRAMING = "source framing is wrong"
+    STALLED = "source stopped sending"
+    SINK_GONE = "sink closed"
+    SINK_STALLED = "sink stopped reading"
+    SINK_SPOKE = "sink answered before it had everything"
+
+
+class Tap(Protocol):
+    """Sees the payload, without its framing, just before it is sent on."""
+
+    def feed(self, payload: bytes) -> None: ...
+
+
+class Pump:
+    """One message from `source` to `sink`. `gap_s` bounds the source's silence, `write_s` the sink's."""
+
+    __slots__ = (
+        "_end", "_framing", "_gap_s", "_parking", "_pending", "_sink", "_source", "_tap", "_write_s",
+        "leftover", "moved_bytes", "sink_may_speak",
+    )  # fmt: skip
+
+    def __init__(
+        self, source: Link, sink: Link, framing: Framing, tap: Tap | None, gap_s: float, write_s: float
+    ) -> None:
+        assert source.parking is not None
+        assert source.parking is sink.parking, "both ends belong to one request"
+        self._source = source
+        self._sink = sink
+        self._framing = framing
+        self._tap = tap
+        self._gap_s = gap_s
+        self._write_s = write_s
+        self._parking = source.parking
+        self._pending = memoryview(b"")
+        self._end: End | None = None
+        self.leftover = b""
+        """Bytes that came after the message's end."""
+        self.moved_bytes = 0
+        self.sink_may_speak = True
+        """False for uploads: an answer that comes before the body's end stops the pump."""
+
+    async def run(self, prefix: bytes = b"", first: bytes = b"") -> End:
+        """Send `prefix` (a head, not part of the message) and `first`, then move all that follows.
+
+        Returns why it ended; never raises for either end's faults.
+        """
+        self._parking.set_deadline(time.monotonic() + self._gap_s)
+        self._begin(prefix, first)
+        if self._end is None and not self._pending and self._source.readable:
+            self._fill()
+        if self._end is None:
+            await self._wait()
+        assert self._end is not None
+        return self._end
+
+    def _begin(self, prefix: bytes, first: bytes) -> None:
+        """Head and first bytes leave in one packet where both are there."""
+        body = self._measure(first) if first else b""
+        if body is None:
+            self._finish(End.BAD_FRAMING)
+        elif prefix or body:
+            self._send(prefix + body)
+        elif self._framing.done:
+            self._finish(End.DONE)
+
+    async def _wait(self) -> None:
+        self._source.mover = self._sink.mover = self
+        try:
+            while self._end is None:
+                try:
+                    await self._parking.park(self._parking.deadline)
+                except Late:
+                    self._give_up()
+        finally:
+            self._source.mover = self._sink.mover = None
+
+    def _give_up(self) -> None:
+        # Bytes may have moved between the deadline and this task's turn: then there is a new deadline.
+        if self._end is None and self._parking.deadline == math.inf:
+            self._finish(End.SINK_STALLED if self._pending else End.STALLED)
+
+    def on_link_event(self, link: Link, mask: int) -> None:
+        """From the reactor, through either link."""
+        if self._end is not None:
+            return
+        if link is self._source:
+            if not self._pending and mask & ~select.EPOLLOUT:
+                self._fill()
+        elif link.hangup:
+            self._finish(End.SINK_GONE)
+        elif self._pending and mask & select.EPOLLOUT:
+            self._flush()
+        elif link.readable and not self.sink_may_speak:
+            self._finish(End.SINK_SPOKE)
+
+    def _fill(self) -> None:
+        """Read until the source is dry, the sink is full, or others deserve a turn."""
+        for _ in range(FAIR_SHARE_READS):
+            try:
+                data = self._source.recv()
+            except OSError:
+                self._finish(End.SOURCE_BROKEN)
+                return
+            if data is None:
+                return
+            if not data:
+                self._finish(End.DONE if self._framing.at_eof() else End.SOURCE_EOF)
+                return
+            self._move(data)
+            if self._end is not None or self._pending or not self._source.readable:
+                return
+        self._source.reactor.again(self._source)
+
+    def _move(self, data: bytes) -> None:
+        body = self._measure(data)
+        if body is None:
+            self._finish(End.BAD_FRAMING)
+        else:
+            self._send(body)
+
+    def _measure(self, data: bytes) -> bytes | None:
+        """The part of `data` that belongs to the message, shown to the tap; None when its framing is wrong."""
+        tap = self._tap
+        try:
+            if tap is None:
+                taken = self._framing.feed(data)
+            else:
+                payload: list[bytes] = []
+                taken = self._framing.feed(data, payload)
+                if payload:
+                    tap.feed(payload[0] if len(payload) == 1 else b"".join(payload))
+        except BadFraming:
+            return None
+        self.moved_bytes += taken
+        if taken == len(data):
+            return data
+        self.leftover = data[taken:]
+        return data[:taken]
+
+    def _send(self, data: bytes) -> None:
+        try:
+            sent = self._sink.send(data)
+        except OSError:
+            self._finish(End.SINK_GONE)
+            return
+        if sent != len(data):
+            self._pending = memoryview(data)[sent:]
+            self._parking.set_deadline(time.monotonic() + self._write_s)
+        elif self._framing.done:
+            self._finish(End.DONE)
+        else:
+            self._parking.set_deadline(time.monotonic() + self._gap_s)
+
+    def _flush(self) -> None:
+        try:
+            sent = self._sink.send(self._pending)
+        except OSError:
+            self._finish(End.SINK_GONE)
+            return
+        self._pending = self._pending[sent:]
+        if self._pending:
+            if sent:
+                self._parking.set_deadline(time.monotonic() + self._write_s)
+        elif self._framing.done:
+            self._finish(End.DONE)
+        else:
+            self._parking.set_deadline(time.monotonic() + self._gap_s)
+            if self._source.readable:
+                self._fill()
+
+    def _finish(self, end: End) -> None:
+        """The one door out. Handlers go now, not when the task resumes: new bytes may come in between."""
+        self._end = end
+        self._source.mover = self._sink.mover = None
+        self._parking.deadline = math.inf
+        self._parking.wake()

@@ -1,0 +1,224 @@
+"""One reactor per worker: a nested epoll that parks tasks until sockets are ready.
+
+Theory of operation
+-------------------
+Trio's own `wait_readable` costs an `epoll_ctl` and a dozen microseconds per wait. Here every socket is
+registered once, edge-triggered, on an epoll of our own; one trio task waits for that epoll as a whole.
+
+Rule 1: an edge is told once. Each `Link` remembers it (`readable`, `hangup`) until a read drains it.
+Rule 2: look at the flags, then park, with no `await` between. Nothing runs in between, so no wake-up is lost.
+Rule 3: dispatching never registers a socket, so an event never reaches a link younger than itself.
+
+Deadlines are lazy: `Parking.deadline` is a plain attribute that the hot path overwrites; a sweeper looks at
+it when the bucket it was filed under comes due, and files it again if it has moved on.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import trio
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+
+from proxy.errors import ClientGone
+
+EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+BATCH_EVENTS = 512
+"""Events taken in one poll: enough to amortise the poll, few enough to let the woken tasks run."""
+TICK_S = 0.1
+"""How exact deadlines are. Timeouts here are seconds; a tenth is noise."""
+
+
+class Late(Exception):  # noqa: N818 - a fact, not an error
+    """The deadline that the task was parked with has passed."""
+
+
+class Dispatched(Protocol):
+    """What the reactor needs of a registered socket."""
+
+    def on_event(self, mask: int) -> None: ...
+    def fileno(self) -> int: ...
+
+
+class Reactor:
+    """Dispatches socket events and deadlines. `run` is its one task; everything else is called from tasks."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._links: dict[int, Dispatched] = {}
+        self._again: list[Dispatched] = []
+        self._due: dict[int, set[Parking]] = {}
+        self._swept_tick = _tick(time.monotonic())
+
+    def add(self, link: Dispatched) -> None:
+        """Register a connected or connecting non-blocking socket, once, for all its events."""
+        fd = link.fileno()
+        self._links[fd] = link
+        self._epoll.register(fd, EDGES)
+
+    def remove(self, link: Dispatched) -> None:
+        """Forget the socket. Call before it is closed or handed on."""
+        fd = link.fileno()
+        if self._links.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def again(self, link: Dispatched) -> None:
+        """Call the link once more in the next round: it had more to read than its fair share."""
+        self._again.append(link)
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    async def run(self) -> None:
+        """Serve events and deadlines until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._sweep)
+            await self._dispatch()
+
+    async def _dispatch(self) -> None:
+        poll, links, fd = self._epoll.poll, self._links, self._epoll.fileno()
+        while True:
+            events = poll(0, BATCH_EVENTS)
+            if not events and not self._again:
+                await trio.lowlevel.wait_readable(fd)
+                continue
+            for ready_fd, mask in events:
+                link = links.get(ready_fd)
+                if link is not None:
+                    link.on_event(mask)
+            if self._again:
+                self._repeat()
+            # The tasks just woken run now; while there is traffic trio's own epoll is not re-armed.
+            await trio.lowlevel.checkpoint()
+
+    def _repeat(self) -> None:
+        again, self._again = self._again, []
+        for link in again:
+            link.on_event(select.EPOLLIN)
+
+    def file(self, parking: Parking, deadline: float) -> None:
+        """Look at the parking's deadline when this one comes due."""
+        self.unfile(parking)
+        tick = max(_tick(deadline), self._swept_tick + 1)
+        parking.filed_tick = tick
+        self._due.setdefault(tick, set()).add(parking)
+
+    def unfile(self, parking: Parking) -> None:
+        """Forget the parking's deadline, for one that will not park again."""
+        if parking.filed_tick:
+            self._due.get(parking.filed_tick, set()).discard(parking)
+            parking.filed_tick = 0
+
+    async def _sweep(self) -> None:
+        while True:
+            await trio.sleep(TICK_S)
+            now = time.monotonic()
+            tick = _tick(now)
+            while self._swept_tick < tick:
+                self._swept_tick += 1
+                for parking in self._due.pop(self._swept_tick, ()):
+                    parking.look_at_deadline(now)
+
+
+def _tick(moment: float) -> int:
+    return math.ceil(moment / TICK_S)
+
+
+class Parking:
+    """Where one task waits for its sockets: one per client connection, or per request behind ASGI.
+
+    `gone` is set once the client has left; whoever waits here must look at it after every wake-up.
+    """
+
+    __slots__ = ("_reactor", "_scope", "_task", "deadline", "filed_tick", "gone", "late")
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._task: Task | None = None
+        self._scope: trio.CancelScope | None = None
+        self.deadline = math.inf
+        self.filed_tick = 0
+        self.gone = False
+        self.late = False
+
+    async def park(self, deadline: float = math.inf) -> None:
+        """Until `wake`. Raises `Late` at the deadline (monotonic seconds), which is exact to a tick."""
+        self.set_deadline(deadline)
+        self._task = current_task()
+        await wait_task_rescheduled(self._unpark)
+        if self.late:
+            self.late = False
+            raise Late
+
+    async def park_present(self, deadline: float = math.inf) -> None:
+        """`park`, for waits that are pointless without a client. Raises `ClientGone` as well."""
+        if self.gone:
+            raise ClientGone
+        await self.park(deadline)
+        if self.gone:
+            raise ClientGone
+
+    def set_deadline(self, deadline: float) -> None:
+        """Move the deadline. Cheap: the sweeper is told only when it would look too late."""
+        self.deadline = deadline
+        if deadline != math.inf and (self.filed_tick == 0 or deadline < self.filed_tick * TICK_S - TICK_S):
+            self._reactor.file(self, deadline)
+
+    def wake(self) -> None:
+        """Resume the parked task, if one is parked. Idempotent."""
+        task = self._task
+        if task is not None:
+            self._task = None
+            reschedule(task)
+
+    def leave(self) -> None:
+        """The client has left: wake the task, or cancel the guarded wait it is in."""
+        self.gone = True
+        if self._scope is not None:
+            self._scope.cancel()
+        self.wake()
+
+    @contextmanager
+    def guard(self, deadline: float = math.inf) -> Iterator[None]:
+        """Run a wait that is not on the reactor (a connect, a sleep); ends at once when the client leaves.
+
+        Raises `ClientGone`, or `Late` at the deadline (monotonic seconds).
+        """
+        if self.gone:
+            raise ClientGone
+        with trio.CancelScope() as scope:
+            if deadline != math.inf:
+                scope.deadline = trio.current_time() + deadline - time.monotonic()
+            self._scope = scope
+            try:
+                yield
+            finally:
+                self._scope = None
+        if self.gone:
+            raise ClientGone
+        if scope.cancelled_caught:
+            raise Late
+
+    def look_at_deadline(self, now: float) -> None:
+        """The sweeper's call: fire, file again, or forget."""
+        self.filed_tick = 0
+        if self.deadline <= now:
+            self.deadline = math.inf
+            if self._task is not None:
+                self.late = True
+                self.wake()
+        elif self.deadline != math.inf:
+            self._reactor.file(self, self.deadline)
+
+    def close(self) -> None:
+        """This task parks no more."""
+        self._reactor.unfile(self)
+
+    def _unpark(self, _raise_cancel: object) -> Abort:
+        self._task = None
+        return Abort.SUCCEEDED
