@@ -1,0 +1,57 @@
+# The load-test room: `make bench`, `make load`. Included by the top Makefile.
+LOAD_VENV := .venv-load
+LOAD_BIN := $(LOAD_VENV)/bin
+BENCH_BUILD := loadtest/build
+BENCH := $(LOAD_BIN)/python -m loadtest.bench
+BENCH_PACKAGES := nginx-light gcc libc6-dev libssl-dev openssl util-linux
+CASES ?=
+ROUNDS ?= 3
+
+.PHONY: bench bench-soak bench-scaling bench-peers bench-tools load
+
+$(LOAD_VENV)/.done: loadtest/requirements.txt
+	$(PYTHON) -m venv $(LOAD_VENV)
+	$(LOAD_BIN)/python -m pip install --quiet --disable-pip-version-check -r loadtest/requirements.txt
+	@touch $@
+
+bench-tools:
+	@if ! { command -v nginx && command -v cc && command -v openssl && test -e /usr/include/openssl/ssl.h; } >/dev/null; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "install first: apt-get install $(BENCH_PACKAGES)" >&2; exit 1; fi; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(BENCH_PACKAGES); \
+	fi
+
+$(BENCH_BUILD)/mock: loadtest/mock.c | bench-tools
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -o $@ $< -lssl -lcrypto
+
+$(BENCH_BUILD)/load: loadtest/load.c | bench-tools
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -o $@ $<
+
+BENCH_NEEDS := $(VENV)/.run $(LOAD_VENV)/.done $(BENCH_BUILD)/mock $(BENCH_BUILD)/load
+
+bench: $(BENCH_NEEDS) ## measure against nginx (CASES=chat,burst ROUNDS=1 for less)
+	$(BENCH) --cases "$(CASES)" --rounds $(ROUNDS) $(if $(CASES),,--write)
+
+bench-soak: $(BENCH_NEEDS) ## memory after 1,000,000 requests
+	$(BENCH) --soak
+
+bench-scaling: $(BENCH_NEEDS) ## cost by models, deployments and idle connections
+	$(BENCH) --scaling --rounds $(ROUNDS)
+
+bench-peers: $(BENCH_NEEDS) .venv-litellm/.done $(BENCH_BUILD)/portkey/.done ## the same bench against LiteLLM and Portkey
+	$(BENCH) --cases "$(or $(CASES),chat,burst,alone)" --rounds $(ROUNDS) --servers nginx,gateway,direct,litellm,portkey
+
+.venv-litellm/.done:
+	$(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]'
+	@touch $@
+
+$(BENCH_BUILD)/portkey/.done:
+	@command -v npm >/dev/null || { echo "install first: Node.js with npm" >&2; exit 1; }
+	@mkdir -p $(@D)
+	npm install --silent --no-fund --no-audit --prefix $(@D) @portkey-ai/gateway
+	@touch $@
+
+load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --users 50 -t 30s")
+	$(LOAD_BIN)/locust -f loadtest/locustfile.py --headless $(ARGS)

@@ -1,0 +1,132 @@
+"""What must come out and what is aimed for: one table, and how a number is held against it."""
+
+from __future__ import annotations
+
+import enum
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Results = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
+"""case -> server -> reading -> one number per round"""
+
+SPREAD_LIMIT = 1.4
+"""Paired rounds whose ratios differ by more than this factor say nothing."""
+
+
+class How(enum.Enum):
+    RATIO = "x"
+    """Subject over peer, round by round."""
+    DIFFERENCE = "+"
+    """Subject minus peer, round by round."""
+    ABSOLUTE = ""
+
+
+class Verdict(enum.Enum):
+    AIM = "aim met"
+    MUST = "must met"
+    MISSED = "MISSED"
+    NOISY = "too noisy to say"
+
+
+@dataclass(frozen=True)
+class Bar:
+    case: str
+    reading: str
+    title: str
+    must: float
+    aim: float
+    how: How = How.RATIO
+    at_least: bool = False
+    """True: more is better."""
+    subject: str = "gateway"
+    peer: str = "nginx"
+    tail: bool = False
+    """True: a tail latency, whose spread is not held against it."""
+
+
+BARS = (
+    Bar("chat", "cpu_us_per_request", "chat: CPU per request", 4.5, 2.5),
+    Bar("chat", "requests_per_s", "chat: requests per second", 0.22, 0.4, at_least=True),
+    Bar("burst", "events_per_s", "burst streams: events per second", 0.6, 0.9, at_least=True),
+    Bar("paced", "cpu_us_per_event", "500 paced streams: CPU per event", 2.0, 1.3),
+    Bar("crowd", "complete_share", "2,000 paced streams: share completed", 1, 1, How.ABSOLUTE, at_least=True),
+    Bar("crowd", "gap_p99_ms", "2,000 paced streams: gap p99", 2.0, 1.0, tail=True),
+    Bar("alone", "p50_ms", "one connection: added p50, ms", 0.15, 0.05, How.DIFFERENCE),
+    Bar("idle", "kb_per_stream", "10,000 idle streams: KB per stream", 20, 8, How.ABSOLUTE),
+    Bar("soak", "rss_mb", "after 1,000,000 requests: MB resident", 80, 50, How.ABSOLUTE),
+    Bar("soak", "growth_mb", "from 100,000 to 1,000,000 requests: MB grown", 4, 1, How.ABSOLUTE),
+    Bar("tls", "cpu_us_per_request", "TLS upstream: CPU per request", 4.5, 2.5),
+    Bar("upload", "cpu_us_per_mb", "1 MB bodies: CPU per MB", 2.0, 1.0),
+    Bar("download", "cpu_us_per_mb", "10 MB answers: CPU per MB", 2.0, 1.0),
+    Bar(
+        "workers",
+        "capacity_per_s",
+        "two workers: capacity, x one worker",
+        1.7,
+        1.9,
+        at_least=True,
+        subject="pair",
+        peer="gateway",
+    ),
+    Bar("start", "seconds", "start to first answer, s", 0.6, 0.3, How.ABSOLUTE),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One bar with what was measured: medians, and the value that is judged."""
+
+    bar: Bar
+    value: float
+    least: float
+    most: float
+    subject: float
+    peer: float | None
+
+    @property
+    def verdict(self) -> Verdict:
+        bar = self.bar
+        noisy = bar.how is How.RATIO and not bar.tail and self.most > self.least * SPREAD_LIMIT
+        if noisy:
+            return Verdict.NOISY
+        if _holds(self.value, bar.aim, at_least=bar.at_least):
+            return Verdict.AIM
+        return Verdict.MUST if _holds(self.value, bar.must, at_least=bar.at_least) else Verdict.MISSED
+
+
+def _holds(value: float, bar: float, *, at_least: bool) -> bool:
+    return value >= bar if at_least else value <= bar
+
+
+def find(results: Results) -> list[Finding]:
+    """A finding per bar that was measured."""
+    return [_finding(bar, results) for bar in BARS if _measured(bar, results)]
+
+
+def _measured(bar: Bar, results: Results) -> bool:
+    servers = results.get(bar.case, {})
+    needed = {bar.subject} if bar.how is How.ABSOLUTE else {bar.subject, bar.peer}
+    return needed <= servers.keys()
+
+
+def _finding(bar: Bar, results: Results) -> Finding:
+    servers = results[bar.case]
+    subject = servers[bar.subject][bar.reading]
+    peer = servers[bar.peer][bar.reading] if bar.peer in servers else None
+    values = subject if peer is None or bar.how is How.ABSOLUTE else _paired(bar.how, subject, peer)
+    return Finding(
+        bar,
+        statistics.median(values),
+        min(values),
+        max(values),
+        statistics.median(subject),
+        None if peer is None else statistics.median(peer),
+    )
+
+
+def _paired(how: How, subject: Sequence[float], peer: Sequence[float]) -> list[float]:
+    pairs = zip(subject, peer, strict=True)
+    if how is How.DIFFERENCE:
+        return [mine - other for mine, other in pairs]
+    return [mine / other for mine, other in pairs]
