@@ -1,0 +1,82 @@
+"""The environment: the process's, a `.env` file's, the config's own; and `os.environ/NAME` in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from yaml.nodes import Node, ScalarNode
+
+from proxy.config.nodes import KeyPath, walk
+from proxy.config.notices import Findings
+
+PREFIX = "os.environ/"
+_EMBEDDED = re.compile(r"os\.environ/([A-Za-z_][A-Za-z0-9_]*)")
+_MAY_EMBED = frozenset({"headers", "extra_headers"})
+"""Mappings whose values may hold `os.environ/NAME` inside other text: `Bearer os.environ/NAME`."""
+_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*$")
+_QUOTED = re.compile(r"^'([^']*)'\s*(?:#.*)?$|^\"((?:[^\"\\]|\\.)*)\"\s*(?:#.*)?$")
+_COMMENT = re.compile(r"(?:^|\s+)#.*$")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_ENV_FILE_LIMIT_BYTES = 1 << 20
+
+
+def read_env_file(path: Path, findings: Findings) -> dict[str, str]:
+    """The `.env` at `path`; nothing when there is none."""
+    try:
+        if not path.is_file():
+            return {}
+        with path.open("rb") as file:
+            text = file.read(_ENV_FILE_LIMIT_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        findings.error_at(str(path), f"cannot be read: {error.__class__.__name__}")
+        return {}
+    return parse_env(text, str(path), findings)
+
+
+def parse_env(text: str, source: str, findings: Findings) -> dict[str, str]:
+    """`KEY=VALUE` lines; `export`, quotes and `#` comments as in a shell, but nothing is expanded."""
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            findings.error_at(f"{source}:{number}", "write NAME=value, with a name of letters, digits and _")
+            continue
+        values[match[1]] = _unquote(match[2])
+    return values
+
+
+def _unquote(text: str) -> str:
+    quoted = _QUOTED.match(text)
+    if quoted is None:
+        return _COMMENT.sub("", text)
+    if quoted[1] is not None:
+        return quoted[1]
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), quoted[2])
+
+
+def resolve(root: Node, environ: Mapping[str, str], findings: Findings, above: KeyPath = ()) -> None:
+    """Puts the environment's values in place of `os.environ/NAME`, in the nodes below `root`."""
+    for visit in walk(root):
+        if not isinstance(visit.node, ScalarNode) or PREFIX not in visit.node.value:
+            continue
+        names = _names(visit.node.value, visit.path)
+        missing = [name for name in names if name not in environ]
+        if missing:
+            text = (
+                f"the environment variable {', '.join(missing)} is not set: set it, or write the value here"
+            )
+            findings.error((*above, *visit.path), text)
+            continue
+        for name in names:
+            visit.node.value = visit.node.value.replace(PREFIX + name, environ[name], 1)
+
+
+def _names(value: str, path: KeyPath) -> list[str]:
+    """The variables that a value refers to."""
+    if not _MAY_EMBED.isdisjoint(path):
+        return _EMBEDDED.findall(value)
+    return [value.removeprefix(PREFIX)] if value.startswith(PREFIX) else []

@@ -1,0 +1,51 @@
+"""The types that settings are written in: each one carries its bounds, and their reason."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from proxy.types import Secret
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping of the file. Every field is a key, under the key's own name."""
+
+
+Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
+"""At most a day: more is a typing error, mostly milliseconds."""
+SecondsOrZero: TypeAlias = Annotated[float, Meta(ge=0, le=86_400)]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Positive: TypeAlias = Annotated[int, Meta(ge=1)]
+Megabytes: TypeAlias = Annotated[float, Meta(gt=0, le=1_048_576)]
+"""At most a TiB: more does not fit any disk a body could come from."""
+Weight: TypeAlias = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0, le=1e9)]
+Text: TypeAlias = Annotated[str, Meta(min_length=1)]
+_HTTP_URL = r"^https?://[^\s/?#]"
+_URL_PATH = r"^/[^\s?#]*$"
+_HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+"""A token of RFC 9110 5.6.2."""
+PATTERNS = {
+    _HTTP_URL: "an http(s) URL",
+    _URL_PATH: "a path that starts with /",
+    _HEADER_NAME: "a header name, without blanks or colons",
+}
+"""What they mean, for people."""
+HttpUrl: TypeAlias = Annotated[str, Meta(pattern=_HTTP_URL)]
+UrlPath: TypeAlias = Annotated[str, Meta(pattern=_URL_PATH)]
+HeaderName: TypeAlias = Annotated[str, Meta(pattern=_HEADER_NAME)]
+
+
+def decode_custom(kind: type, value: object) -> object:
+    """msgspec's `dec_hook`: text becomes a Secret, without the blanks around it.
+
+    Raises ValueError for what cannot be a header value (RFC 9110 5.5); its text never holds the value.
+    """
+    if kind is not Secret or not isinstance(value, str):
+        raise ValueError("Expected `str`")
+    text = value.strip()
+    if not text.isprintable() or not text.isascii():
+        raise ValueError("holds a line break, a control character or a letter that is not ASCII")
+    return Secret(text)

@@ -1,0 +1,107 @@
+"""`model_list`: which upstream serves which public name, and `credential_list`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from proxy.config.fields import (
+    Count,
+    HeaderName,
+    HttpUrl,
+    Positive,
+    Seconds,
+    SecondsOrZero,
+    Section,
+    Text,
+    Weight,
+)
+from proxy.types import Secret
+
+
+class UpstreamParams(Section, frozen=True, kw_only=True):
+    """What a deployment, a credential and `default_litellm_params` may all say, beside OpenAI's own parameters."""
+
+    api_key: Secret | None = None
+    """The upstream's key; without it `OPENAI_API_KEY` of the environment. `""`: none is sent."""
+    api_base: HttpUrl | None = None
+    """The upstream's URL (also `base_url`); without it `OPENAI_BASE_URL`, `OPENAI_API_BASE`, then OpenAI's own."""
+    organization: tuple[Text, ...] = ()
+    """OpenAI organization, one or a list: a list makes one deployment of each."""
+    custom_llm_provider: Text | None = None
+    """`openai` or `text-completion-openai`, when `model` has no such prefix."""
+    headers: Mapping[HeaderName, Secret] = {}
+    """Headers sent on every request, in place of the client's of the same name."""
+    extra_headers: Mapping[HeaderName, Secret] = {}
+    """As `headers`; wins where both name a header."""
+    weight: Weight | None = None
+    """Share of the group's requests, relative to its other deployments."""
+    rpm: Count | None = None
+    """Requests a minute the key allows: the weight, where no deployment of the group has one."""
+    tpm: Count | None = None
+    """Tokens a minute the key allows: the weight, where no deployment has a `weight` or `rpm`."""
+    order: Count | None = None
+    """Tier: lower ones are used first, higher ones when the lower have nothing usable."""
+    timeout: Seconds | None = None
+    """Seconds a request may take; without it `router_settings.timeout`."""
+    stream_timeout: Seconds | None = None
+    """Seconds until the first byte of a streamed answer; without it `router_settings.stream_timeout`."""
+    max_parallel_requests: Positive | None = None
+    """Requests in flight at once; without it `router_settings.default_max_parallel_requests`."""
+    cooldown_time: SecondsOrZero | None = None
+    """Seconds a failing deployment rests; without it `router_settings.cooldown_time`."""
+    ssl_verify: bool | str | None = None
+    """false: certificates are not checked. A path: the CA bundle to trust. Without it `litellm_settings.ssl_verify`."""
+    supports_system_message: bool = True
+    """false: system messages are sent as user messages."""
+    use_in_pass_through: bool = False
+    """true: serves `/openai/...` requests that name no model."""
+    mock_response: str | None = None
+    """Answer chat requests with this text, without asking an upstream."""
+    default_params: Mapping[str, msgspec.Raw] = {}
+    """The OpenAI parameters written among these keys, as JSON: added to requests that do not hold them."""
+
+
+class LitellmParams(UpstreamParams, frozen=True, kw_only=True):
+    """How one deployment is reached."""
+
+    model: Text
+    """The upstream's model, after `openai/` or `text-completion-openai/`; `*` takes what the group's `*` matched."""
+    litellm_credential_name: Text | None = None
+    """An entry of `credential_list` that fills in what is not written here."""
+
+
+class ModelInfo(Section, frozen=True, kw_only=True):
+    """What is known about the model. LiteLLM's other names are accepted and kept out."""
+
+    id: Text | None = None
+    """Name of the deployment in logs and metrics, unique in the file; without it a hash of what identifies it."""
+    mode: Text | None = None
+    """`chat`, `embedding`, `image_generation` ...: what the model is for."""
+    base_model: Text | None = None
+    """The model behind an alias, for prices and limits."""
+    object_scope: Text | None = None
+    """Deployments of one scope see each other's files and threads: name it alike for keys of one OpenAI project."""
+
+
+class ModelEntry(Section, frozen=True, kw_only=True):
+    """One deployment of a public name."""
+
+    model_name: Text
+    """The name that clients ask for; entries of one name share its requests. May hold one `*`."""
+    litellm_params: LitellmParams
+    """How it is reached."""
+    model_info: ModelInfo = ModelInfo()
+    """What is known about it."""
+
+
+class Credential(Section, frozen=True, kw_only=True):
+    """Values that several entries share by `litellm_credential_name`."""
+
+    credential_name: Text
+    """The name that entries refer to."""
+    credential_values: UpstreamParams = UpstreamParams()
+    """Keys of `litellm_params`; an entry's own win."""
+    credential_info: Mapping[str, object] = {}
+    """Notes; not used."""

@@ -1,0 +1,78 @@
+"""YAML's node tree: walking it, and where in which file a node stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""Keys and positions from the top of the file."""
+
+
+class Visit(NamedTuple):
+    path: KeyPath
+    node: Node
+    loops: bool
+    """True: the node is an alias of a node that it stands in."""
+
+
+def walk(root: Node) -> Iterator[Visit]:
+    """Every node once, however many aliases it has."""
+    return _walk(root, (), (), set())
+
+
+def _walk(node: Node, path: KeyPath, above: tuple[Node, ...], seen: set[Node]) -> Iterator[Visit]:
+    if node in above:
+        yield Visit(path, node, loops=True)
+    if node in seen:
+        return
+    seen.add(node)
+    yield Visit(path, node, loops=False)
+    for step, child in _children(node):
+        yield from _walk(child, (*path, step), (*above, node), seen)
+
+
+def _children(node: Node) -> Iterator[tuple[str | int, Node]]:
+    if isinstance(node, SequenceNode):
+        yield from enumerate(node.value)
+    elif isinstance(node, MappingNode):
+        yield from ((str(key.value), value) for key, value in node.value)
+
+
+def place(node: Node) -> str:
+    """`file:line`"""
+    return f"{node.start_mark.name}:{node.start_mark.line + 1}"
+
+
+def locate(root: Node, path: KeyPath) -> str:
+    """`file:line` of the key at `path`, or of the nearest thing above it that is in the file."""
+    here = node = root
+    for step in path:
+        found = _child(node, step)
+        if found is None:
+            break
+        here, node = found
+    return place(here)
+
+
+def _child(node: Node, step: str | int) -> tuple[Node, Node] | None:
+    """(the key's or item's node, its value's node)"""
+    if isinstance(node, SequenceNode):
+        inside = isinstance(step, int) and step < len(node.value)
+        return (node.value[step], node.value[step]) if inside else None
+    if not isinstance(node, MappingNode):
+        return None
+    pairs = (pair for pair in reversed(node.value) if _is_key(pair[0], step))
+    return next(pairs, None)
+
+
+def _is_key(node: Node, step: str | int) -> bool:
+    return isinstance(node, ScalarNode) and node.value == step
+
+
+def dotted(path: KeyPath) -> str:
+    """`model_list[0].litellm_params.rpm`"""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")

@@ -1,0 +1,78 @@
+"""What there is to say about a file, each word with its place."""
+
+from __future__ import annotations
+
+import msgspec
+from yaml.nodes import Node
+
+from proxy.config.nodes import KeyPath, dotted, locate
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One error or warning; `str()` is its line of text."""
+
+    where: str
+    """`file:line`"""
+    key: str
+    """`model_list[0].litellm_params.rpm`; empty for the file as a whole."""
+    text: str
+    """What is wrong, and what to write."""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.key, self.text) if part)
+
+
+class Findings:
+    """Collects errors and warnings; one of them is never the reason not to look for the next."""
+
+    def __init__(self, source: str) -> None:
+        self.root: Node | None = None
+        """The file's nodes, once it could be read: what positions are looked up in."""
+        self.errors: list[Notice] = []
+        self._source = source
+        self._wrong: set[KeyPath] = set()
+        self._warnings: dict[tuple[str, str], tuple[KeyPath, int]] = {}
+        self._written: dict[KeyPath, KeyPath] = {}
+
+    def error(self, path: KeyPath, text: str) -> None:
+        """One error per key: what follows from the first is no news."""
+        if path and path in self._wrong:
+            return
+        self._wrong.add(path)
+        self.errors.append(self._notice(path, text))
+
+    def error_at(self, where: str, text: str, path: KeyPath = ()) -> None:
+        """For problems found before the file has keys to look up."""
+        self.errors.append(Notice(where, dotted(path), text))
+
+    def warn(self, path: KeyPath, text: str) -> None:
+        """The same words about the same key of many entries become one warning with a count."""
+        kind = (str(path[-1]) if path else "", text)
+        first, count = self._warnings.get(kind, (path, 0))
+        self._warnings[kind] = (first, count + 1)
+
+    def renamed(self, path: KeyPath, written: str) -> None:
+        """The key at `path` stands in the file under another name."""
+        self._written[path] = (*path[:-1], written)
+
+    def errors_in_order(self) -> tuple[Notice, ...]:
+        """As they stand in the file, to be mended from top to bottom."""
+        return tuple(sorted(self.errors, key=_position))
+
+    def warnings(self) -> tuple[Notice, ...]:
+        found = ((first, text, count) for (_, text), (first, count) in self._warnings.items())
+        return tuple(self._notice(first, text + _more(count - 1)) for first, text, count in found)
+
+    def _notice(self, path: KeyPath, text: str) -> Notice:
+        written = self._written.get(path, path)
+        where = self._source if self.root is None else locate(self.root, written)
+        return Notice(where, dotted(written), text)
+
+
+def _more(count: int) -> str:
+    return f" (and {count} more like it)" if count else ""
+
+
+def _position(notice: Notice) -> tuple[str, int]:
+    file, _, line = notice.where.rpartition(":")
+    return (file, int(line)) if line.isdigit() else (notice.where, 0)

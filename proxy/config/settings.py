@@ -1,0 +1,121 @@
+"""LiteLLM's three sections of settings, as far as they are honoured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from proxy.config.fields import (
+    Count,
+    HeaderName,
+    HttpUrl,
+    Megabytes,
+    Positive,
+    Seconds,
+    SecondsOrZero,
+    Section,
+    Text,
+    UrlPath,
+)
+from proxy.config.models import UpstreamParams
+from proxy.types import Secret
+
+Strategy: TypeAlias = Literal[
+    "simple-shuffle",
+    "least-busy",
+    "usage-based-routing",
+    "usage-based-routing-v2",
+    "latency-based-routing",
+    "cost-based-routing",
+    "lar1",
+]
+Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Alias(Section, frozen=True, kw_only=True):
+    """Another name for a group."""
+
+    model: Text
+    """The `model_name` meant."""
+    hidden: bool = False
+    """true: not listed by `/v1/models`."""
+
+
+class RouterSettings(Section, frozen=True, kw_only=True):
+    """Which deployment gets a request, and what happens when it fails."""
+
+    routing_strategy: Strategy = "simple-shuffle"
+    """Weighted turns. LiteLLM's other strategies are accepted, and `simple-shuffle` is used."""
+    num_retries: Count = 2
+    """Further attempts after the first, on other deployments where there are any."""
+    timeout: Seconds | None = None
+    """Seconds a request may take; without it `litellm_settings.request_timeout`."""
+    stream_timeout: Seconds | None = None
+    """Seconds until the first byte of a streamed answer; without it `timeout`."""
+    allowed_fails: Count = 3
+    """Failures in a row before a deployment rests."""
+    cooldown_time: SecondsOrZero = 5.0
+    """Seconds a failing deployment rests, the first time."""
+    disable_cooldowns: bool = False
+    """true: no deployment rests, however it fails."""
+    model_group_alias: Mapping[str, Alias] = {}
+    """Other names of groups: `alias: group` or `alias: {model: group, hidden: true}`."""
+    default_max_parallel_requests: Positive | None = None
+    """Requests in flight at once per deployment that does not say; without it no limit."""
+    default_litellm_params: UpstreamParams = UpstreamParams()
+    """Keys of `litellm_params` for every entry that does not say."""
+
+
+class LitellmSettings(Section, frozen=True, kw_only=True):
+    """Settings of LiteLLM's own module."""
+
+    request_timeout: Seconds = 600.0
+    """Seconds a request may take: as OpenAI's SDKs wait."""
+    num_retries: Count | None = None
+    """As `router_settings.num_retries`, which wins."""
+    allowed_fails: Count | None = None
+    """As `router_settings.allowed_fails`, which wins."""
+    cooldown_time: SecondsOrZero | None = None
+    """As `router_settings.cooldown_time`, which wins."""
+    json_logs: bool = False
+    """true: logs are JSON, on a terminal too."""
+    ssl_verify: bool | str = True
+    """false: upstream certificates are not checked. A path: the CA bundle to trust."""
+
+
+class PassThroughEndpoint(Section, frozen=True, kw_only=True):
+    """A path of the gateway that goes to a target of its own."""
+
+    path: UrlPath
+    """The path that clients ask for."""
+    target: HttpUrl
+    """The URL that it goes to."""
+    headers: Mapping[HeaderName, Secret] = {}
+    """Headers sent to the target; values may hold `os.environ/NAME` anywhere."""
+    include_subpath: bool = False
+    """true: what follows `path` is appended to the target."""
+    auth: bool = True
+    """true: a key of the gateway is asked for."""
+    forward_headers: bool = False
+    """true: the client's headers are sent on, without its credentials."""
+    methods: tuple[Method, ...] = ()
+    """Methods served; none written: all."""
+    timeout: Seconds | None = None
+    """Seconds a request may take; without it `litellm_settings.request_timeout`."""
+
+
+class GeneralSettings(Section, frozen=True, kw_only=True):
+    """The gateway itself."""
+
+    master_key: Secret | None = None
+    """The key that clients send; without it `LITELLM_MASTER_KEY` of the environment."""
+    forward_openai_org_id: bool = False
+    """true: the client's `OpenAI-Organization` is sent on."""
+    forward_client_headers_to_llm_api: bool = False
+    """true: the client's `x-*` headers are sent on, on routes that are not passed through."""
+    pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
+    """Paths with targets of their own."""
+    max_request_size_mb: Megabytes = 64.0
+    """MiB of the largest request body."""
+    litellm_key_header_name: HeaderName | None = None
+    """The header that carries the client's key, in place of `Authorization`."""

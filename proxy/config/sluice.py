@@ -1,0 +1,54 @@
+"""`sluice_settings`: the limits and switches that LiteLLM has no names for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from proxy.config.fields import Count, Megabytes, Positive, Seconds, SecondsOrZero, Section
+
+
+class SluiceSettings(Section, frozen=True, kw_only=True):
+    """Every limit with its unit in its name, its default and the default's reason."""
+
+    max_connections: Positive = 20_000
+    """Client connections per worker: at some 20 KiB each they take 400 MiB; more wait in the listen queue."""
+    max_header_bytes: Annotated[int, Meta(ge=1024, le=1_048_576)] = 65_536
+    """Bytes of a request's head: twice what common load balancers let through."""
+    max_headers: Annotated[int, Meta(ge=8, le=10_000)] = 200
+    """Header lines of a request: SDKs send about 20, chains of proxies a few dozen."""
+    header_timeout_s: Seconds = 10.0
+    """Seconds from a request's first byte to the end of its head: a head is one or two packets."""
+    keep_alive_timeout_s: Seconds = 75.0
+    """Seconds an idle client connection is kept: longer than a load balancer's usual 60, so that it closes first."""
+    body_timeout_s: Seconds = 30.0
+    """Seconds between two pieces of a request body: a mobile uplink recovers in less."""
+    peek_limit_mb: Megabytes = 32.0
+    """MiB of a multipart body held back to find form fields: they may follow a file of OpenAI's 25 MB for audio."""
+    write_timeout_s: Seconds = 30.0
+    """Seconds a client may take nothing of its answer before it is cut off: it has stopped reading."""
+    connect_timeout_s: Seconds = 5.0
+    """Seconds for TCP and TLS to an upstream: two lost packets and their repetition."""
+    first_byte_timeout_s: Seconds | None = None
+    """Seconds until an upstream's first byte; without it the request's timeout: reasoning models think for minutes."""
+    stream_gap_timeout_s: Seconds = 300.0
+    """Seconds between two pieces of an answer: reasoning models pause between events."""
+    drain_timeout_s: SecondsOrZero = 120.0
+    """Seconds that running requests get at shutdown: most streams end within two minutes."""
+    upstream_idle_connections: Count = 512
+    """Idle connections kept per upstream: the burst that needs no new handshakes."""
+    upstream_idle_timeout_s: Seconds = 50.0
+    """Seconds an idle upstream connection is kept: shorter than the usual 60 of the other side."""
+    dns_ttl_s: SecondsOrZero = 30.0
+    """Seconds an upstream's address is remembered: providers move traffic within a minute."""
+    remembered_objects: Count = 100_000
+    """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
+    response_headers: bool = True
+    """false: answers carry none of the `x-litellm-*` headers."""
+    access_log: Literal["auto", "json", "text", "off"] = "auto"
+    """One line per request. `auto`: text on a terminal, JSON elsewhere."""
+    listen_backlog: Positive = 2048
+    """Connections the kernel queues until they are accepted: a second's worth of a burst."""
+    max_retry_after_s: Seconds = 300.0
+    """Seconds at most that an upstream's `Retry-After` is believed: a key must heal without a restart."""

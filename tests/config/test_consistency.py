@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+
+def test_ids_are_unique(refuse):
+    (error,) = refuse(
+        """\
+        model_list:
+          - {model_name: a, litellm_params: {model: a}, model_info: {id: x}}
+          - {model_name: b, litellm_params: {model: b}, model_info: {id: x}}
+        """
+    )
+    assert (
+        error
+        == "config.yaml:3: model_list[1].model_info.id: the id of model_list[0] too: give each entry its own"
+    )
+
+
+@pytest.mark.parametrize(("group", "warned"), [("gpt-4", True), ("gpt-*", False), ("gpt-5", False)])
+def test_aliases_of_groups_that_are_not_there(read, group, warned):
+    loaded = read(
+        f"""\
+        model_list: [{{model_name: "{group}", litellm_params: {{model: a}}}}]
+        router_settings: {{model_group_alias: {{a: gpt-5}}}}
+        """
+    )
+    keys = [notice.key for notice in loaded.warnings]
+    assert keys == (["router_settings.model_group_alias.a"] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("key", "word"),
+    [("sk-1234", "documentation"), ("''", "empty"), ("sk-zzzz", "shorter"), ("sk-0123456789abcdef", None)],
+)
+def test_weak_master_keys(read, key, word):
+    warnings = read(f"general_settings: {{master_key: {key}}}").warnings
+    assert [word in notice.text for notice in warnings] == ([True] if word else [])
+    assert "sk-zzzz" not in "".join(map(str, warnings))
+
+
+def test_other_strategies_are_not_there_yet(read):
+    loaded = read("router_settings: {routing_strategy: least-busy}")
+    assert [notice.text for notice in loaded.warnings] == ["is not there yet: `simple-shuffle` is used"]
+
+
+def test_litellms_special_header_names(read):
+    loaded = read(
+        """\
+        general_settings:
+          pass_through_endpoints:
+            - {path: /x, target: "http://h", headers: {LANGFUSE_PUBLIC_KEY: a, x: b}}
+        """
+    )
+    assert [notice.key for notice in loaded.warnings] == [
+        "general_settings.pass_through_endpoints[0].headers.LANGFUSE_PUBLIC_KEY"
+    ]
