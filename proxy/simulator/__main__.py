@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-import sys
+import signal
 
 import trio
 
@@ -12,19 +12,19 @@ from proxy.simulator.app import KEY_PREFIXES, PACE_S, Simulator
 from proxy.simulator.server import serve
 
 
-def main(arguments: list[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+def main() -> None:
+    options = _parser().parse_args()
     app = Simulator(pace_s=options.pace_ms / 1000, key_prefixes=tuple(options.key_prefix or KEY_PREFIXES))
-    try:
-        trio.run(_run, options.host, options.port, app)
-    except KeyboardInterrupt:
-        sys.exit(0)
+    trio.run(_run, options.host, options.port, app)
 
 
 async def _run(host: str, port: int, app: Simulator) -> None:
-    async with trio.open_nursery() as nursery:
-        url = await nursery.start(functools.partial(serve, app=app), host, port)
-        print(f"Simulated OpenAI API on {url}/v1", flush=True)
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            url = await nursery.start(functools.partial(serve, app=app), host, port)
+            print(f"Simulated OpenAI API on {url}/v1", flush=True)
+            await anext(aiter(signals))
+            nursery.cancel_scope.cancel()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,13 +15,15 @@ from proxy.simulator.request import Request
 from proxy.simulator.route import Route
 from proxy.simulator.text import count_tokens
 
+Prompt: TypeAlias = str | list[str | int | list[int]]
+"""A text, texts, the token ids of one text, or of several."""
 DEFAULT_MAX_TOKENS = 16
 """The API's own: most answers are cut unless asked otherwise."""
 
 
 class CompletionBody(msgspec.Struct):
     model: str
-    prompt: str | list[str] | list[int] | list[list[int]] = "<|endoftext|>"
+    prompt: Prompt = "<|endoftext|>"
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: int | None = None
@@ -55,7 +58,7 @@ def create(request: Request) -> Answer:
     return reply({**head, "choices": choices, "usage": counted})
 
 
-def texts_of(prompt: str | list[str] | list[int] | list[list[int]]) -> list[str]:
+def texts_of(prompt: Prompt) -> list[str]:
     """One text per prompt; token ids stand for themselves."""
     if isinstance(prompt, str):
         return [prompt]

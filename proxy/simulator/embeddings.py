@@ -13,7 +13,7 @@ import msgspec
 
 from proxy.errors import GatewayError
 from proxy.simulator.answer import Answer, Json, reply
-from proxy.simulator.completions import texts_of
+from proxy.simulator.completions import Prompt, texts_of
 from proxy.simulator.request import Request
 from proxy.simulator.route import Route
 from proxy.simulator.text import count_tokens
@@ -25,7 +25,7 @@ MAX_INPUTS = 2048
 
 class EmbeddingsBody(msgspec.Struct):
     model: str
-    input: str | list[str] | list[int] | list[list[int]]
+    input: Prompt
     dimensions: int | None = None
     encoding_format: str | None = None
 

@@ -71,10 +71,11 @@ class Store:
         self._by_age: OrderedDict[tuple[type, str, str], None] = OrderedDict()
 
     def add(self, item: Stored, parent: str = "") -> None:
-        if len(self._by_age) >= self._max_objects:
-            self._remove(*next(iter(self._by_age)))
+        """Under an id already there it takes that one's place."""
         self._tables.setdefault((type(item), parent), {})[item.id] = item
         self._by_age[type(item), parent, item.id] = None
+        if len(self._by_age) > self._max_objects:
+            self._remove(*next(iter(self._by_age)))
 
     def get(self, kind: type[S], object_id: str, parent: str = "") -> S:
         """Raises the API's own 404 when this key has no such object."""

@@ -12,7 +12,7 @@ from proxy.simulator.store import Stored
 from proxy.simulator.vector_stores import FileToAdd, VectorStoreFile, add_file, file_counts, found
 
 
-class FileBatch(Stored, tag_field="object", tag="vector_store.files_batch", kw_only=True):
+class FileBatch(Stored, tag_field="object", tag="vector_store.file_batch", kw_only=True):
     vector_store_id: str
     created_at: int
     status: str = "completed"
