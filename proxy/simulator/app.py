@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import trio
 
-from proxy.errors import GatewayError, body_too_large, unauthorized
+from proxy.errors import GatewayError, unauthorized
 from proxy.simulator.answer import Answer, Stream
 from proxy.simulator.ids import new_id
 from proxy.simulator.request import Request
@@ -33,6 +33,7 @@ BODY_LIMIT_BYTES = 64 * 1024 * 1024
 """Uploads are held in memory."""
 NO_KEY = "You didn't provide an API key. Provide it in an Authorization header using Bearer auth."
 WRONG_KEY = "Incorrect API key provided. The simulated API accepts keys that begin with {prefixes}."
+TOO_LARGE = "Maximum content size limit ({limit}) exceeded"
 
 COMMON_HEADERS: Headers = (
     (b"openai-organization", b"org-simulated"),
@@ -98,7 +99,7 @@ class Simulator:
                 raise _Gone
             body += message["body"]
             if len(body) > self._body_limit_bytes:
-                raise body_too_large(self._body_limit_bytes)
+                raise GatewayError(413, TOO_LARGE.format(limit=self._body_limit_bytes))
             if not message["more_body"]:
                 return bytes(body)
 
@@ -110,8 +111,6 @@ class Simulator:
         store = self._store_of(headers.get(b"authorization", ""))
         route, params = self._router.find(method, path)
         request = Request(
-            method=method,
-            path=path,
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
             content_type=headers.get(b"content-type", ""),
             body=body,

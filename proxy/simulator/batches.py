@@ -141,7 +141,7 @@ def _lines(request: Request, batch: Batch) -> list[Line]:
 
 
 def _answer_line(request: Request, batch: Batch, line: Line) -> tuple[int, bytes]:
-    single = msgspec.structs.replace(request, method="POST", path=batch.endpoint, body=bytes(line.body))
+    single = msgspec.structs.replace(request, body=bytes(line.body))
     try:
         answer = ENDPOINTS[batch.endpoint](single)
     except GatewayError as error:

@@ -18,9 +18,6 @@ NOT_JSON = "We could not parse the JSON body of your request. The API expects a 
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    method: str
-    path: str
-    """Percent-decoded, from `/v1` on."""
     query: dict[str, str]
     content_type: str
     body: bytes

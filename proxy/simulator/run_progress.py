@@ -57,13 +57,6 @@ def events(store: Store, run: Run) -> Iterator[Event]:
         yield from PHASES[run.status](store, run)
 
 
-def outputs_of(step: RunStep) -> list[str]:
-    """What the step's tools answered so far."""
-    if not isinstance(step.step_details, ToolCalls):
-        return []
-    return [call.function.output for call in step.step_details.tool_calls if call.function.output is not None]
-
-
 def _begin(store: Store, run: Run) -> Iterator[Event]:
     run.status, run.started_at = "in_progress", unix_now()
     yield "thread.run.in_progress", run
@@ -97,7 +90,7 @@ PHASES: dict[str, Callable[[Store, Run], Iterator[Event]]] = {
 
 def _ask(store: Store, run: Run, messages: list[Message]) -> Ask:
     asked = [message_text(message) for message in messages if message.role == "user"]
-    outputs = [output for step in store.all(RunStep, run.id) for output in outputs_of(step)]
+    outputs = [output for step in store.all(RunStep, run.id) for output in _outputs_of(step)]
     return Ask(
         text="\n".join(outputs) if outputs else (asked or [""])[-1],
         from_tool=bool(outputs),
@@ -106,6 +99,13 @@ def _ask(store: Store, run: Run, messages: list[Message]) -> Ask:
         json_schema=wanted_schema(run.response_format),
         max_tokens=run.max_completion_tokens,
     )
+
+
+def _outputs_of(step: RunStep) -> list[str]:
+    """What the step's tools answered so far."""
+    if not isinstance(step.step_details, ToolCalls):
+        return []
+    return [call.function.output for call in step.step_details.tool_calls if call.function.output is not None]
 
 
 def _usage(run: Run, messages: list[Message], generated: Generated) -> Json:

@@ -32,8 +32,8 @@ async def serve(
 
 
 async def serve_socket(sock: socket.socket, *, app: Simulator | None = None) -> None:
-    """Serves a socket that listens already, until cancelled."""
-    await hypercorn_serve(app or Simulator(), _bound_to(f"fd://{sock.fileno()}"), mode="asgi")
+    """Takes over a socket that listens already, and serves it until cancelled."""
+    await hypercorn_serve(app or Simulator(), _bound_to(f"fd://{sock.detach()}"), mode="asgi")
 
 
 async def _serve(app: Simulator, config: Config, *, task_status: trio.TaskStatus[list[str]]) -> None:

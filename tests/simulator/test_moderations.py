@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import openai
+from openai.types import ModerationImageURLInputParam, ModerationTextInputParam
 
 
 def test_bad_words_are_flagged(client: openai.OpenAI) -> None:
@@ -11,11 +12,7 @@ def test_bad_words_are_flagged(client: openai.OpenAI) -> None:
 
 
 def test_parts_are_one_input(client: openai.OpenAI) -> None:
-    answer = client.moderations.create(
-        model="omni-moderation-latest",
-        input=[
-            {"type": "text", "text": "murder"},
-            {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
-        ],
-    )
+    text: ModerationTextInputParam = {"type": "text", "text": "murder"}
+    image: ModerationImageURLInputParam = {"type": "image_url", "image_url": {"url": "https://example.com/a"}}
+    answer = client.moderations.create(model="omni-moderation-latest", input=[text, image])
     assert [result.flagged for result in answer.results] == [True]

@@ -65,8 +65,6 @@ def test_no_body_crashes_a_route(route: Route, body: dict[str, object]) -> None:
 def _ask(route: Route, body: bytes) -> Answer:
     names = ("id", "thread_id", "file_id", "batch_id")
     request = Request(
-        method=route.method,
-        path=route.path,
         query={},
         content_type="application/json",
         body=body,
