@@ -1,19 +1,16 @@
-"""Which tap an answer gets, by its content type and encoding."""
+"""Which tap an answer gets, by its content type."""
 
 from __future__ import annotations
 
 from proxy.accounting.sse_usage import SseUsageTap
 from proxy.accounting.usage import JsonUsageTap, NullTap, Tap
 
-_KINDS: dict[bytes, type[SseUsageTap] | type[JsonUsageTap]] = {
-    b"application/json": JsonUsageTap,
-    b"text/event-stream": SseUsageTap,
-}
 
-
-def tap_for(content_type: bytes, content_encoding: bytes) -> Tap:
-    """Both are header values, `b""` where the header is missing."""
-    if content_encoding and content_encoding.lower() != b"identity":
-        return NullTap()
-    kind = _KINDS.get(content_type) or _KINDS.get(content_type.partition(b";")[0].strip().lower())
-    return NullTap() if kind is None else kind()
+def tap_for(content_type: bytes) -> Tap:
+    """`content_type`: the header's value, `b""` where it is missing. Feed it what is not compressed."""
+    media_type = content_type.partition(b";")[0].strip().lower()
+    if media_type == b"text/event-stream":
+        return SseUsageTap()
+    if media_type == b"application/json" or media_type.endswith(b"+json"):
+        return JsonUsageTap()
+    return NullTap()

@@ -109,10 +109,11 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
 
     master_key: Secret | None = None
     """The key that clients send; without it `LITELLM_MASTER_KEY` of the environment."""
-    forward_openai_org_id: bool = False
-    """true: the client's `OpenAI-Organization` is sent on."""
-    forward_client_headers_to_llm_api: bool = False
-    """true: the client's `x-*` headers are sent on, on routes that are not passed through."""
+    forward_openai_org_id: bool | None = None
+    """true: the client's `OpenAI-Organization` wins over the deployment's. false: it is not sent on. Without it, it is
+    sent on where the deployment has none."""
+    forward_client_headers_to_llm_api: bool | None = None
+    """false: the client's `x-*` headers are not sent on, on routes that are not passed through."""
     pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
     """Paths with targets of their own."""
     max_request_size_mb: Megabytes = 64.0

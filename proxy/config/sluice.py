@@ -13,7 +13,7 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Every limit with its unit in its name, its default and the default's reason."""
 
     max_connections: Positive = 20_000
-    """Client connections per worker: at some 20 KiB each they take 400 MiB; more wait in the listen queue."""
+    """Client connections per worker: at some 20 KiB each they take 400 MiB; further ones are closed at once."""
     max_header_bytes: Annotated[int, Meta(ge=1024, le=1_048_576)] = 65_536
     """Bytes of a request's head: twice what common load balancers let through."""
     max_headers: Annotated[int, Meta(ge=8, le=10_000)] = 200
@@ -40,8 +40,6 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Idle connections kept per upstream: the burst that needs no new handshakes."""
     upstream_idle_timeout_s: Seconds = 50.0
     """Seconds an idle upstream connection is kept: shorter than the usual 60 of the other side."""
-    dns_ttl_s: SecondsOrZero = 30.0
-    """Seconds an upstream's address is remembered: providers move traffic within a minute."""
     remembered_objects: Count = 100_000
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
     response_headers: bool = True

@@ -12,7 +12,7 @@ from proxy.errors import ClientGone
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import UNTIL_CLOSE, RequestHead, ResponseHead
+from proxy.wire.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Late
@@ -27,7 +27,8 @@ class FastExchange:
     """Implements gateway.exchange.Exchange."""
 
     __slots__ = (
-        "_body", "_limits", "_link", "body_length", "closing", "committed", "door", "head", "parking", "sent_bytes",
+        "_appendable", "_body", "_chunked", "_limits", "_link", "body_length", "closing", "committed", "door",
+        "head", "parking", "sent_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
@@ -40,6 +41,9 @@ class FastExchange:
         self.parking = link.parking
         self.door = "fast"
         self.committed = False
+        self._chunked = False
+        self._appendable = False
+        """The answer's framing has room for one more piece."""
         self.closing = False
         """The connection ends after this answer."""
         self.sent_bytes = 0
@@ -89,6 +93,8 @@ class FastExchange:
         self.sent_bytes = answer.received_bytes
         if end is not End.DONE:
             self.closing = True
+            self._appendable = answer.takes_event
+        self._chunked = head.framing == CHUNKED
         return end
 
     async def begin(self, head: ResponseHead, extra: bytes) -> None:
@@ -96,6 +102,7 @@ class FastExchange:
             b"%b: %b\r\n" % (name, value) for name, value in head.headers() if name.lower() not in _REFRAMED
         )
         framing = b"Transfer-Encoding: chunked\r\n"
+        self._chunked = self._appendable = True
         await self._write(_status_line(head) + lines + framing + extra + self._commit() + b"\r\n")
 
     async def write(self, piece: bytes) -> None:
@@ -107,8 +114,8 @@ class FastExchange:
 
     async def abort(self, last_words: bytes = b"") -> None:
         self.closing = True
-        if last_words:
-            await self.write(last_words)
+        if last_words and self._appendable:
+            await self._write(encode_chunk(last_words) if self._chunked else last_words)
 
     def _commit(self) -> bytes:
         """The answer's head is final now; what it says of the connection."""

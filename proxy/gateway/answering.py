@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.accounting.inflate import inflated
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
+from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import UpstreamFailure, error_body
 from proxy.gateway.call import Call
 from proxy.gateway.exchange import Exchange
@@ -15,6 +17,7 @@ from proxy.providers.text_completion import StreamTranslator
 from proxy.routing.affinity import ObjectStore
 from proxy.types import Deployment, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
+from proxy.wire.head import UNTIL_CLOSE, ResponseHead
 from proxy.wire.pump import End, Tap
 
 EVENT_STREAM = b"text/event-stream"
@@ -75,15 +78,17 @@ async def relay(
     ids: IdTap | None,
 ) -> Delivery:
     """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun."""
-    get = answer.head.get
-    content_type = get(b"content-type") or b""
-    usage = tap_for(content_type, get(b"content-encoding") or b"")
-    record.status = answer.head.status
-    end = await exchange.relay(answer, extra, usage if ids is None else Taps(usage, ids))
+    head = answer.head
+    content_type = head.get(b"content-type") or b""
+    usage = tap_for(content_type)
+    record.status = head.status
+    taps = usage if ids is None else Taps(usage, ids)
+    end = await exchange.relay(answer, extra, inflated(taps, head.get(b"content-encoding") or b""))
+    # Asking again for an object repeats its usage: only what was made now is counted.
     if call.head.method == b"POST":
         record.usage = usage.result()
         record.model_served = usage.model
-    if end is End.DONE:
+    if end is End.DONE and not (head.framing == UNTIL_CLOSE and _unfinished(usage, head)):
         return Delivery(outcome_of(result.status, result.kind), result)
     outcome, kind = _ENDS.get(end, _BROKEN)
     if outcome is Outcome.TRUNCATED:
@@ -91,11 +96,16 @@ async def relay(
     return Delivery(outcome, Result(kind, result.status), end.value)
 
 
+def _unfinished(tap: UsageTap, head: ResponseHead) -> bool:
+    """A stream without framing of its own ends whole only by its own last event."""
+    return head.status == 200 and not head.get(b"content-encoding") and not tap.finish_seen
+
+
 async def relay_translated(
     exchange: Exchange, answer: Answer, result: Result, extra: bytes, record: Record
 ) -> Delivery:
     """A completions answer, passed on as a chat answer."""
-    usage = tap_for(answer.head.get(b"content-type") or b"", b"")
+    usage = tap_for(answer.head.get(b"content-type") or b"")
     streams = (answer.head.get(b"content-type") or b"").startswith(EVENT_STREAM)
     record.status = answer.head.status
     if not streams:

@@ -100,6 +100,8 @@ class Attempts:
             result = result_of(answer.head.status, answer.head.get, time.time())
             if retryable(result) and (following := self._another(run)) is not None:
                 return following
+            if result.kind is ResultKind.OK:
+                self._router.answered(deployment, self._clock())
             delivery = await self._deliver(run, deployment, answer, result, sent - run.started)
             result = delivery.result
             run.record.outcome, run.record.error = delivery.outcome, delivery.error
@@ -142,7 +144,9 @@ class Attempts:
         extra = self._extra_lines(run.record, deployment, overhead_s)
         if translated(run.call, deployment) and answer.head.status == 200:
             return await relay_translated(run.exchange, answer, result, extra, run.record)
-        ids = IdTap(answer.head.get(b"content-type") or b"") if run.choice.stateful else None
+        # A file's content is its author's: ids in it could be forged.
+        learns = run.choice.stateful and not run.call.route.path.endswith(b"/content")
+        ids = IdTap(answer.head.get(b"content-type") or b"") if learns else None
         delivery = await relay(run.exchange, run.call, answer, result, extra, run.record, ids)
         if ids is not None:
             remember(self._router.store, run.call, deployment, answer.head.status, ids)

@@ -117,6 +117,7 @@ async def _read_form(exchange: Exchange, route: Route, caller: Caller, form: Mul
         caller=caller,
         model=route.model or form.model,
         body_model=form.model,
+        model_invalid=form.model_invalid,
         stream=form.stream,
         targets=form.target_model_names,
         has_target_field=bool(form.target_ranges),

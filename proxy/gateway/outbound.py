@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from proxy.errors import GatewayError
 from proxy.gateway.call import Call
 from proxy.gateway.exchange import Exchange
-from proxy.gateway.multipart import cut, replace_value
+from proxy.gateway.multipart import splice
 from proxy.gateway.routes import Kind
 from proxy.gateway.selection import Choice
 from proxy.providers import text_completion
@@ -109,14 +108,10 @@ def _json_body(call: Call, text: bytes, deployment: Deployment, model: str | Non
 
 
 def _form_body(call: Call, model: str | None) -> bytes:
-    form, body = call.form, call.body
+    """The gateway's fields are cut out and the model's value is replaced; every other byte stays."""
+    form = call.form
     assert form is not None
-    if form.gave_up:
-        return body
+    edits = [(range_, b"") for range_ in form.target_ranges]
     if model is not None and form.model_range is not None and model != call.body_model:
-        if form.target_ranges:
-            raise GatewayError(
-                400, "Name `model` or `target_model_names`, not both.", param="target_model_names"
-            )
-        return replace_value(body, form.model_range, model.encode())
-    return cut(body, form.target_ranges) if form.target_ranges else body
+        edits.append((form.model_range, model.encode()))
+    return splice(call.body, edits) if edits else call.body

@@ -7,7 +7,7 @@ import time
 from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.pool import Connection, Pool
-from proxy.wire.framing import BadFraming, framing_of
+from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, framing_of
 from proxy.wire.head import ResponseHead
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Pump, Tap
@@ -20,7 +20,17 @@ DISCARD_BYTES = 64 * 1024
 class Answer:
     """One answer. Relay it with `pump_into`, or take its payload with `read`; then `close`, in every case."""
 
-    __slots__ = ("_buffer", "_connection", "_framing", "_gap_s", "_pool", "_spoilt", "head", "received_bytes")
+    __slots__ = (
+        "_buffer",
+        "_connection",
+        "_framing",
+        "_gap_s",
+        "_pool",
+        "_spoilt",
+        "head",
+        "received_bytes",
+        "takes_event",
+    )
 
     def __init__(
         self,
@@ -41,6 +51,8 @@ class Answer:
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
         self.received_bytes = 0
+        self.takes_event = False
+        """A broken stream that was pumped: it stopped between two events, so another may follow."""
 
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
@@ -49,7 +61,14 @@ class Answer:
         end = await pump.run(prefix, buffer)
         self.received_bytes = pump.moved_bytes
         self._spoilt = self._spoilt or bool(pump.leftover)
+        if end is not End.DONE:
+            self.takes_event = self._stopped_between_events(pump.last)
         return end
+
+    def _stopped_between_events(self, last: bytes) -> bool:
+        if isinstance(self._framing, ChunkedFraming):
+            return self._framing.between_chunks and last.endswith((b"\n\n\r\n", b"\r\n\r\n\r\n"))
+        return isinstance(self._framing, CloseFraming) and last.endswith((b"\n\n", b"\r\n\r\n"))
 
     async def read(self) -> bytes:
         """The next piece of payload, unframed; b"" at its end.

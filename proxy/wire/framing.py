@@ -125,6 +125,11 @@ class ChunkedFraming:
     def at_eof(self) -> bool:
         return self.done
 
+    @property
+    def between_chunks(self) -> bool:
+        """Another chunk could follow here."""
+        return self._part is _Part.SIZE and not self._held
+
     def _whole_chunks(self, data: bytes, at: int, into: list[bytes] | None) -> int:
         """HOT. Passes the chunks that lie in `data` from size to CRLF; stops before anything else."""
         find, size_of, ends = data.find, _SIZES.get, data.startswith

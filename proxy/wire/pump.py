@@ -44,7 +44,7 @@ class Pump:
 
     __slots__ = (
         "_end", "_framing", "_gap_s", "_parking", "_pending", "_sink", "_source", "_tap", "_write_s",
-        "leftover", "moved_bytes", "sink_may_speak",
+        "last", "leftover", "moved_bytes", "sink_may_speak",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +64,8 @@ class Pump:
         self.leftover = b""
         """Bytes that came after the message's end."""
         self.moved_bytes = 0
+        self.last = b""
+        """The bytes moved last."""
         self.sink_may_speak = True
         """False for uploads: an answer that comes before the body's end stops the pump."""
 
@@ -160,6 +162,7 @@ class Pump:
         except BadFraming:
             return None
         self.moved_bytes += taken
+        self.last = data
         if taken == len(data):
             return data
         self.leftover = data[taken:]
