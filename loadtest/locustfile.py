@@ -13,9 +13,8 @@ from __future__ import annotations
 import os
 import time
 
-from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 from locust import FastHttpUser, constant, events, tag, task
-from locust.contrib.fasthttp import ResponseContextManager
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, ResponseContextManager
 from locust.env import Environment
 
 MODEL = os.environ.get("LOAD_MODEL", "gpt-4o-mini")
@@ -24,7 +23,6 @@ PATH = "/v1/chat/completions"
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 EVENT_END = b"\n\n"
 DONE = b"data: [DONE]"
-BROKEN = (HTTPConnectionClosed, HTTPParseError, OSError)
 TIMEOUT_S = 120.0
 
 
@@ -35,8 +33,8 @@ class ChatUser(FastHttpUser):  # type: ignore[misc,unused-ignore]
     connection_timeout = 10.0
     network_timeout = TIMEOUT_S
 
-    @tag("whole")
-    @task(1)
+    @tag("whole")  # type: ignore[untyped-decorator,unused-ignore]
+    @task(1)  # type: ignore[untyped-decorator,unused-ignore]
     def whole(self) -> None:
         """One chat completion in one piece."""
         with self.client.post(
@@ -45,8 +43,8 @@ class ChatUser(FastHttpUser):  # type: ignore[misc,unused-ignore]
             if answer.status_code == 200 and b'"choices"' not in (answer.content or b""):
                 answer.failure("an answer without choices")
 
-    @tag("stream")
-    @task(3)
+    @tag("stream")  # type: ignore[untyped-decorator,unused-ignore]
+    @task(3)  # type: ignore[untyped-decorator,unused-ignore]
     def stream(self) -> None:
         """One chat completion event by event."""
         began = time.perf_counter()
@@ -71,7 +69,7 @@ class ChatUser(FastHttpUser):  # type: ignore[misc,unused-ignore]
                     answer.stream.read()
                     return None
                 name, before = "GAP", now
-        except BROKEN as problem:
+        except FAILURE_EXCEPTIONS as problem:
             return f"the stream broke: {type(problem).__name__}"
         return "the stream ended without [DONE]"
 
