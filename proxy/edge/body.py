@@ -6,46 +6,48 @@ import time
 
 from proxy.edge.limits import DoorLimits
 from proxy.errors import ClientGone, GatewayError, body_too_large
-from proxy.wire.framing import LAST_CHUNK, BadFraming, Framing, LengthFraming, encode_chunk, framing_of
-from proxy.wire.head import NO_BODY
+from proxy.wire.framing import LAST_CHUNK, BadFraming, LengthFraming, encode_chunk, framing_of
+from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Pump
 from proxy.wire.reactor import Late
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+NOTHING_LEFT = LengthFraming(0)
 
 
 class SocketBody:
     """Reads one body. `leftover` is what followed it: the beginning of the next request."""
 
-    __slots__ = ("_buffer", "_framing", "_limits", "_link", "_owes_continue", "leftover", "received_bytes")
+    __slots__ = (
+        "_buffer", "_framing", "_limits", "_link", "_owes_continue", "_whole", "leftover", "received_bytes",
+    )  # fmt: skip
 
     def __init__(
         self, link: Link, buffer: bytes, length: int, limits: DoorLimits, *, expects_continue: bool
     ) -> None:
         self._link = link
         self._limits = limits
-        self._framing: Framing = LengthFraming(0) if length == NO_BODY else framing_of(length)
-        self._buffer = buffer
         self._owes_continue = expects_continue and not buffer
-        self.leftover = b""
         self.received_bytes = 0
-        if length in (NO_BODY, 0):
-            self.leftover, self._buffer = buffer, b""
+        if length == CHUNKED or length > len(buffer):
+            self._framing, self._buffer = framing_of(length), buffer
+            self._whole = self.leftover = b""
+        else:
+            end = max(length, 0)
+            self._framing, self._buffer = NOTHING_LEFT, b""
+            self._whole, self.leftover = buffer[:end], buffer[end:]
 
     @property
     def done(self) -> bool:
-        """All of it has been read."""
+        """Nothing of it is on the wire any more."""
         return self._framing.done
 
     async def read_all(self, limit_bytes: int) -> bytes:
         """Raises GatewayError 413 as soon as it is known to be too large, 408, 400, ClientGone."""
         if isinstance(self._framing, LengthFraming) and self._framing.remaining > limit_bytes:
             raise body_too_large(limit_bytes)
-        body = await self.read_some()
-        if self._framing.done:
-            return body
-        pieces, size = [body], len(body)
+        pieces, size = [], 0
         while piece := await self.read_some():
             pieces.append(piece)
             size += len(piece)
@@ -53,8 +55,16 @@ class SocketBody:
                 raise body_too_large(limit_bytes)
         return b"".join(pieces)
 
+    def take_whole(self) -> bytes:
+        """The whole body, when it came with the head; else b""."""
+        whole, self._whole = self._whole, b""
+        self.received_bytes += len(whole)
+        return whole
+
     async def read_some(self) -> bytes:
         """The next payload, b"" at the end. Raises GatewayError 408 or 400, ClientGone."""
+        if self._whole:
+            return self.take_whole()
         while not self._framing.done:
             data, self._buffer = self._buffer, b""
             payload = self._unframe(data or await self._receive())
@@ -92,6 +102,9 @@ class SocketBody:
 
         Chunk extensions and trailers stay behind: only the payload is the client's business upstream.
         """
+        if self._whole:
+            await link.write(self.take_whole(), time.monotonic() + write_s)
+            return True
         if not isinstance(self._framing, LengthFraming):
             return await self._send_chunks(link, write_s)
         if self._owes_continue:

@@ -96,12 +96,13 @@ class Attempts:
                 return None
             sent = self._clock()
             answer = await self._send(run, deployment)
-            run.record.first_byte_s = self._clock() - run.started
+            answered = self._clock()
+            run.record.first_byte_s = answered - run.started
             result = result_of(answer.head.status, answer.head.get, time.time())
-            if retryable(result) and (following := self._another(run)) is not None:
-                return following
             if result.kind is ResultKind.OK:
-                self._router.answered(deployment, self._clock())
+                self._router.answered(deployment, answered)
+            elif retryable(result) and (following := self._another(run)) is not None:
+                return following
             delivery = await self._deliver(run, deployment, answer, result, sent - run.started)
             result = delivery.result
             run.record.outcome, run.record.error = delivery.outcome, delivery.error

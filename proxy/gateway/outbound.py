@@ -20,6 +20,8 @@ from proxy.wire.head import CHUNKED
 TEXT_COMPLETION = "text-completion-openai"
 COMPLETIONS = b"/completions"
 RECODED = frozenset((b"content-encoding",))
+TARGETS_REMEMBERED = 4096
+"""Paths hold ids, so they are many. Emptied when full."""
 
 
 class Sender:
@@ -28,6 +30,8 @@ class Sender:
     def __init__(self, native: Forwarding) -> None:
         """`native`: which client headers go on where the gateway knows the endpoint."""
         self._native = native
+        self._recoded = {base: base.without(RECODED) for base in (native, EVERYTHING)}
+        self._targets: dict[tuple[Destination, bytes], bytes] = {}
 
     def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
         """Raises GatewayError 400 for a path that climbs."""
@@ -37,7 +41,8 @@ class Sender:
         if call.rest and length != CHUNKED:
             length += len(body) - len(call.body)
         forwarding = self._forwarding(call, body)
-        head = destination.head(call.head.method, _target(call, destination), call.head, length, forwarding)
+        target = self._target(call, destination)
+        head = destination.head(call.head.method, target, call.head, length, forwarding)
         if call.rest and length == CHUNKED and body:
             body = encode_chunk(body)
         return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
@@ -48,8 +53,19 @@ class Sender:
         if custom is not None:
             return EVERYTHING if custom.forward_headers else ONLY_CONTENT
         if call.json is not None and body is not call.body and call.json is not call.body:
-            return Forwarding(base.withheld | RECODED, base.only, base.extensions)
+            return self._recoded[base]
         return base
+
+    def _target(self, call: Call, destination: Destination) -> bytes:
+        """Checked and joined once per path; the query is the client's own."""
+        key = (destination, call.route.path)
+        found = self._targets.get(key)
+        if found is None:
+            if len(self._targets) >= TARGETS_REMEMBERED:
+                self._targets.clear()
+            found = self._targets[key] = _joined(call, destination)
+        query = call.head.query
+        return found if query is None else b"%b?%b" % (found, query)
 
 
 ONLY_CONTENT = Forwarding(only=frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent")))
@@ -61,16 +77,12 @@ def translated(call: Call, deployment: Deployment) -> bool:
     return call.route.chat and deployment.provider == TEXT_COMPLETION
 
 
-def _target(call: Call, destination: Destination) -> bytes:
+def _joined(call: Call, destination: Destination) -> bytes:
     if call.route.custom is not None:
         refuse_dot_segments(call.route.path)
-        return (destination.base_path + call.route.path or b"/") + _query(call)
+        return destination.base_path + call.route.path or b"/"
     path = COMPLETIONS if translated(call, destination.deployment) else call.route.path
-    return target(destination.base_path, path, call.head.query)
-
-
-def _query(call: Call) -> bytes:
-    return b"" if call.head.query is None else b"?" + call.head.query
+    return target(destination.base_path, path, None)
 
 
 def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:

@@ -19,6 +19,7 @@ from proxy.gateway.routes import Route, Routes
 from proxy.gateway.selection import choose
 from proxy.routing.router import Router
 from proxy.types import Outcome, PageRequest
+from proxy.wire.head import RequestHead
 from proxy.wire.scope import RequestScope
 
 log = logging.getLogger("sluice")
@@ -29,6 +30,8 @@ _FAULTS = {
     Fault.GATEWAY: Outcome.GATEWAY_ERROR,
 }
 NOBODY = Caller("anonymous", b"")
+HEADS_KNOWN = 1024
+"""Twice what the head parser shares; heads that came once only push each other out."""
 
 
 class Pipeline:
@@ -49,6 +52,7 @@ class Pipeline:
         self._attempts = attempts
         self._recorder = recorder
         self._limits = limits
+        self._known: dict[RequestHead, tuple[Route, Caller]] = {}
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation."""
@@ -61,11 +65,13 @@ class Pipeline:
             door=exchange.door,
         )
         started = time.monotonic()
+        scope = RequestScope()
         try:
-            async with RequestScope() as scope:
-                await exchange.open(scope)
-                await self._phases(exchange, record, started)
+            await exchange.open(scope)
+            await self._phases(exchange, record, started)
         finally:
+            if scope.opened:
+                await scope.close()
             record.duration_s = time.monotonic() - started
             record.response_bytes = exchange.sent_bytes
             self._recorder.record(record)
@@ -83,10 +89,11 @@ class Pipeline:
 
     async def _serve(self, exchange: Exchange, record: Record, started: float) -> None:
         head = exchange.head
-        route = self._routes.find(head.method, head.path)
-        record.route = route.name
-        caller = self._who(exchange, route)
-        record.caller = caller.name
+        known = self._known.get(head)
+        if known is None:
+            known = self._introduce(head, record)
+        route, caller = known
+        record.route, record.caller = route.name, caller.name
         if route.page is not None:
             await self._show(exchange, route, record)
             return
@@ -96,12 +103,22 @@ class Pipeline:
         record.request_bytes = len(call.body)
         await self._attempts.run(Run(exchange, call, choose(call, self._router), record, started, []))
 
-    def _who(self, exchange: Exchange, route: Route) -> Caller:
+    def _introduce(self, head: RequestHead, record: Record) -> tuple[Route, Caller]:
+        """Where the path leads and who asks. Remembered with the head, which the parser shares between requests."""
+        route = self._routes.find(head.method, head.path)
+        record.route = route.name
+        caller = self._who(head, route)
+        if len(self._known) >= HEADS_KNOWN:
+            self._known.clear()
+        self._known[head] = route, caller
+        return route, caller
+
+    def _who(self, head: RequestHead, route: Route) -> Caller:
         if (route.page is not None and route.page.public) or (
             route.custom is not None and not route.custom.auth
         ):
             return NOBODY
-        return self._keys.who(exchange.head.get)
+        return self._keys.who(head.get)
 
     async def _show(self, exchange: Exchange, route: Route, record: Record) -> None:
         assert route.page is not None

@@ -7,7 +7,7 @@ import time
 from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.pool import Connection, Pool
-from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, framing_of
+from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
 from proxy.wire.head import ResponseHead
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Pump, Tap
@@ -15,10 +15,11 @@ from proxy.wire.reactor import Late
 
 DISCARD_BYTES = 64 * 1024
 """An unwanted body is read this far to save its connection; a longer one costs more than a new connection."""
+NOTHING_LEFT = LengthFraming(0)
 
 
 class Answer:
-    """One answer. Relay it with `pump_into`, or take its payload with `read`; then `close`, in every case."""
+    """One answer. `take_whole` it, else `pump_into` a client or `read` it to its end; then `close`, in every case."""
 
     __slots__ = (
         "_buffer",
@@ -27,6 +28,7 @@ class Answer:
         "_gap_s",
         "_pool",
         "_spoilt",
+        "_whole",
         "head",
         "received_bytes",
         "takes_event",
@@ -43,16 +45,31 @@ class Answer:
         spoilt: bool,
     ) -> None:
         self.head = head
-        self._buffer = buffer
         self._connection = connection
         self._pool = pool
-        self._framing = framing_of(head.framing)
         self._gap_s = gap_s
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
         self.received_bytes = 0
         self.takes_event = False
         """A broken stream that was pumped: it stopped between two events, so another may follow."""
+        size = head.framing
+        if 0 <= size <= len(buffer):
+            self._whole: bytes | None = buffer if size == len(buffer) else buffer[:size]
+            self._framing: Framing = NOTHING_LEFT
+            self._buffer = b""
+            self._spoilt = self._spoilt or size != len(buffer)
+        else:
+            self._whole = None
+            self._framing = framing_of(size)
+            self._buffer = buffer
+
+    def take_whole(self) -> bytes | None:
+        """The whole body, when it came with the head; None when it must be pumped or read."""
+        whole, self._whole = self._whole, None
+        if whole is not None:
+            self.received_bytes = len(whole)
+        return whole
 
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
@@ -75,6 +92,9 @@ class Answer:
 
         Raises UpstreamFailure when the body breaks off or stalls, ClientGone.
         """
+        whole = self.take_whole()
+        if whole:
+            return whole
         while not self._framing.done:
             data, self._buffer = self._buffer, b""
             if not data:

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 import trio
 
-from proxy.errors import UpstreamFailure
+from proxy.errors import ClientGone, UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.answer import Answer
 from proxy.upstream.destination import Endpoint
@@ -166,7 +166,9 @@ async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
             return True
         if link.readable and not link.silent():
             return False
-        await link.parking.park_present(time.monotonic() + write_s)
+        if link.parking.gone:
+            raise ClientGone
+        await link.parking.park(time.monotonic() + write_s)
 
 
 async def _read_head(link: Link, outbound: Outbound, first_byte_s: float) -> tuple[ResponseHead, bytes]:

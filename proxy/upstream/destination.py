@@ -24,8 +24,8 @@ OURS = b"x-litellm-"
 NEVER_FORWARDED = HOP_BY_HOP | CREDENTIALS | {b"host", b"content-length"}
 
 
-class Forwarding(msgspec.Struct, frozen=True):
-    """Which of the client's headers go on, besides NEVER_FORWARDED. Compared by value: one per kind of route."""
+class Forwarding(msgspec.Struct, frozen=True, eq=False):
+    """Which of the client's headers go on, besides NEVER_FORWARDED. Few, and made once: hashed by identity."""
 
     withheld: frozenset[bytes] = frozenset()
     """Lower-case names that stay behind."""
@@ -33,6 +33,10 @@ class Forwarding(msgspec.Struct, frozen=True):
     """Lower-case names that go; None: all but the withheld."""
     extensions: bool = True
     """Whether `x-*` headers go."""
+
+    def without(self, names: frozenset[bytes]) -> Forwarding:
+        """The same, with `names` staying behind too."""
+        return Forwarding(self.withheld | names, self.only, self.extensions)
 
     def passes(self, lower: bytes) -> bool:
         if lower in self.withheld or (self.only is not None and lower not in self.only):

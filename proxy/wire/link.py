@@ -7,6 +7,7 @@ import socket
 import ssl
 from typing import Protocol
 
+from proxy.errors import ClientGone
 from proxy.wire.reactor import Parking, Reactor
 
 RECV_BYTES = 64 * 1024
@@ -89,12 +90,13 @@ class Link:
         """The next bytes, b"" at end of stream. Raises Late, ClientGone, OSError."""
         parking = self.parking
         assert parking is not None, "a pooled link has no reader"
-        while True:
+        while not parking.gone:
             if self.readable:
                 data = self.recv()
                 if data is not None:
                     return data
-            await parking.park_present(deadline)
+            await parking.park(deadline)
+        raise ClientGone
 
     async def write(self, data: bytes, deadline: float) -> None:
         """All of it. Raises Late when the peer did not take it in time, ClientGone, OSError."""
@@ -105,7 +107,9 @@ class Link:
         assert parking is not None, "a pooled link has no writer"
         rest = memoryview(data)[sent:]
         while rest:
-            await parking.park_present(deadline)
+            if parking.gone:
+                raise ClientGone
+            await parking.park(deadline)
             rest = rest[self.send(rest) :]
 
     def silent(self) -> bool:

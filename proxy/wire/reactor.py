@@ -124,6 +124,7 @@ class Reactor:
         self.unfile(parking)
         tick = max(_tick(deadline), self._swept_tick + 1)
         parking.filed_tick = tick
+        parking.looked_at = (tick - 1) * TICK_S
         self._due.setdefault(tick, set()).add(parking)
 
     def unfile(self, parking: Parking) -> None:
@@ -131,6 +132,7 @@ class Reactor:
         if parking.filed_tick:
             self._due.get(parking.filed_tick, set()).discard(parking)
             parking.filed_tick = 0
+            parking.looked_at = math.inf
 
     async def _sweep(self) -> None:
         while True:
@@ -150,10 +152,10 @@ def _tick(moment: float) -> int:
 class Parking:
     """Where one task waits for its sockets: one per client connection, or per request behind ASGI.
 
-    `gone` is set once the client has left; whoever waits here must look at it after every wake-up.
+    `gone` is set once the client has left; whoever waits here looks at it before and after.
     """
 
-    __slots__ = ("_reactor", "_scope", "_task", "deadline", "filed_tick", "gone", "late")
+    __slots__ = ("_reactor", "_scope", "_task", "deadline", "filed_tick", "gone", "late", "looked_at")
 
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
@@ -161,12 +163,16 @@ class Parking:
         self._scope: trio.CancelScope | None = None
         self.deadline = math.inf
         self.filed_tick = 0
+        self.looked_at = math.inf
+        """A deadline before this moment must be filed: the sweeper would look too late."""
         self.gone = False
         self.late = False
 
     async def park(self, deadline: float = math.inf) -> None:
-        """Until `wake`. Raises `Late` at the deadline (monotonic seconds), which is exact to a tick."""
-        self.set_deadline(deadline)
+        """Until `wake`, which a leaving client causes too. Raises `Late` at the deadline (monotonic seconds)."""
+        self.deadline = deadline
+        if deadline < self.looked_at:
+            self._reactor.file(self, deadline)
         self._task = current_task()
         await wait_task_rescheduled(self._unpark)
         self._reactor.woken -= 1
@@ -174,18 +180,10 @@ class Parking:
             self.late = False
             raise Late
 
-    async def park_present(self, deadline: float = math.inf) -> None:
-        """`park`, for waits that are pointless without a client. Raises `ClientGone` as well."""
-        if self.gone:
-            raise ClientGone
-        await self.park(deadline)
-        if self.gone:
-            raise ClientGone
-
     def set_deadline(self, deadline: float) -> None:
-        """Move the deadline. Cheap: the sweeper is told only when it would look too late."""
+        """Move the deadline of a task that is parked."""
         self.deadline = deadline
-        if deadline != math.inf and (self.filed_tick == 0 or deadline < self.filed_tick * TICK_S - TICK_S):
+        if deadline < self.looked_at:
             self._reactor.file(self, deadline)
 
     def wake(self) -> None:
@@ -227,6 +225,7 @@ class Parking:
     def look_at_deadline(self, now: float) -> None:
         """The sweeper's call: fire, file again, or forget."""
         self.filed_tick = 0
+        self.looked_at = math.inf
         if self.deadline <= now:
             self.deadline = math.inf
             if self._task is not None:

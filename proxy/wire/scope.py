@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 
 import trio
 
 
 class RequestScope:
-    """`async with RequestScope() as scope`; on leaving, what is still running is cancelled and awaited."""
+    """Make it when the request begins; `if scope.opened: await scope.close()` in a `finally` when it ends."""
 
     __slots__ = ("_manager", "_nursery")
 
@@ -23,8 +22,9 @@ class RequestScope:
         self._manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
         self._nursery: trio.Nursery | None = None
 
-    async def __aenter__(self) -> RequestScope:
-        return self
+    @property
+    def opened(self) -> bool:
+        return self._nursery is not None
 
     async def start(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run `task` beside the request. Not from inside another cancel scope: the nursery would close late."""
@@ -33,10 +33,9 @@ class RequestScope:
             self._nursery = await self._manager.__aenter__()
         self._nursery.start_soon(task)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        if self._manager is None or self._nursery is None:
-            return None
+    async def close(self) -> None:
+        """Cancel what still runs and wait for its end. Raises what a task raised, in an ExceptionGroup."""
+        assert self._nursery is not None
+        assert self._manager is not None
         self._nursery.cancel_scope.cancel()
-        return await self._manager.__aexit__(kind, error, trace)
+        await self._manager.__aexit__(None, None, None)

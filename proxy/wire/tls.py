@@ -11,6 +11,7 @@ import socket
 import ssl
 from functools import lru_cache
 
+from proxy.errors import ClientGone
 from proxy.wire.link import Link
 from proxy.wire.reactor import Parking, Reactor
 
@@ -71,7 +72,9 @@ class TlsLink(Link):
             try:
                 self._tls.do_handshake()
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                await self.parking.park_present(deadline)
+                if self.parking.gone:
+                    raise ClientGone from None
+                await self.parking.park(deadline)
             else:
                 return
 
