@@ -48,9 +48,12 @@ async def serve(
         for task in (gateway.reactor.run, gateway.pool.reap, gateway.recorder.run):
             background.start_soon(task)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            await _serve_until(
-                gateway, listeners, limits, ready, partial(_stop_asked, signals, stop), background
-            )
+            # A nursery inside: who waits for a second signal must not outlive the receiver.
+            async with trio.open_nursery() as watching:
+                await _serve_until(
+                    gateway, listeners, limits, ready, partial(_stop_asked, signals, stop), watching
+                )
+                watching.cancel_scope.cancel()
         background.cancel_scope.cancel()
     gateway.pool.close()
     gateway.recorder.flush()
