@@ -6,7 +6,8 @@ import timeit
 from collections.abc import Callable
 
 from proxy.wire.framing import ChunkedFraming, LengthFraming
-from proxy.wire.head import HeadParser, parse_response_head
+from proxy.wire.head import HeadParser
+from proxy.wire.response_head import parse_response_head
 
 RUNS = 7
 CALLS = 20_000

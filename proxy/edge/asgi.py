@@ -19,11 +19,11 @@ from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import CHUNKED, NO_BODY, RequestHead, ResponseHead
+from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Parking, Reactor
-from proxy.wire.scope import RequestScope
+from proxy.wire.response_head import ResponseHead
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -101,6 +101,7 @@ class AsgiExchange:
         self.head, self.body_length = _request_head(scope)
         self.parking = Parking(reactor)
         self.door = "asgi"
+        self.beside: Callable[[], Awaitable[None]] | None = self._listen
         self.committed = False
         self.sent_bytes = 0
         self.body_read = self.body_length in (NO_BODY, 0)
@@ -108,9 +109,6 @@ class AsgiExchange:
         self._receive = receive
         self._send = send
         self._feed, self._pieces = trio.open_memory_channel[bytes](_BODY_PIECES)
-
-    async def open(self, scope: RequestScope) -> None:
-        await scope.start(self._listen)
 
     async def _listen(self) -> None:
         """Receive all the while: only `http.disconnect` tells that the client has left."""
@@ -124,6 +122,9 @@ class AsgiExchange:
                 await self._feed.send(message["body"])
             if not message["more_body"]:
                 self._feed.close()
+
+    def take_whole(self) -> bytes:
+        return b""
 
     async def read_body(self, limit_bytes: int) -> bytes:
         if self.body_length > limit_bytes:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 
 from proxy.edge.body import SocketBody
 from proxy.edge.limits import DoorLimits
-from proxy.errors import ClientGone, body_too_large
+from proxy.errors import ClientGone
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
+from proxy.wire.head import CHUNKED, UNTIL_CLOSE, RequestHead
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Late
-from proxy.wire.scope import RequestScope
+from proxy.wire.response_head import ResponseHead
 
 CLOSE = b"Connection: close\r\n"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -27,7 +28,7 @@ class FastExchange:
     """Implements gateway.exchange.Exchange."""
 
     __slots__ = (
-        "_appendable", "_body", "_chunked", "_limits", "_link", "body_length", "closing", "committed", "door",
+        "_appendable", "_body", "_chunked", "_limits", "_link", "beside", "body_length", "closing", "committed", "door",
         "head", "parking", "sent_bytes",
     )  # fmt: skip
 
@@ -40,6 +41,7 @@ class FastExchange:
         self.body_length = length
         self.parking = link.parking
         self.door = "fast"
+        self.beside: Callable[[], Awaitable[None]] | None = None
         self.committed = False
         self._chunked = False
         self._appendable = False
@@ -57,16 +59,11 @@ class FastExchange:
     def body_read(self) -> bool:
         return self._body.done
 
-    async def open(self, scope: RequestScope) -> None:
-        """Nothing to run beside: the reactor tells of the client's leaving."""
+    def take_whole(self) -> bytes:
+        return self._body.take_whole()
 
     async def read_body(self, limit_bytes: int) -> bytes:
-        whole = self._body.take_whole()
-        if not whole:
-            return await self._body.read_all(limit_bytes)
-        if len(whole) > limit_bytes:
-            raise body_too_large(limit_bytes)
-        return whole
+        return await self._body.read_all(limit_bytes)
 
     async def read_some(self) -> bytes:
         return await self._body.read_some()
@@ -109,9 +106,13 @@ class FastExchange:
         """An answer that is here already needs no pump."""
         if tap is not None:
             tap.feed(body)
+        data = prefix + body
         try:
-            await self._write(prefix + body)
-        except ClientGone:
+            sent = self._link.send(data)
+            if sent != len(data):
+                await self._write(data[sent:])
+        except (ClientGone, OSError):
+            self.closing = True
             return End.SINK_GONE
         self.sent_bytes = len(body)
         return End.DONE
@@ -152,5 +153,10 @@ class FastExchange:
             raise ClientGone from error
 
 
+_OK = b"HTTP/1.1 200 OK\r\n"
+
+
 def _status_line(head: ResponseHead) -> bytes:
+    if head.status == 200 and head.reason == b"OK":
+        return _OK
     return b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)

@@ -17,8 +17,9 @@ from proxy.providers.text_completion import StreamTranslator
 from proxy.routing.affinity import ObjectStore
 from proxy.types import Deployment, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
-from proxy.wire.head import UNTIL_CLOSE, ResponseHead
+from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.pump import End, Tap
+from proxy.wire.response_head import ResponseHead
 
 EVENT_STREAM = b"text/event-stream"
 MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
@@ -79,11 +80,10 @@ async def relay(
 ) -> Delivery:
     """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun."""
     head = answer.head
-    content_type = head.get(b"content-type") or b""
-    usage = tap_for(content_type)
+    usage = tap_for(head.content_type)
     record.status = head.status
     taps = usage if ids is None else Taps(usage, ids)
-    end = await exchange.relay(answer, extra, inflated(taps, head.get(b"content-encoding") or b""))
+    end = await exchange.relay(answer, extra, inflated(taps, head.content_encoding))
     # Asking again for an object repeats its usage: only what was made now is counted.
     if call.head.method == b"POST":
         record.usage = usage.result()
@@ -92,21 +92,21 @@ async def relay(
         return Delivery(outcome_of(result.status, result.kind), result)
     outcome, kind = _ENDS.get(end, _BROKEN)
     if outcome is Outcome.TRUNCATED:
-        await exchange.abort(BROKE_OFF if content_type.startswith(EVENT_STREAM) else b"")
+        await exchange.abort(BROKE_OFF if head.content_type.startswith(EVENT_STREAM) else b"")
     return Delivery(outcome, Result(kind, result.status), end.value)
 
 
 def _unfinished(tap: UsageTap, head: ResponseHead) -> bool:
     """A stream without framing of its own ends whole only by its own last event."""
-    return head.status == 200 and not head.get(b"content-encoding") and not tap.finish_seen
+    return head.status == 200 and not head.content_encoding and not tap.finish_seen
 
 
 async def relay_translated(
     exchange: Exchange, answer: Answer, result: Result, extra: bytes, record: Record
 ) -> Delivery:
     """A completions answer, passed on as a chat answer."""
-    usage = tap_for(answer.head.get(b"content-type") or b"")
-    streams = (answer.head.get(b"content-type") or b"").startswith(EVENT_STREAM)
+    usage = tap_for(answer.head.content_type)
+    streams = answer.head.content_type.startswith(EVENT_STREAM)
     record.status = answer.head.status
     if not streams:
         body = await answer.read_all(MAX_TRANSLATED_BYTES)

@@ -37,6 +37,17 @@ class AttemptSettings(msgspec.Struct, frozen=True):
     """Whether answers carry `x-litellm-*`."""
 
 
+class Lane(msgspec.Struct, frozen=True):
+    """What every attempt on one deployment shares."""
+
+    destination: Destination
+    whole: Patience
+    """For answers that come in one piece."""
+    stream: Patience
+    header: bytes
+    """`x-litellm-model-id`"""
+
+
 class Run(msgspec.Struct, gc=False):
     """One request's attempts: what they share."""
 
@@ -62,7 +73,9 @@ class Attempts:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._router = router
-        self._destinations = destinations
+        self._lanes = {
+            id_: _lane(destination, settings.patience) for id_, destination in destinations.items()
+        }
         self._client = client
         self._sender = sender
         self._settings = settings
@@ -89,13 +102,18 @@ class Attempts:
         """One attempt on a picked deployment. Returns the one to try next, None when the client has its answer."""
         result = Result(ResultKind.NEUTRAL)
         answer: Answer | None = None
+        call, lane = run.call, self._lanes[deployment.id]
         run.tried.append(deployment)
         try:
-            if mocks(run.call, deployment):
+            if mocks(call, deployment):
                 await self._mock(run, deployment)
                 return None
             sent = self._clock()
-            answer = await self._send(run, deployment)
+            outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
+            patience = lane.stream if call.stream else lane.whole
+            answer = await self._client.send(
+                run.exchange.parking, lane.destination.endpoint, outbound, patience
+            )
             answered = self._clock()
             run.record.first_byte_s = answered - run.started
             result = result_of(answer.head.status, answer.head.get, time.time())
@@ -103,7 +121,7 @@ class Attempts:
                 self._router.answered(deployment, answered)
             elif retryable(result) and (following := self._another(run)) is not None:
                 return following
-            delivery = await self._deliver(run, deployment, answer, result, sent - run.started)
+            delivery = await self._deliver(run, lane, answer, result, sent - run.started)
             result = delivery.result
             run.record.outcome, run.record.error = delivery.outcome, delivery.error
         except UpstreamFailure as failure:
@@ -125,49 +143,51 @@ class Attempts:
         picked = self._pick(run)
         return None if isinstance(picked, Unavailable) else picked
 
-    async def _send(self, run: Run, deployment: Deployment) -> Answer:
-        destination = self._destinations[deployment.id]
-        outbound = self._sender.outbound(run.call, run.choice, destination, run.exchange)
-        patience = self._patience(run.call, deployment)
-        return await self._client.send(run.exchange.parking, destination.endpoint, outbound, patience)
-
-    def _patience(self, call: Call, deployment: Deployment) -> Patience:
-        limit_s = deployment.timeout_s
-        if call.stream and deployment.stream_timeout_s is not None:
-            limit_s = deployment.stream_timeout_s
-        if limit_s is None:
-            return self._settings.patience
-        return msgspec.structs.replace(self._settings.patience, first_byte_s=limit_s)
-
     async def _deliver(
-        self, run: Run, deployment: Deployment, answer: Answer, result: Result, overhead_s: float
+        self, run: Run, lane: Lane, answer: Answer, result: Result, overhead_s: float
     ) -> Delivery:
-        extra = self._extra_lines(run.record, deployment, overhead_s)
+        deployment = lane.destination.deployment
+        extra = self._extra_lines(run.record, lane, overhead_s)
         if translated(run.call, deployment) and answer.head.status == 200:
             return await relay_translated(run.exchange, answer, result, extra, run.record)
         # A file's content is its author's: ids in it could be forged.
         learns = run.choice.stateful and not run.call.route.path.endswith(b"/content")
-        ids = IdTap(answer.head.get(b"content-type") or b"") if learns else None
+        ids = IdTap(answer.head.content_type) if learns else None
         delivery = await relay(run.exchange, run.call, answer, result, extra, run.record, ids)
         if ids is not None:
             remember(self._router.store, run.call, deployment, answer.head.status, ids)
         return delivery
 
     async def _mock(self, run: Run, deployment: Deployment) -> None:
-        extra = self._extra_lines(run.record, deployment, self._clock() - run.started)
+        extra = self._extra_lines(run.record, self._lanes[deployment.id], self._clock() - run.started)
         run.record.status, run.record.outcome = 200, Outcome.OK
         await send_mock(run.exchange, run.call, deployment, extra)
 
-    def _extra_lines(self, record: Record, deployment: Deployment, overhead_s: float) -> bytes:
+    def _extra_lines(self, record: Record, lane: Lane, overhead_s: float) -> bytes:
         """The gateway's own header lines. Overhead: what passed before the upstream was asked."""
         if not self._settings.response_headers:
             return b""
         return (
-            f"x-litellm-call-id: {record.call_id}\r\n"
-            f"x-litellm-model-id: {deployment.id}\r\n"
-            f"x-litellm-attempted-retries: {record.attempts - 1}\r\n"
-            f"x-litellm-overhead-duration-ms: {overhead_s * 1000:.3f}\r\n"
-        ).encode()
+            b"x-litellm-call-id: %b\r\n%bx-litellm-attempted-retries: %d\r\nx-litellm-overhead-duration-ms: %.3f\r\n"
+            % (
+                record.call_id.encode(),
+                lane.header,
+                record.attempts - 1,
+                overhead_s * 1000,
+            )
+        )
+
+
+def _lane(destination: Destination, patience: Patience) -> Lane:
+    deployment = destination.deployment
+    whole_s = deployment.timeout_s or patience.first_byte_s
+    stream_s = deployment.stream_timeout_s or whole_s
+    return Lane(
+        destination,
+        msgspec.structs.replace(patience, first_byte_s=whole_s),
+        msgspec.structs.replace(patience, first_byte_s=stream_s),
+        b"x-litellm-model-id: %b\r\n" % deployment.id.encode(),
+    )
 
 
 def _unavailable(refusal: Unavailable) -> GatewayError:

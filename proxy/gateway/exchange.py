@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import BodySource
-from proxy.wire.head import RequestHead, ResponseHead
+from proxy.wire.head import RequestHead
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Parking
-from proxy.wire.scope import RequestScope
+from proxy.wire.response_head import ResponseHead
 
 
 class Exchange(BodySource, Protocol):
@@ -23,6 +24,8 @@ class Exchange(BodySource, Protocol):
     body_length: int
     """Bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
     parking: Parking
+    beside: Callable[[], Awaitable[None]] | None
+    """What the door must run beside the request, in its scope."""
     door: str
     """`fast` or `asgi`, for the record."""
     committed: bool
@@ -34,8 +37,8 @@ class Exchange(BodySource, Protocol):
     def body_read(self) -> bool:
         """The whole request body has been read."""
 
-    async def open(self, scope: RequestScope) -> None:
-        """The request begins; what the door must run beside it is started in its scope."""
+    def take_whole(self) -> bytes:
+        """The whole body, when it came with the head; b"" when it must be read."""
 
     async def read_body(self, limit_bytes: int) -> bytes:
         """The whole body, unframed. Raises GatewayError 413, or 408 when it stops coming."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import zlib
 from typing import Final
 
@@ -14,7 +15,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.multipart import MultipartPeek, boundary_of
 from proxy.gateway.peek import Peeked, peek_json, target_names
 from proxy.gateway.routes import Kind, Route
-from proxy.wire.head import NO_BODY
+from proxy.wire.head import NO_BODY, RequestHead
 
 _WINDOW_BITS: Final = {b"gzip": 31, b"deflate": 15}
 """Codings that can be looked into; a body of another coding is routed by its headers."""
@@ -27,55 +28,81 @@ class IntakeLimits(msgspec.Struct, frozen=True):
     """Of a multipart body held to find its fields."""
 
 
-async def read_call(exchange: Exchange, route: Route, caller: Caller, limits: IntakeLimits) -> Call:
-    """What the request asks for. Raises GatewayError 400, 408, 413; ClientGone."""
-    if exchange.body_length in (NO_BODY, 0):
-        call = Call(
-            route=route, head=exchange.head, caller=caller, model=route.model, length=exchange.body_length
-        )
+class BodyKind(enum.Enum):
+    """How much of a body must be read before it can be routed."""
+
+    JSON = "json"
+    FORM = "form"
+    OPAQUE = "opaque"
+
+
+class Introduction(msgspec.Struct, frozen=True, gc=False):
+    """What a head alone tells. Made once per head; the parser shares heads between requests."""
+
+    route: Route
+    caller: Caller
+    body: BodyKind
+    boundary: bytes
+    """Of a form."""
+
+
+def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
+    content_type = head.get(b"content-type") or b""
+    kind = content_type.lower()
+    boundary = boundary_of(content_type) if kind.startswith(b"multipart/") else None
+    if route.kind is Kind.CUSTOM:
+        body = BodyKind.OPAQUE
+    elif b"json" in kind or (route.kind is Kind.NATIVE and not kind.startswith(b"multipart/")):
+        body = BodyKind.JSON
     else:
-        call = await _read_body(exchange, route, caller, limits)
-    if route.model_needed and call.model is None and not call.targets:
+        body = BodyKind.OPAQUE if boundary is None else BodyKind.FORM
+    return Introduction(route, caller, body, boundary or b"")
+
+
+async def read_call(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call:
+    """What the request asks for. Raises GatewayError 400, 408, 413; ClientGone."""
+    length = exchange.body_length
+    if length in (NO_BODY, 0):
+        call = Call(
+            route=known.route, head=exchange.head, caller=known.caller, model=known.route.model, length=length
+        )
+    elif known.body is BodyKind.JSON:
+        body = exchange.take_whole() or await exchange.read_body(limits.body_bytes)
+        if len(body) > limits.body_bytes:
+            raise body_too_large(limits.body_bytes)
+        call = _json_call(exchange.head, known, body, limits)
+    elif known.body is BodyKind.FORM:
+        call = await _read_form(exchange, known, MultipartPeek(known.boundary, limits.peek_bytes))
+    else:
+        call = _opaque(exchange, known)
+    if call.model is None and known.route.model_needed and not call.targets:
         raise _bad_model(call)
     return call
 
 
-async def _read_body(exchange: Exchange, route: Route, caller: Caller, limits: IntakeLimits) -> Call:
-    kind = (exchange.head.get(b"content-type") or b"").lower()
-    if route.kind is Kind.CUSTOM:
-        return _opaque(exchange, route, caller)
-    if b"json" in kind or (route.kind is Kind.NATIVE and not kind.startswith(b"multipart/")):
-        return await _read_json(exchange, route, caller, limits)
-    boundary = (
-        boundary_of(exchange.head.get(b"content-type") or b"") if kind.startswith(b"multipart/") else None
-    )
-    if boundary is not None:
-        return await _read_form(exchange, route, caller, MultipartPeek(boundary, limits.peek_bytes))
-    return _opaque(exchange, route, caller)
-
-
-def _opaque(exchange: Exchange, route: Route, caller: Caller) -> Call:
+def _opaque(exchange: Exchange, known: Introduction) -> Call:
+    """Its head alone decides; its body moves as the upstream takes it."""
     return Call(
-        route=route,
+        route=known.route,
         head=exchange.head,
-        caller=caller,
-        model=route.model,
+        caller=known.caller,
+        model=known.route.model,
         rest=True,
         length=exchange.body_length,
     )
 
 
-async def _read_json(exchange: Exchange, route: Route, caller: Caller, limits: IntakeLimits) -> Call:
-    body = await exchange.read_body(limits.body_bytes)
-    coding = exchange.head.get(b"content-encoding")
+def _json_call(head: RequestHead, known: Introduction, body: bytes, limits: IntakeLimits) -> Call:
+    route = known.route
+    coding = head.get(b"content-encoding")
     text = body if coding is None else _decompressed(body, coding.lower(), limits.body_bytes)
     peeked = Peeked() if text is None else peek_json(text)
     if peeked.not_json and route.kind is Kind.NATIVE:
         raise GatewayError(400, "The request body is not a JSON object.", code="invalid_json")
     return Call(
         route=route,
-        head=exchange.head,
-        caller=caller,
+        head=head,
+        caller=known.caller,
         model=route.model or peeked.model,
         body_model=peeked.model,
         model_invalid=peeked.model_invalid,
@@ -105,17 +132,17 @@ def _decompressed(body: bytes, coding: bytes, limit_bytes: int) -> bytes | None:
     return text
 
 
-async def _read_form(exchange: Exchange, route: Route, caller: Caller, form: MultipartPeek) -> Call:
+async def _read_form(exchange: Exchange, known: Introduction, form: MultipartPeek) -> Call:
     """Fields may stand behind the file, so reading goes on until the last one or the limit."""
     pieces: list[bytes] = []
     while not (form.done or form.gave_up) and (piece := await exchange.read_some()):
         pieces.append(piece)
         form.feed(piece)
     return Call(
-        route=route,
+        route=known.route,
         head=exchange.head,
-        caller=caller,
-        model=route.model or form.model,
+        caller=known.caller,
+        model=known.route.model or form.model,
         body_model=form.model,
         model_invalid=form.model_invalid,
         stream=form.stream,

@@ -13,7 +13,7 @@ from proxy.accounting.record import call_id
 from proxy.gateway.call import Call
 from proxy.gateway.exchange import Exchange
 from proxy.types import Deployment
-from proxy.wire.head import ResponseHead, parse_response_head
+from proxy.wire.response_head import ResponseHead, parse_response_head
 
 _PATHS = (b"/chat/completions", b"/completions")
 _encode = msgspec.json.Encoder().encode

@@ -14,11 +14,11 @@ from proxy.accounting.recorder import Recorder
 from proxy.errors import ClientGone, Fault, GatewayError
 from proxy.gateway.attempts import Attempts, Run
 from proxy.gateway.exchange import Exchange
-from proxy.gateway.intake import IntakeLimits, read_call
+from proxy.gateway.intake import IntakeLimits, Introduction, introduce, read_call
 from proxy.gateway.routes import Route, Routes
 from proxy.gateway.selection import choose
 from proxy.routing.router import Router
-from proxy.types import Outcome, PageRequest
+from proxy.types import Outcome, Page, PageRequest
 from proxy.wire.head import RequestHead
 from proxy.wire.scope import RequestScope
 
@@ -52,23 +52,33 @@ class Pipeline:
         self._attempts = attempts
         self._recorder = recorder
         self._limits = limits
-        self._known: dict[RequestHead, tuple[Route, Caller]] = {}
+        self._known: dict[RequestHead, Introduction] = {}
 
     async def serve(self, exchange: Exchange) -> None:
-        """Answer one request and record it, whatever happens. Raises nothing but cancellation."""
-        head = exchange.head
+        """Answer one request and record it, whatever happens. Raises nothing but cancellation.
+
+        The request's scope owns every task that it starts; most start none.
+        """
+        started = time.monotonic()
         record = Record(
             call_id=call_id(),
             started_unix_s=time.time(),
-            method=head.method.decode(),
+            method=exchange.head.method.decode(),
             route="",
             door=exchange.door,
         )
-        started = time.monotonic()
         scope = RequestScope()
         try:
-            await exchange.open(scope)
+            if exchange.beside is not None:
+                await scope.start(exchange.beside)
             await self._phases(exchange, record, started)
+        except ClientGone:
+            record.outcome = Outcome.CLIENT_GONE
+        except GatewayError as error:
+            await self._refuse(exchange, error, record)
+        except Exception:  # a bug must cost one request, never the worker
+            log.exception("request %s failed inside the gateway", record.call_id)
+            await self._refuse(exchange, _bug(), record)
         finally:
             if scope.opened:
                 await scope.close()
@@ -77,41 +87,28 @@ class Pipeline:
             self._recorder.record(record)
 
     async def _phases(self, exchange: Exchange, record: Record, started: float) -> None:
-        try:
-            await self._serve(exchange, record, started)
-        except ClientGone:
-            record.outcome = Outcome.CLIENT_GONE
-        except GatewayError as error:
-            await self._refuse(exchange, error, record)
-        except Exception:  # a bug must cost one request, never the worker
-            log.exception("request %s failed inside the gateway", record.call_id)
-            await self._refuse(exchange, _bug(), record)
-
-    async def _serve(self, exchange: Exchange, record: Record, started: float) -> None:
-        head = exchange.head
-        known = self._known.get(head)
-        if known is None:
-            known = self._introduce(head, record)
-        route, caller = known
-        record.route, record.caller = route.name, caller.name
+        """Who and what, then where and the wire."""
+        known = self._known.get(exchange.head) or self._introduce(exchange.head, record)
+        route = known.route
+        record.route, record.caller = route.name, known.caller.name
         if route.page is not None:
-            await self._show(exchange, route, record)
+            await self._show(exchange, route.page, record)
             return
-        call = await read_call(exchange, route, caller, self._limits)
+        call = await read_call(exchange, known, self._limits)
         record.model_asked = call.model
         record.stream = call.stream
         record.request_bytes = len(call.body)
         await self._attempts.run(Run(exchange, call, choose(call, self._router), record, started, []))
 
-    def _introduce(self, head: RequestHead, record: Record) -> tuple[Route, Caller]:
-        """Where the path leads and who asks. Remembered with the head, which the parser shares between requests."""
+    def _introduce(self, head: RequestHead, record: Record) -> Introduction:
+        """Where the path leads and who asks. Raises GatewayError 401, 404, 405."""
         route = self._routes.find(head.method, head.path)
         record.route = route.name
-        caller = self._who(head, route)
+        known = introduce(head, route, self._who(head, route))
         if len(self._known) >= HEADS_KNOWN:
             self._known.clear()
-        self._known[head] = route, caller
-        return route, caller
+        self._known[head] = known
+        return known
 
     def _who(self, head: RequestHead, route: Route) -> Caller:
         if (route.page is not None and route.page.public) or (
@@ -120,13 +117,12 @@ class Pipeline:
             return NOBODY
         return self._keys.who(head.get)
 
-    async def _show(self, exchange: Exchange, route: Route, record: Record) -> None:
-        assert route.page is not None
+    async def _show(self, exchange: Exchange, page: Page, record: Record) -> None:
         head = exchange.head
         request = PageRequest(
             head.method.decode(), head.path.decode("latin-1"), (head.query or b"").decode("latin-1")
         )
-        reply = await route.page.answer(request)
+        reply = await page.answer(request)
         record.status = reply.status
         record.outcome = Outcome.OK if reply.status < 400 else Outcome.CLIENT_ERROR
         await exchange.answer(reply)

@@ -8,10 +8,10 @@ from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.pool import Connection, Pool
 from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
-from proxy.wire.head import ResponseHead
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Pump, Tap
 from proxy.wire.reactor import Late
+from proxy.wire.response_head import ResponseHead
 
 DISCARD_BYTES = 64 * 1024
 """An unwanted body is read this far to save its connection; a longer one costs more than a new connection."""

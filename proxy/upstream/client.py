@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
 import time
@@ -17,9 +16,10 @@ from proxy.types import ResultKind
 from proxy.upstream.answer import Answer
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Connection, Pool
-from proxy.wire.head import BadResponse, ResponseHead, find_head_end, parse_response_head
+from proxy.wire.head import find_head_end
 from proxy.wire.link import Link
 from proxy.wire.reactor import Late, Parking, Reactor
+from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
 from proxy.wire.tls import TlsLink, client_context
 
 MAX_ANSWER_HEAD_BYTES = 64 * 1024
@@ -173,8 +173,8 @@ async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
 
 async def _read_head(link: Link, outbound: Outbound, first_byte_s: float) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
-    deadline = time.monotonic() + first_byte_s if first_byte_s != math.inf else math.inf
-    data = b""
+    deadline = time.monotonic() + first_byte_s
+    data = await _receive(link, deadline, b"")
     for _ in range(MAX_INTERIM_ANSWERS):
         while (end := find_head_end(data, 0)) < 0:
             if len(data) > MAX_ANSWER_HEAD_BYTES:

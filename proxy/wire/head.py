@@ -7,7 +7,6 @@ a memo for the request heads that clients send over and over.
 
 from __future__ import annotations
 
-import functools
 import re
 
 from proxy.types import Headers
@@ -22,7 +21,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
 """A field value with its blanks (RFC 9110 5.5): HTAB and bytes >= 0x80 are in, CR, LF and other controls are not."""
 
-_LENGTH_DIGITS = 18
+LENGTH_DIGITS = 18
 """The most digits that stay below 2**63, where other parsers overflow."""
 _FIELD = re.compile(rb"(%b):(%b)\r\n" % (TOKEN, TEXT))
 _FIELDS = re.compile(rb"(?:%b:%b\r\n)*+\r\n" % (TOKEN, TEXT))
@@ -43,14 +42,6 @@ class BadRequest(Exception):  # noqa: N818 - the name of the status
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-        self.reason = reason
-
-
-class BadResponse(Exception):  # noqa: N818 - the pair of BadRequest
-    """The upstream's head is not HTTP/1 that can be relayed safely; its connection must be closed."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
         self.reason = reason
 
 
@@ -84,8 +75,8 @@ class RequestHead:
         self.length_index = names.index(b"content-length") if b"content-length" in names else -1
         self.headers = tuple(h for h, name in zip(headers, names, strict=True) if name != b"content-length")
         self._first = {name.lower(): value for name, value in reversed(self.headers)}
-        self.connection_tokens = _tokens(b",".join(self.get_all(b"connection")))
-        self.keep_alive = _keep_alive(version, self.connection_tokens)
+        self.connection_tokens = list_members(b",".join(self.get_all(b"connection")))
+        self.keep_alive = connection_persists(version, self.connection_tokens)
         self.chunked = b"transfer-encoding" in self._first
         # RFC 9110 10.1.1 and 7.8: both are ignored in an HTTP/1.0 request.
         modern = version == b"1.1"
@@ -131,7 +122,7 @@ class HeadParser:
         start += len(_LENGTH_TITLE)
         end = raw.find(b"\r\n", start)
         digits = raw[start:end]
-        if not digits.isdigit() or len(digits) > _LENGTH_DIGITS:
+        if not digits.isdigit() or len(digits) > LENGTH_DIGITS:
             return self._parse_strictly(raw)
         key = raw[:start] + raw[end:]
         known = self._memo.get(key) or self._remember(key, raw)
@@ -227,151 +218,19 @@ def _coding(value: bytes, version: bytes) -> int:
 
 
 def _length(value: bytes) -> int:
-    if not value.isdigit() or len(value) > _LENGTH_DIGITS:
-        raise BadRequest(400, f"content-length must be 1 to {_LENGTH_DIGITS} digits")
+    if not value.isdigit() or len(value) > LENGTH_DIGITS:
+        raise BadRequest(400, f"content-length must be 1 to {LENGTH_DIGITS} digits")
     return int(value)
 
 
-def _tokens(comma_list: bytes) -> frozenset[bytes]:
+def list_members(comma_list: bytes) -> frozenset[bytes]:
     """The members of a comma list, lower-case (RFC 9110 5.6.1)."""
     members = (member.strip(b" \t").lower() for member in comma_list.split(b","))
     return frozenset(member for member in members if member)
 
 
-def _keep_alive(version: bytes, connection_tokens: frozenset[bytes]) -> bool:
+def connection_persists(version: bytes, connection_tokens: frozenset[bytes]) -> bool:
     """RFC 9112 9.3"""
     if b"close" in connection_tokens:
         return False
     return version == b"1.1" or b"keep-alive" in connection_tokens
-
-
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-HOP_BY_HOP = frozenset((
-    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-connection", b"te", b"upgrade",
-))  # fmt: skip
-"""Answer headers for the next hop only (RFC 9110 7.6.1). `trailer` and `transfer-encoding` are not among them:
-they travel with the body, which is relayed in the frames it came in."""
-_NEVER_NOMINATED = frozenset((b"close", b"keep-alive")) | _FRAMING
-"""Connection may name these, but not away: persistence is not a header, and the framing is the body's."""
-_RESPONSE = re.compile(
-    rb"HTTP/(1\.[01]) ([1-5][0-9][0-9])(?: (%b))?+\r\n((?:%b:%b\r\n)*+)\r\n" % (TEXT, TOKEN, TEXT)
-)
-
-
-class ResponseHead:
-    """One answer's head, as it goes on to the client.
-
-    `framing`: a content-length, CHUNKED or UNTIL_CLOSE; 0 where the answer has no body whatever its headers say.
-    `lines`: the header lines as they came, each ending in CRLF, minus HOP_BY_HOP, what Connection names, and the
-    caller's `drop`. Content-length and transfer-encoding stay in place, since the body is relayed as it is; a
-    caller that frames the body anew drops transfer-encoding too.
-    """
-
-    __slots__ = ("_lower", "_raw", "framing", "keep_alive", "lines", "reason", "status")
-
-    def __init__(
-        self,
-        raw: bytes,
-        lower: bytes,
-        status: int,
-        reason: bytes,
-        framing: int,
-        lines: bytes,
-        *,
-        keep_alive: bool,
-    ) -> None:
-        self._raw = raw
-        self._lower = lower
-        self.status = status
-        self.reason = reason
-        self.framing = framing
-        self.lines = lines
-        self.keep_alive = keep_alive
-
-    def get(self, name_lower: bytes) -> bytes | None:
-        """The first value of the header as the upstream sent it, dropped ones included."""
-        at = self._lower.find(b"\r\n%b:" % name_lower)
-        if at < 0:
-            return None
-        start = at + len(name_lower) + 3
-        return self._raw[start : self._raw.find(b"\r\n", start)].strip(b" \t")
-
-    def headers(self) -> Headers:
-        """`lines` as pairs and without transfer-encoding, for a door that frames the body itself."""
-        fields = (line.partition(b":") for line in self.lines.split(b"\r\n")[:-1])
-        return tuple((n, v.strip(b" \t")) for n, _, v in fields if n.lower() != b"transfer-encoding")
-
-
-def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> ResponseHead:
-    """One whole head, its blank line included, in answer to `method`; `drop`: lower-case header names.
-
-    The caller bounds the size. Interim (1xx) answers come out like any other. Raises BadResponse.
-    """
-    parts = _RESPONSE.fullmatch(raw)
-    if parts is None:
-        raise BadResponse("the answer's head is not well-formed HTTP/1")
-    version, status, reason = parts.group(1, 2, 3)
-    lower = raw.lower()
-    special, lines = _scan(raw, lower, parts.start(4), drop)
-    framing = _response_framing(special, int(status), method, version)
-    persists, nominated = _connection(special.get(b"connection", b""), version)
-    if nominated:
-        lines = _without(lines, nominated)
-    keep_alive = persists and framing != UNTIL_CLOSE
-    return ResponseHead(raw, lower, int(status), reason or b"", framing, lines, keep_alive=keep_alive)
-
-
-@functools.lru_cache(maxsize=64)
-def _connection(value: bytes, version: bytes) -> tuple[bool, frozenset[bytes]]:
-    """Whether the connection persists, and which headers Connection names away."""
-    tokens = _tokens(value)
-    return _keep_alive(version, tokens), tokens - _NEVER_NOMINATED
-
-
-def _scan(raw: bytes, lower: bytes, start: int, drop: frozenset[bytes]) -> tuple[dict[bytes, bytes], bytes]:
-    """The headers that mean something here, and all lines but those to drop.
-
-    Values are lower-case; repeated headers are joined by commas (RFC 9110 5.3), which is no valid framing.
-    """
-    pattern, unwanted = _special(drop)
-    special: dict[bytes, bytes] = {}
-    kept: list[bytes] = []
-    for found in pattern.finditer(lower):
-        name, value = found.groups()
-        special[name] = special[name] + b"," + value if name in special else value
-        if name in unwanted:
-            kept.append(raw[start : found.start(1)])
-            start = found.end() + 2
-    kept.append(raw[start:-2])
-    return special, b"".join(kept)
-
-
-@functools.lru_cache(maxsize=16)
-def _special(drop: frozenset[bytes]) -> tuple[re.Pattern[bytes], frozenset[bytes]]:
-    unwanted = HOP_BY_HOP | drop
-    names = b"|".join(re.escape(name) for name in sorted(unwanted | _FRAMING))
-    return re.compile(rb"\r\n(%b):([^\r]*+)" % names), unwanted
-
-
-def _without(lines: bytes, names: frozenset[bytes]) -> bytes:
-    kept = (line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].lower() not in names)
-    return b"".join(kept)
-
-
-def _response_framing(special: dict[bytes, bytes], status: int, method: bytes, version: bytes) -> int:
-    """RFC 9112 6.3, each ambiguity refused. Raises BadResponse."""
-    length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
-    if length is not None and coding is not None:
-        raise BadResponse("the answer has content-length and transfer-encoding")
-    if coding is not None and (coding.strip(b" \t") != b"chunked" or version == b"1.0"):
-        raise BadResponse("the answer's transfer-encoding is not `chunked`")
-    size = UNTIL_CLOSE if length is None else _response_length(length.strip(b" \t"))
-    if method == b"HEAD" or status < 200 or status in (204, 304):
-        return 0
-    return size if coding is None else CHUNKED
-
-
-def _response_length(value: bytes) -> int:
-    if not value.isdigit() or len(value) > _LENGTH_DIGITS:
-        raise BadResponse("the answer's content-length is not one number")
-    return int(value)

@@ -116,8 +116,10 @@ class Link:
         """Open, and nothing unasked has come: fit to be kept for later."""
         if self.closed or self.hangup:
             return False
+        if not self.readable:
+            return True
         try:
-            return not self.readable or self.recv() is None
+            return self.recv() is None
         except OSError:
             return False
 

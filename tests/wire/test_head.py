@@ -4,14 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.wire.head import (
-    CHUNKED,
-    NO_BODY,
-    BadRequest,
-    HeadParser,
-    RequestHead,
-    find_head_end,
-)
+from proxy.wire.head import CHUNKED, NO_BODY, BadRequest, HeadParser, RequestHead, find_head_end
 
 MAX_BYTES = 2000
 MAX_HEADERS = 20

@@ -8,16 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.types import Headers
-from proxy.wire.head import (
-    CHUNKED,
-    UNTIL_CLOSE,
-    BadRequest,
-    BadResponse,
-    HeadParser,
-    RequestHead,
-    ResponseHead,
-    parse_response_head,
-)
+from proxy.wire.head import CHUNKED, UNTIL_CLOSE, BadRequest, HeadParser, RequestHead
+from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
 
 FRAMING = (b"content-length", b"transfer-encoding")
 DROP = frozenset((b"set-cookie",))

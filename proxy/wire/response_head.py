@@ -1,0 +1,169 @@
+"""Strict HTTP/1.1 answer heads (RFC 9112): what goes on to the client, and how the body behind it is framed."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from proxy.types import Headers
+from proxy.wire.head import (
+    CHUNKED,
+    LENGTH_DIGITS,
+    TEXT,
+    TOKEN,
+    UNTIL_CLOSE,
+    connection_persists,
+    list_members,
+)
+
+
+class BadResponse(Exception):  # noqa: N818 - the pair of BadRequest
+    """The upstream's head is not HTTP/1 that can be relayed safely; its connection must be closed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+_CONTENT = frozenset((b"content-type", b"content-encoding"))
+HOP_BY_HOP = frozenset((
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-connection", b"te", b"upgrade",
+))  # fmt: skip
+"""Answer headers for the next hop only (RFC 9110 7.6.1). `trailer` and `transfer-encoding` are not among them:
+they travel with the body, which is relayed in the frames it came in."""
+_NEVER_NOMINATED = frozenset((b"close", b"keep-alive")) | _FRAMING
+"""Connection may name these, but not away: persistence is not a header, and the framing is the body's."""
+_RESPONSE = re.compile(
+    rb"HTTP/(1\.[01]) ([1-5][0-9][0-9])(?: (%b))?+\r\n((?:%b:%b\r\n)*+)\r\n" % (TEXT, TOKEN, TEXT)
+)
+
+
+class ResponseHead:
+    """One answer's head, as it goes on to the client.
+
+    `framing`: a content-length, CHUNKED or UNTIL_CLOSE; 0 where the answer has no body whatever its headers say.
+    `lines`: the header lines as they came, each ending in CRLF, minus HOP_BY_HOP, what Connection names, and the
+    caller's `drop`. Content-length and transfer-encoding stay in place, since the body is relayed as it is; a
+    caller that frames the body anew drops transfer-encoding too.
+    """
+
+    __slots__ = (
+        "_lower", "_raw", "content_encoding", "content_type", "framing", "keep_alive", "lines", "reason", "status",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        raw: bytes,
+        lower: bytes,
+        status: int,
+        reason: bytes,
+        framing: int,
+        lines: bytes,
+        content_type: bytes,
+        content_encoding: bytes,
+        *,
+        keep_alive: bool,
+    ) -> None:
+        self._raw = raw
+        self.content_type = content_type
+        """In lower case; b"" when there is none."""
+        self.content_encoding = content_encoding
+        self._lower = lower
+        self.status = status
+        self.reason = reason
+        self.framing = framing
+        self.lines = lines
+        self.keep_alive = keep_alive
+
+    def get(self, name_lower: bytes) -> bytes | None:
+        """The first value of the header as the upstream sent it, dropped ones included."""
+        at = self._lower.find(b"\r\n%b:" % name_lower)
+        if at < 0:
+            return None
+        start = at + len(name_lower) + 3
+        return self._raw[start : self._raw.find(b"\r\n", start)].strip(b" \t")
+
+    def headers(self) -> Headers:
+        """`lines` as pairs and without transfer-encoding, for a door that frames the body itself."""
+        fields = (line.partition(b":") for line in self.lines.split(b"\r\n")[:-1])
+        return tuple((n, v.strip(b" \t")) for n, _, v in fields if n.lower() != b"transfer-encoding")
+
+
+def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> ResponseHead:
+    """One whole head, its blank line included, in answer to `method`; `drop`: lower-case header names.
+
+    The caller bounds the size. Interim (1xx) answers come out like any other. Raises BadResponse.
+    """
+    parts = _RESPONSE.fullmatch(raw)
+    if parts is None:
+        raise BadResponse("the answer's head is not well-formed HTTP/1")
+    version, status, reason = parts.group(1, 2, 3)
+    lower = raw.lower()
+    special, lines = _scan(raw, lower, parts.start(4), drop)
+    framing = _response_framing(special, int(status), method, version)
+    persists, nominated = _connection(special.get(b"connection", b""), version)
+    if nominated:
+        lines = _without(lines, nominated)
+    keep_alive = persists and framing != UNTIL_CLOSE
+    content_type = special.get(b"content-type", b"").strip(b" \t")
+    coding = special.get(b"content-encoding", b"").strip(b" \t")
+    return ResponseHead(
+        raw, lower, int(status), reason or b"", framing, lines, content_type, coding, keep_alive=keep_alive
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _connection(value: bytes, version: bytes) -> tuple[bool, frozenset[bytes]]:
+    """Whether the connection persists, and which headers Connection names away."""
+    tokens = list_members(value)
+    return connection_persists(version, tokens), tokens - _NEVER_NOMINATED
+
+
+def _scan(raw: bytes, lower: bytes, start: int, drop: frozenset[bytes]) -> tuple[dict[bytes, bytes], bytes]:
+    """The headers that mean something here, and all lines but those to drop.
+
+    Values are lower-case; repeated headers are joined by commas (RFC 9110 5.3), which is no valid framing.
+    """
+    pattern, unwanted = _special(drop)
+    special: dict[bytes, bytes] = {}
+    kept: list[bytes] = []
+    for found in pattern.finditer(lower):
+        name, value = found.groups()
+        special[name] = special[name] + b"," + value if name in special else value
+        if name in unwanted:
+            kept.append(raw[start : found.start(1)])
+            start = found.end() + 2
+    kept.append(raw[start:-2])
+    return special, b"".join(kept)
+
+
+@functools.lru_cache(maxsize=16)
+def _special(drop: frozenset[bytes]) -> tuple[re.Pattern[bytes], frozenset[bytes]]:
+    unwanted = HOP_BY_HOP | drop
+    names = b"|".join(re.escape(name) for name in sorted(unwanted | _FRAMING | _CONTENT))
+    return re.compile(rb"\r\n(%b):([^\r]*+)" % names), unwanted
+
+
+def _without(lines: bytes, names: frozenset[bytes]) -> bytes:
+    kept = (line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].lower() not in names)
+    return b"".join(kept)
+
+
+def _response_framing(special: dict[bytes, bytes], status: int, method: bytes, version: bytes) -> int:
+    """RFC 9112 6.3, each ambiguity refused. Raises BadResponse."""
+    length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
+    if length is not None and coding is not None:
+        raise BadResponse("the answer has content-length and transfer-encoding")
+    if coding is not None and (coding.strip(b" \t") != b"chunked" or version == b"1.0"):
+        raise BadResponse("the answer's transfer-encoding is not `chunked`")
+    size = UNTIL_CLOSE if length is None else _response_length(length.strip(b" \t"))
+    if method == b"HEAD" or status < 200 or status in (204, 304):
+        return 0
+    return size if coding is None else CHUNKED
+
+
+def _response_length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > LENGTH_DIGITS:
+        raise BadResponse("the answer's content-length is not one number")
+    return int(value)

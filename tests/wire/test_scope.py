@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+import trio
+
+from proxy.wire.scope import RequestScope
+
+
+async def test_a_request_that_starts_nothing_has_no_nursery() -> None:
+    assert not RequestScope().opened
+
+
+async def test_nothing_outlives_the_scope() -> None:
+    scope, ended = RequestScope(), []
+
+    async def task(name: str) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(name)
+
+    for name in ("listener", "hedge"):
+        await scope.start(lambda name=name: task(name))
+    await trio.lowlevel.checkpoint()
+    await scope.close()
+    assert sorted(ended) == ["hedge", "listener"]
+
+
+async def test_a_task_that_has_ended_is_no_trouble() -> None:
+    scope, ran = RequestScope(), []
+
+    async def task() -> None:
+        ran.append(True)
+
+    await scope.start(task)
+    await trio.lowlevel.checkpoint()
+    await scope.close()
+    assert ran
+
+
+async def test_a_task_ends_even_while_it_shields_its_last_words() -> None:
+    scope, said = RequestScope(), []
+
+    async def task() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.lowlevel.checkpoint()
+                said.append("goodbye")
+
+    await scope.start(task)
+    await trio.lowlevel.checkpoint()
+    await scope.close()
+    assert said == ["goodbye"]
+
+
+async def test_what_a_task_raised_comes_out_of_close() -> None:
+    scope = RequestScope()
+
+    async def task() -> None:
+        raise LookupError("a bug")
+
+    await scope.start(task)
+    with pytest.raises(trio.Cancelled):
+        await trio.sleep_forever()
+    with pytest.raises(ExceptionGroup) as raised:
+        await scope.close()
+    assert [type(error) for error in raised.value.exceptions] == [LookupError]
+
+
+async def test_a_cancelled_request_takes_its_tasks_along() -> None:
+    """The worker's drain ends by cancelling: that must reach the outside as a cancellation and nothing else."""
+    ended = []
+
+    async def task() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(True)
+
+    async def request() -> None:
+        scope = RequestScope()
+        try:
+            await scope.start(task)
+            await trio.sleep_forever()
+        finally:
+            await scope.close()
+
+    with trio.move_on_after(0.01) as outer:
+        await request()
+    assert outer.cancelled_caught
+    assert ended == [True]
+
+
+async def test_the_requests_own_exception_stays_itself() -> None:
+    async def request() -> None:
+        scope = RequestScope()
+        try:
+            await scope.start(trio.sleep_forever)
+            raise LookupError("the request's own")
+        finally:
+            await scope.close()
+
+    with pytest.raises(LookupError, match="own"):
+        await request()
