@@ -155,7 +155,7 @@ class AsgiExchange:
     async def send_to(self, link: Link, write_s: float) -> bool:
         chunked = self.body_length == CHUNKED
         while piece := await self.read_some():
-            if link.readable and not link.silent():
+            if link.spoke():
                 return False
             await link.write(encode_chunk(piece) if chunked else piece, time.monotonic() + write_s)
         if chunked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from proxy.edge.limits import DoorLimits
 from proxy.errors import ClientGone, GatewayError, body_too_large
@@ -73,10 +74,8 @@ class SocketBody:
         return b""
 
     async def _receive(self) -> bytes:
-        if self._owes_continue:
-            self._owes_continue = False
-            await self._link.write(CONTINUE, time.monotonic() + self._limits.write_timeout_s)
         try:
+            await self._say_continue()
             data = await self._link.read(time.monotonic() + self._limits.body_timeout_s)
         except Late as late:
             raise _too_slow() from late
@@ -85,6 +84,11 @@ class SocketBody:
         if not data:
             raise ClientGone
         return data
+
+    async def _say_continue(self) -> None:
+        if self._owes_continue:
+            self._owes_continue = False
+            await self._link.write(CONTINUE, time.monotonic() + self._limits.write_timeout_s)
 
     def _unframe(self, data: bytes) -> bytes:
         pieces: list[bytes] = []
@@ -107,9 +111,10 @@ class SocketBody:
             return True
         if not isinstance(self._framing, LengthFraming):
             return await self._send_chunks(link, write_s)
-        if self._owes_continue:
-            await self._link.write(CONTINUE, time.monotonic() + write_s)
-            self._owes_continue = False
+        try:
+            await self._say_continue()
+        except (Late, OSError) as error:
+            raise ClientGone from error
         pump = Pump(self._link, link, self._framing, None, self._limits.body_timeout_s, write_s)
         pump.sink_may_speak = False
         buffer, self._buffer = self._buffer, b""
@@ -120,7 +125,7 @@ class SocketBody:
 
     async def _send_chunks(self, link: Link, write_s: float) -> bool:
         while piece := await self.read_some():
-            if link.readable and not link.silent():
+            if link.spoke():
                 return False
             await link.write(encode_chunk(piece), time.monotonic() + write_s)
         await link.write(LAST_CHUNK, time.monotonic() + write_s)
@@ -130,7 +135,8 @@ class SocketBody:
         """Read past a body nobody wants, as far as it is here already."""
         if not self._framing.done and self._buffer:
             buffer, self._buffer = self._buffer, b""
-            self._unframe(buffer)
+            with suppress(GatewayError):  # an answer is on its way already; this only ends the connection
+                self._unframe(buffer)
 
 
 def _too_slow() -> GatewayError:

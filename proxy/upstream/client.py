@@ -152,10 +152,10 @@ async def _write(link: Link, outbound: Outbound, write_s: float) -> bool:
         sent = link.send(data)
         if sent != len(data) and not await _write_rest(link, memoryview(data)[sent:], write_s):
             return False
+        return outbound.rest is None or await outbound.rest.send_to(link, write_s)
     except OSError:
         # It may have answered before it closed its reading side: an early 4xx. The read will tell.
         return False
-    return outbound.rest is None or await outbound.rest.send_to(link, write_s)
 
 
 async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
@@ -164,7 +164,7 @@ async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
         rest = rest[link.send(rest) :]
         if not rest:
             return True
-        if link.readable and not link.silent():
+        if link.spoke():
             return False
         if link.parking.gone:
             raise ClientGone

@@ -112,8 +112,21 @@ class Link:
             await parking.park(deadline)
             rest = rest[self.send(rest) :]
 
+    def spoke(self) -> bool:
+        """Something came, or the end did; it stays there for `recv`."""
+        if not self.readable:
+            return False
+        try:
+            self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            self.readable = False
+            return False
+        except OSError:
+            pass  # recv will say
+        return True
+
     def silent(self) -> bool:
-        """Open, and nothing unasked has come: fit to be kept for later."""
+        """Open, and nothing unasked has come: fit to be kept for later. What did come is lost."""
         if self.closed or self.hangup:
             return False
         if not self.readable:

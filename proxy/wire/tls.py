@@ -44,7 +44,7 @@ def _add_certifi(context: ssl.SSLContext) -> None:
 class TlsLink(Link):
     """A link whose bytes are encrypted. Call `handshake` before anything else."""
 
-    __slots__ = ("_tls",)
+    __slots__ = ("_held", "_tls")
 
     def __init__(
         self,
@@ -63,6 +63,8 @@ class TlsLink(Link):
             suppress_ragged_eofs=False,
             session=session,
         )
+        self._held: bytes | None = None
+        """What `spoke` had to decrypt to know that it is there."""
         super().__init__(reactor, self._tls, parking)
 
     async def handshake(self, deadline: float) -> None:
@@ -83,7 +85,18 @@ class TlsLink(Link):
         """To be resumed by the next connection to the same origin (RFC 8446 section 2.2)."""
         return self._tls.session
 
+    def spoke(self) -> bool:
+        if self._held is None and self.readable:
+            try:
+                self._held = self.recv()
+            except OSError:
+                return True
+        return self._held is not None
+
     def recv(self) -> bytes | None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
         try:
             return self._tls.recv(64 * 1024)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
