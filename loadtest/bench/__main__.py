@@ -35,7 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--servers", default="nginx,gateway,pair,direct")
     parser.add_argument("--gateway-cmd", default=GATEWAY, help="with {config} and {port}")
-    parser.add_argument("--port", type=int, default=19000, help="the first of six neighbouring ports")
+    parser.add_argument("--port", type=int, default=19000, help="the first of eight neighbouring ports")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--soak", action="store_true", help="memory after 1,000,000 requests, nothing else")
     kind.add_argument(

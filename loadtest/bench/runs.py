@@ -12,7 +12,7 @@ from pathlib import Path
 from loadtest.bench.bars import find
 from loadtest.bench.cases import Case, Readings, Sample
 from loadtest.bench.procs import BenchError, Running, Server
-from loadtest.bench.servers import BUILD, LOAD_CORE, Stage
+from loadtest.bench.servers import BUILD, LOAD_CORE, PEERS, Stage
 
 WARM_UP = "--mode closed --connections 16 --seconds 0.5"
 Table = dict[str, dict[str, dict[str, list[float]]]]
@@ -37,7 +37,7 @@ class Runner:
             self._run_once(case)
 
     def _run_once(self, case: Case) -> None:
-        names = [name for name in case.servers if name in self._servers]
+        names = [name for name in (*case.servers, *PEERS) if name in self._servers]
         self.table[case.name] = {name: {} for name in names}
         with contextlib.ExitStack() as stack:
             running = {name: stack.enter_context(self._start(name)) for name in names}

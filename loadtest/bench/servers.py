@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from loadtest.bench.machine import ROOT
@@ -16,6 +16,8 @@ GATEWAY = f"{ROOT}/.venv/bin/sluice --config {{config}} --host 127.0.0.1 --port 
 KEY = "sk-bench-0123456789abcdef0123456789"
 SERVER_CORE = "0"
 LOAD_CORE = "1"
+PEERS = ("litellm", "portkey")
+"""They take part in every case when they are asked for."""
 
 # One worker, an access log as the gateway keeps one (buffered, as the gateway's is), nothing buffered of answers.
 NGINX = """
@@ -59,12 +61,14 @@ class Ports:
     nginx_tls: int
     gateway: int
     other: int
-    """Of whatever runs beside: the two workers, a variant, a peer."""
+    """Of whatever else a case compares: the bare mock, two workers, a variant."""
+    litellm: int
+    portkey: int
 
 
 def ports_from(first: int) -> Ports:
-    """Six neighbours."""
-    return Ports(*range(first, first + 6))
+    """Neighbours, from `first` on."""
+    return Ports(*range(first, first + len(fields(Ports))))
 
 
 class Stage:
@@ -144,13 +148,13 @@ class Stage:
 
     def litellm(self) -> Server:
         """LiteLLM's proxy with the same config file."""
-        port = self.ports.other
+        port = self.ports.litellm
         command = (str(ROOT / ".venv-litellm/bin/litellm"), "--config", str(CONFIG), "--port", str(port))
         return Server("litellm", (*command, "--host", "127.0.0.1"), port, SERVER_CORE, self._env(), key=KEY)
 
     def portkey(self) -> Server:
         """Portkey's gateway; it is told its upstream by every request."""
-        port = self.ports.other
+        port = self.ports.portkey
         program = BUILD / "portkey/node_modules/@portkey-ai/gateway/build/start-server.js"
         headers = ("x-portkey-provider: openai", f"x-portkey-custom-host: {self._upstream()}")
         return Server("portkey", ("node", str(program), f"--port={port}"), port, SERVER_CORE, headers=headers)
