@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 MODELS_SHOWN = 8
 CHAT_MODELS = ("gpt", "o1", "o3", "chat")
+_HERE = ("0.0.0.0", "::", "127.0.0.1", "localhost")  # noqa: S104 - as a client on this machine reaches them
 
 
 def banner(
     *, version: str, host: str, port: int, models: Sequence[str], key: str | None, simulated: bool
 ) -> str:
     """Plain text, a few lines. `key`: as it may be shown; None when none is asked for."""
-    place = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1", "::1") else _bracketed(host)  # noqa: S104
-    url = f"http://{place}:{port}"
+    url = f"http://{address_for_clients(host)}:{port}"
     lines = [
         f"Sluice {version}  http://{_bracketed(host)}:{port}",
         f"  models    {_models(models)}",
@@ -26,9 +27,22 @@ def banner(
 
 
 def curl(url: str, model: str, key: str | None) -> str:
+    """One line for a shell. A key that begins with `$` is a variable's name and left to the shell."""
     body = f'{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello!"}}]}}'
-    secret = f' -H "Authorization: Bearer {key}"' if key else ""
-    return f"curl -N {url}/v1/chat/completions{secret} -H 'Content-Type: application/json' -d '{body}'"
+    headers = f"{_authorization(key)} -H 'Content-Type: application/json'"
+    return f"curl -N {url}/v1/chat/completions{headers} -d {shlex.quote(body)}"
+
+
+def _authorization(key: str | None) -> str:
+    if not key:
+        return ""
+    header = f"Authorization: Bearer {key}"
+    return f' -H "{header}"' if key.startswith("$") else f" -H {shlex.quote(header)}"
+
+
+def address_for_clients(host: str) -> str:
+    """How a client on this machine writes an address that the gateway listens on, in a URL."""
+    return "localhost" if host in _HERE else _bracketed(host)
 
 
 def _bracketed(host: str) -> str:
@@ -36,11 +50,16 @@ def _bracketed(host: str) -> str:
 
 
 def _models(models: Sequence[str]) -> str:
-    shown = ", ".join(models[:MODELS_SHOWN]) or "every model of the upstream"
+    if not models:
+        return "none"
+    shown = ", ".join(
+        "every model of the upstream" if model == "*" else model for model in models[:MODELS_SHOWN]
+    )
     more = len(models) - MODELS_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 
 
 def chat_model(models: Sequence[str]) -> str:
+    """The one to try first: something that chats, by its name."""
     named = [model for model in models if "*" not in model]
     return next((model for model in named if model.startswith(CHAT_MODELS)), named[0] if named else "gpt-4o")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import ipaddress
 import os
 import socket
 import sys
@@ -15,21 +14,20 @@ from pathlib import Path
 import msgspec
 
 from proxy import __version__
-from proxy.accounting.recorder import LogFormat, Recorder
 from proxy.banner import banner
 from proxy.config.check import render, validate
 from proxy.config.load import Loaded, load
+from proxy.config.notices import Notice
 from proxy.config.schema import Config
-from proxy.defaults import every_model, needs_simulator, one_model, simulated
+from proxy.defaults import Wanted, needs_simulator, served_by_environment, simulated
 from proxy.errors import ConfigError
+from proxy.exit_codes import EX_CONFIG, EX_OK
+from proxy.listening import LOOPBACK, WILDCARDS, host_to_serve, is_loopback, listen
+from proxy.providers.table import deployments
+from proxy.providers.url import origin
+from proxy.systemd import Service, watchdog_s
 
-ANYWHERE = "0.0.0.0"  # noqa: S104 - the default that LiteLLM's users expect, and only with a master key
-LOOPBACK = "127.0.0.1"
-STDOUT = 1
-
-
-class StartError(Exception):
-    """The gateway cannot start; `str()` says why and what to do."""
+KEY_VARIABLE = "LITELLM_MASTER_KEY"
 
 
 class Action(enum.Enum):
@@ -42,21 +40,23 @@ class Action(enum.Enum):
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The command line, parsed."""
 
-    config: Path | None
-    model: str | None
-    api_base: str | None
-    host: str | None
-    port: int
-    num_workers: int
+    config: Path | None = None
+    model: str | None = None
+    api_base: str | None = None
+    host: str | None = None
+    port: int = 4000
+    num_workers: int = 1
     action: Action = Action.SERVE
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(self.model, self.api_base)
 
 
 def start(options: Options, environ: Mapping[str, str]) -> int:
     """Returns the exit code. Raises ConfigError, StartError."""
     if options.action is Action.VALIDATE:
-        report = validate(options.config, environ)
-        print(render(report))
-        return 0 if report.ok else 78
+        return _validate(options, environ)
     loaded = load(options.config, environ)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -65,136 +65,96 @@ def start(options: Options, environ: Mapping[str, str]) -> int:
     from proxy import inquiries  # noqa: PLC0415 - brings httpx, which a server need not wait for
 
     if options.action is Action.HEALTH:
-        return inquiries.health(_without_simulator(options, loaded), loaded.environ)
+        return inquiries.health(_configured(options, loaded), loaded.environ)
     return inquiries.test(options.host or LOOPBACK, options.port, loaded)
+
+
+def _validate(options: Options, environ: Mapping[str, str]) -> int:
+    report = validate(options.config, environ)
+    if report.ok:
+        report = msgspec.structs.replace(report, errors=_unservable(options, environ))
+    print(render(report))
+    return EX_OK if report.ok else EX_CONFIG
+
+
+def _unservable(options: Options, environ: Mapping[str, str]) -> tuple[Notice, ...]:
+    """What is well written and cannot be served all the same."""
+    loaded = load(options.config, environ)
+    try:
+        deployments(_configured(options, loaded), loaded.environ)
+    except ConfigError as problem:
+        return tuple(
+            Notice(str(options.config or "environment"), "", line) for line in str(problem).splitlines()
+        )
+    return ()
 
 
 def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
     key = loaded.config.general_settings.master_key
-    host = _host(options.host, has_key=bool(key))
+    host = host_to_serve(options.host, has_key=bool(key))
+    simulates = needs_simulator(options.wanted, loaded.config, loaded.environ)
     with ExitStack() as open_until_exit:
-        listener = open_until_exit.enter_context(_listen(host, options.port, loaded.config))
-        simulates = options.model is None and needs_simulator(loaded.config, loaded.environ)
+        config = _configured(options, loaded)
         if simulates:
             from proxy import simulation  # noqa: PLC0415 - only who has no upstream needs one
 
-            config = simulated(loaded.config, open_until_exit.enter_context(simulation.running()))
-        else:
-            config = _without_simulator(options, loaded)
-        names = _check(config, loaded.environ)
-        shows_key = sys.stdout.isatty() or "LITELLM_MASTER_KEY" not in environ
-        text = banner(
-            version=__version__,
-            host=host,
-            port=listener.getsockname()[1],
-            models=names,
-            key=(key.reveal() if shows_key else "$LITELLM_MASTER_KEY") if key else None,
-            simulated=simulates,
+            config = simulated(config, open_until_exit.enter_context(simulation.running()))
+        names = _names(config, loaded.environ)
+        backlog = config.sluice_settings.listen_backlog
+        listener = open_until_exit.enter_context(listen(host, options.port, backlog, environ))
+        port = listener.getsockname()[1]
+        _refuse_itself(config, loaded.environ, host, port)
+        shown = _shown_key(options, environ, key.reveal()) if key else None
+        greeting = banner(
+            version=__version__, host=host, port=port, models=names, key=shown, simulated=simulates
         )
-        return _run(options, config, loaded.environ, listener, text)
+        return _run(options, config, loaded.environ, listener, Service(greeting))
 
 
 def _run(
-    options: Options, config: Config, environ: Mapping[str, str], listener: socket.socket, text: str
+    options: Options, config: Config, environ: Mapping[str, str], listener: socket.socket, service: Service
 ) -> int:
+    watched_s = watchdog_s(os.environ)
+    # Imported before workers are forked: they share what is loaded.
+    from proxy.worker import work  # noqa: PLC0415
+
+    worker = partial(work, config, environ, listener, watched_s)
     if options.num_workers == 1:
-        _work(config, environ, listener, text)
-        return 0
+        return worker(service)
     from proxy.workers import Workers  # noqa: PLC0415
 
-    print(text, flush=True)
-    return Workers(options.num_workers, partial(_work, config, environ, listener, None)).supervise()
+    return Workers(options.num_workers, worker, service, [listener], watched_s).supervise()
 
 
-def _work(config: Config, environ: Mapping[str, str], listener: socket.socket, text: str | None) -> None:
-    """One worker, in this process, until it is told to stop."""
-    from proxy.assembly import Gateway  # noqa: PLC0415
-    from proxy.main import notify, run_worker  # noqa: PLC0415
-
-    recorder = Recorder(STDOUT, _log_format(config), colour=sys.stdout.isatty() and "NO_COLOR" not in environ)
-    gateway = Gateway(config, environ, recorder)
-
-    def ready() -> None:
-        if text is not None:
-            print(text, flush=True)
-        notify("READY=1")
-
-    run_worker(gateway, [listener], config.sluice_settings, ready)
-    notify("STOPPING=1")
+def _configured(options: Options, loaded: Loaded) -> Config:
+    """The file's models; without any, those that the command line or the environment gives."""
+    if loaded.config.model_list:
+        return loaded.config
+    return served_by_environment(options.wanted, loaded.config, loaded.environ)
 
 
-def _check(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
+def _names(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The names served; raises ConfigError here, before any worker could die of it."""
-    from proxy.providers.table import deployments  # noqa: PLC0415
-
     groups = dict.fromkeys(deployment.group for deployment in deployments(config, environ))
     aliases = (name for name, alias in config.router_settings.model_group_alias.items() if not alias.hidden)
-    return tuple(groups) + tuple(aliases)
+    return (*groups, *aliases)
 
 
-def _without_simulator(options: Options, loaded: Loaded) -> Config:
-    config = loaded.config
-    if options.model is not None:
-        return one_model(config, options.model, options.api_base)
-    if not config.model_list and loaded.environ.get("OPENAI_API_KEY"):
-        return every_model(config, options.api_base)
-    return config
+def _refuse_itself(config: Config, environ: Mapping[str, str], host: str, port: int) -> None:
+    """A gateway that asks itself goes round until it has no sockets left. Raises ConfigError."""
+    if host not in WILDCARDS and not is_loopback(host):
+        return
+    for deployment in deployments(config, environ):
+        upstream = origin(deployment.api_base)
+        if upstream.port == port and is_loopback(upstream.host):
+            raise ConfigError(
+                f"{deployment.group}: its api_base {deployment.api_base} is this gateway itself."
+                " Is OPENAI_BASE_URL, or OPENAI_API_BASE, set for a client?"
+            )
 
 
-def _log_format(config: Config) -> LogFormat:
-    wanted = config.sluice_settings.access_log
-    if wanted != "auto":
-        return wanted
-    return "text" if sys.stdout.isatty() and not config.litellm_settings.json_logs else "json"
-
-
-def _host(asked: str | None, *, has_key: bool) -> str:
-    """Without a master key, loopback only. Raises ConfigError for a public address."""
-    if asked is None:
-        return ANYWHERE if has_key else LOOPBACK
-    if has_key or _is_loopback(asked):
-        return asked
-    raise ConfigError(
-        f"Without a master key this gateway serves loopback only, and {asked} is not loopback."
-        " Set general_settings.master_key or LITELLM_MASTER_KEY, or use --host 127.0.0.1."
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _listen(host: str, port: int, config: Config) -> socket.socket:
-    """The one listening socket, or systemd's. Raises StartError when it cannot be had: never another port."""
-    passed = _passed_by_systemd()
-    if passed is not None:
-        return passed
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.bind((host, port))
-        sock.listen(config.sluice_settings.listen_backlog)
-    except OSError as error:
-        sock.close()
-        hint = " Stop what uses it, or choose another with --port." if error.errno == 98 else ""
-        raise StartError(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}.{hint}"
-        ) from error
-    sock.settimeout(0)
-    return sock
-
-
-def _passed_by_systemd() -> socket.socket | None:
-    """Socket activation: https://www.freedesktop.org/software/systemd/man/sd_listen_fds.html"""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS", "0") == "0":
-        return None
-    sock = socket.socket(fileno=3)
-    sock.settimeout(0)
-    return sock
+def _shown_key(options: Options, environ: Mapping[str, str], key: str) -> str:
+    """The key, for a person at a terminal or one who keeps it in `.env`; never for a service's log."""
+    from_env_file = options.config is None and KEY_VARIABLE not in environ
+    in_a_log = "JOURNAL_STREAM" in environ or not (sys.stdout.isatty() or from_env_file)
+    return f"${KEY_VARIABLE}" if in_a_log else key

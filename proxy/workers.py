@@ -1,6 +1,7 @@
-"""Processes: one worker runs in this one; several are forked, watched and replaced.
+"""Several worker processes on one listening socket: forked, watched, replaced, drained.
 
-All workers accept from the same listening sockets, which the parent opened and outlives.
+The parent serves nothing. It waits for three things at once: signals, its workers' reports, and the moment when
+it has something to do of its own.
 """
 
 from __future__ import annotations
@@ -8,103 +9,179 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
-import sys
+import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from proxy.exit_codes import EX_FAILED, EX_INTERRUPTED, EX_OK
+from proxy.processes import TOLD_TO_STOP, Lifeline, fork
+from proxy.reports import Parent, Reports
+from proxy.systemd import BEATS_PER_WATCHDOG, Service
 
 log = logging.getLogger("sluice")
 
-STOP_SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT))
-WATCHED = STOP_SIGNALS | {signal.SIGCHLD}
 QUICK_S = 1.0
 """A worker that dies sooner than this after its start did not die of its work."""
 MAX_QUICK_DEATHS = 5
-"""In a row: then something is wrong that a new worker will not mend."""
+QUICK_DEATHS_WITHIN_S = 30.0
+"""So many in so short a time: something is wrong that a new worker will not mend."""
 PAUSE_S = 0.5
 """Before a worker that died quickly is replaced."""
+_SIGNALS_AT_ONCE = 64
+
+Work = Callable[[Parent, int], object]
+"""What a worker does until its end, given whom to report to and the lifeline to watch."""
 
 
-def fork(run: Callable[[], None]) -> int:
-    """A child that runs `run` and exits; its process id. Call it before threads and event loops exist."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, set())
-        run()
-        code = 0
-    except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else 1
-    except BaseException:
-        log.exception("a worker failed")
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+class _Worker:
+    __slots__ = ("accepts", "heard", "started")
+
+    def __init__(self, now: float) -> None:
+        self.started = self.heard = now
+        self.accepts = False
 
 
 class Workers:
-    """`count` processes that each run `run`; those that die are replaced until a signal says stop."""
+    """`count` processes that each do `work`; those that die are replaced until a signal says stop."""
 
-    def __init__(self, count: int, run: Callable[[], None]) -> None:
-        self._run = run
-        self._started: dict[int, float] = {}
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        service: Service,
+        shared: Sequence[socket.socket] = (),
+        watchdog_s: float | None = None,
+    ) -> None:
+        """`shared`: what the workers accept from; the parent closes its own copies when the drain begins."""
         self._count = count
-        self._quick_deaths = 0
+        self._service = service
+        self._shared = shared
+        self._watchdog_s = watchdog_s
+        self._reports = Reports()
+        self._lifeline = Lifeline()
+        self._work = partial(work, Parent(self._reports), self._lifeline.fd)
+        self._workers: dict[int, _Worker] = {}
+        self._announced = False
+        self._draining = False
+        self._quick_deaths: deque[float] = deque(maxlen=MAX_QUICK_DEATHS)
+        self._start_after = 0.0
+        self._beat_at = 0.0
 
     def supervise(self) -> int:
-        """Start them and stay. Returns the exit code: 0 after a signal, 1 when workers die at once."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-        while True:
-            while len(self._started) < self._count:
-                self._start()
-            if self._wait() in STOP_SIGNALS:
-                return self._stop()
-            self._reap()
-            if self._quick_deaths >= MAX_QUICK_DEATHS:
+        """Start them and stay. Returns the exit code: 0 or 130 after a signal, 1 when workers die at once."""
+        with _bell(TOLD_TO_STOP | {signal.SIGCHLD}) as bell:
+            told = 0
+            while not told and not self._hopeless():
+                self._start_missing()
+                told = self._wait(bell)
+            if not told:
                 log.error("workers die as soon as they start: giving up")
-                self._stop()
-                return 1
+            self._drain(bell, at_once=told == signal.SIGQUIT)
+        return {signal.SIGINT: EX_INTERRUPTED, 0: EX_FAILED}.get(told, EX_OK)
 
-    def _start(self) -> None:
-        if self._quick_deaths:
-            time.sleep(PAUSE_S)
-        pid = fork(self._run)
-        self._started[pid] = time.monotonic()
+    def _start_missing(self) -> None:
+        while len(self._workers) < self._count and time.monotonic() >= self._start_after:
+            pid = fork(self._work, self._lifeline)
+            self._workers[pid] = _Worker(time.monotonic())
 
-    def _wait(self) -> int:
-        return signal.sigwait(WATCHED)
+    def _wait(self, bell: int) -> int:
+        """Until something happens, and take note of it. Returns a signal that says stop, or 0."""
+        ready, _, _ = select.select((bell, self._reports.fd), (), (), self._patience_s())
+        rung = os.read(bell, _SIGNALS_AT_ONCE) if bell in ready else b""
+        self._note_reports()
+        self._note_deaths()
+        self._beat()
+        return next((number for number in rung if number in TOLD_TO_STOP), 0)
 
-    def _reap(self) -> None:
-        while (pid := _dead_child()) is not None:
-            started = self._started.pop(pid, None)
-            if started is None:
+    def _patience_s(self) -> float | None:
+        missing = not self._draining and len(self._workers) < self._count
+        moments = [self._start_after] if missing else []
+        if self._watchdog_s is not None:
+            moments.append(self._beat_at)
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _note_reports(self) -> None:
+        for pid in self._reports.read() & self._workers.keys():
+            self._workers[pid].heard = time.monotonic()
+            self._workers[pid].accepts = True
+        accepting = sum(worker.accepts for worker in self._workers.values())
+        if accepting == self._count and not self._announced:
+            self._announced = True
+            self._service.ready()
+
+    def _beat(self) -> None:
+        """systemd hears that all is well only while every worker reports: it restarts a service that hangs."""
+        now = time.monotonic()
+        if self._watchdog_s is None or now < self._beat_at:
+            return
+        self._beat_at = now + self._watchdog_s / BEATS_PER_WATCHDOG
+        if all(now - worker.heard < self._watchdog_s for worker in self._workers.values()):
+            self._service.alive()
+
+    def _note_deaths(self) -> None:
+        for pid, how in _ended(self._workers):
+            worker = self._workers.pop(pid)
+            if self._draining:
                 continue
-            quick = time.monotonic() - started < QUICK_S
-            self._quick_deaths = self._quick_deaths + 1 if quick else 0
-            log.warning("worker %d died; another takes its place", pid)
+            log.warning("worker %d %s; another takes its place", pid, how)
+            now = time.monotonic()
+            if now - worker.started < QUICK_S:
+                self._quick_deaths.append(now)
+                self._start_after = now + PAUSE_S
 
-    def _stop(self) -> int:
-        """Every worker drains; a second signal stops them at once."""
-        self._tell(signal.SIGTERM)
-        while self._started:
-            if self._wait() in STOP_SIGNALS:
-                self._tell(signal.SIGTERM)
-            while (pid := _dead_child()) is not None:
-                self._started.pop(pid, None)
-        return 0
+    def _hopeless(self) -> bool:
+        deaths = self._quick_deaths
+        return len(deaths) == MAX_QUICK_DEATHS and deaths[-1] - deaths[0] < QUICK_DEATHS_WITHIN_S
+
+    def _drain(self, bell: int, *, at_once: bool) -> None:
+        """Every worker finishes what it has; a further signal stops them at once."""
+        self._draining = True
+        self._service.stopping()
+        for sock in self._shared:
+            sock.close()
+        self._lifeline.cut()
+        while self._workers:
+            if at_once:
+                self._tell(signal.SIGQUIT)
+            at_once = bool(self._wait(bell))
 
     def _tell(self, number: int) -> None:
-        for pid in self._started:
+        for pid in self._workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
 
-def _dead_child() -> int | None:
+def _ended(pids: Iterable[int]) -> list[tuple[int, str]]:
+    """Those that have ended, and how."""
+    found = []
+    for pid in pids:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            found.append((pid, f"ended with code {code}" if code >= 0 else f"was killed by signal {-code}"))
+    return found
+
+
+@contextmanager
+def _bell(numbers: frozenset[signal.Signals]) -> Iterator[int]:
+    """A descriptor on which each of these signals leaves a byte: its number."""
+    bell, striker = socket.socketpair()
+    os.set_blocking(striker.fileno(), False)
+    signal.set_wakeup_fd(striker.fileno(), warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, _rung)
     try:
-        pid, _ = os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    return pid or None
+        yield bell.fileno()
+    finally:
+        signal.set_wakeup_fd(-1)
+        bell.close()
+        striker.close()
+
+
+def _rung(_number: int, _frame: object) -> None:
+    """Python has written the number to the wakeup descriptor. The handler stays: a late signal must not kill."""
