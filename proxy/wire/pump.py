@@ -12,6 +12,8 @@ import select
 import time
 from typing import Protocol
 
+import trio
+
 from proxy.wire.framing import BadFraming, Framing
 from proxy.wire.link import Link
 from proxy.wire.reactor import Late
@@ -69,6 +71,11 @@ class Pump:
         self.sink_may_speak = True
         """False for uploads: an answer that comes before the body's end stops the pump."""
 
+    @property
+    def sent_all(self) -> bool:
+        """The sink has taken everything that was read."""
+        return not self._pending
+
     async def run(self, prefix: bytes = b"", first: bytes = b"") -> End:
         """Send `prefix` (a head, not part of the message) and `first`, then move all that follows.
 
@@ -76,8 +83,11 @@ class Pump:
         """
         self._parking.set_deadline(time.monotonic() + self._gap_s)
         self._begin(prefix, first)
-        if self._end is None and not self._pending and self._source.readable:
+        while self._may_fill():
             self._fill()
+            if self._may_fill():
+                # Another turn must not be asked of the reactor here: it may be asleep.
+                await trio.lowlevel.checkpoint()
         if self._end is None:
             await self._wait()
         assert self._end is not None
@@ -87,6 +97,8 @@ class Pump:
         """Head and first bytes leave in one packet where both are there."""
         body = self._measure(first) if first else b""
         if body is None:
+            if prefix:
+                self._send(prefix)
             self._finish(End.BAD_FRAMING)
         elif prefix or body:
             self._send(prefix + body)
@@ -95,6 +107,7 @@ class Pump:
 
     async def _wait(self) -> None:
         self._source.mover = self._sink.mover = self
+        self._look_around()
         try:
             while self._end is None:
                 try:
@@ -111,20 +124,32 @@ class Pump:
 
     def on_link_event(self, link: Link, mask: int) -> None:
         """From the reactor, through either link."""
+        if self._end is None:
+            self._look_around()
         if self._end is not None:
             return
         if link is self._source:
             if not self._pending and mask & ~select.EPOLLOUT:
                 self._fill()
+                if self._may_fill():
+                    link.reactor.again(link)
         elif link.hangup:
             self._finish(End.SINK_GONE)
         elif self._pending and mask & select.EPOLLOUT:
             self._flush()
-        elif link.readable and not self.sink_may_speak:
+
+    def _look_around(self) -> None:
+        """What ends it without a byte being moved: the client's leaving, whichever end it is; an early answer."""
+        if self._parking.gone:
+            self._finish(End.SINK_GONE if self._sink.is_client else End.SOURCE_EOF)
+        elif not self.sink_may_speak and self._sink.spoke():
             self._finish(End.SINK_SPOKE)
 
+    def _may_fill(self) -> bool:
+        return self._end is None and not self._pending and self._source.readable
+
     def _fill(self) -> None:
-        """Read until the source is dry, the sink is full, or others deserve a turn."""
+        """Read until the source is dry, the sink is full, or others deserve a turn: then it is still readable."""
         for _ in range(FAIR_SHARE_READS):
             try:
                 data = self._source.recv()
@@ -137,9 +162,8 @@ class Pump:
                 self._finish(End.DONE if self._framing.at_eof() else End.SOURCE_EOF)
                 return
             self._move(data)
-            if self._end is not None or self._pending or not self._source.readable:
+            if not self._may_fill():
                 return
-        self._source.reactor.again(self._source)
 
     def _move(self, data: bytes) -> None:
         body = self._measure(data)
@@ -197,7 +221,7 @@ class Pump:
         else:
             self._parking.set_deadline(time.monotonic() + self._gap_s)
             if self._source.readable:
-                self._fill()
+                self._source.reactor.again(self._source)
 
     def _finish(self, end: End) -> None:
         """The one door out. Handlers go now, not when the task resumes: new bytes may come in between."""

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 import trio
@@ -48,8 +47,8 @@ class Server:
 
 
 @pytest.fixture
-async def server(bench, nursery, certificates) -> AsyncIterator[Server]:
-    yield Server(bench, nursery, certificates)
+async def server(bench, nursery, certificates) -> Server:
+    return Server(bench, nursery, certificates)
 
 
 async def test_bytes_go_both_ways(server) -> None:
