@@ -94,12 +94,14 @@ class FastExchange:
         whole = answer.take_whole()
         if whole is not None:
             return await self._send_whole(prefix, whole, tap)
-        end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s)
-        self.sent_bytes = answer.received_bytes
+        self._chunked = head.framing == CHUNKED
+        try:
+            end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s)
+        finally:
+            self.sent_bytes = answer.received_bytes
+            self._appendable = answer.takes_event
         if end is not End.DONE:
             self.closing = True
-            self._appendable = answer.takes_event
-        self._chunked = head.framing == CHUNKED
         return end
 
     async def _send_whole(self, prefix: bytes, body: bytes, tap: Tap | None) -> End:

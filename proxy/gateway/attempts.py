@@ -5,6 +5,7 @@ Nothing has been sent to the client while attempts go on: what the relay sends f
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ from proxy.types import Deployment, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Patience, UpstreamClient
 from proxy.upstream.destination import Destination
+
+log = logging.getLogger("sluice")
 
 
 class AttemptSettings(msgspec.Struct, frozen=True):
@@ -80,6 +83,7 @@ class Attempts:
         self._sender = sender
         self._settings = settings
         self._clock = clock
+        self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
 
     async def run(self, run: Run) -> None:
         """Answer the exchange from an upstream. Raises GatewayError when none can, ClientGone."""
@@ -90,6 +94,8 @@ class Attempts:
         while deployment is not None:
             run.record.attempts += 1
             run.record.deployment_id = deployment.id
+            if self._tells_every_attempt:
+                _log_attempt(run, deployment)
             deployment = await self._attempt(run, deployment)
 
     def _pick(self, run: Run) -> Deployment | Unavailable:
@@ -119,15 +125,20 @@ class Attempts:
             result = result_of(answer.head.status, answer.head.get, time.time())
             if result.kind is ResultKind.OK:
                 self._router.answered(deployment, answered)
-            elif retryable(result) and (following := self._another(run)) is not None:
-                return following
+            elif retryable(result):
+                following = self._another(run)
+                _log_failed(run, deployment, f"answered {answer.head.status}", following)
+                if following is not None:
+                    return following
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
             result = delivery.result
             run.record.outcome, run.record.error = delivery.outcome, delivery.error
         except UpstreamFailure as failure:
             result = Result(failure.kind)
             run.record.error = failure.reason
-            if (following := self._another(run)) is None:
+            following = self._another(run)
+            _log_failed(run, deployment, failure.reason, following)
+            if following is None:
                 raise _failed(failure) from failure
             return following
         finally:
@@ -188,6 +199,16 @@ def _lane(destination: Destination, patience: Patience) -> Lane:
         msgspec.structs.replace(patience, first_byte_s=stream_s),
         b"x-litellm-model-id: %b\r\n" % deployment.id.encode(),
     )
+
+
+def _log_attempt(run: Run, deployment: Deployment) -> None:
+    where = deployment.id, deployment.api_base
+    log.debug("%s attempt %d: %s at %s", run.record.call_id, run.record.attempts, *where)
+
+
+def _log_failed(run: Run, deployment: Deployment, reason: str, following: Deployment | None) -> None:
+    then = "no other is tried" if following is None else f"next is {following.id}"
+    log.info("%s %s failed: %s; %s", run.record.call_id, deployment.id, reason, then)
 
 
 def _unavailable(refusal: Unavailable) -> GatewayError:

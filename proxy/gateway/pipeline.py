@@ -5,8 +5,11 @@ bytes -> Exchange -> Caller -> Call -> Choice -> Deployment -> Outbound -> Answe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+
+import trio
 
 from proxy.access.keys import Caller, Keys
 from proxy.accounting.record import Record, call_id
@@ -29,6 +32,9 @@ _FAULTS = {
     Fault.UPSTREAM: Outcome.UPSTREAM_ERROR,
     Fault.GATEWAY: Outcome.GATEWAY_ERROR,
 }
+STOPPING = "gateway_stopping"
+LAST_WORDS_S = 1.0
+"""For a client to take them when the worker has run out of time: they fit into any socket's buffer."""
 NOBODY = Caller("anonymous", b"")
 HEADS_KNOWN = 1024
 """Twice what the head parser shares; heads that came once only push each other out."""
@@ -76,6 +82,10 @@ class Pipeline:
             record.outcome = Outcome.CLIENT_GONE
         except GatewayError as error:
             await self._refuse(exchange, error, record)
+        except trio.Cancelled:  # the worker stops, and has waited as long as it may
+            with trio.move_on_after(LAST_WORDS_S, shield=True):
+                await self._break_off(exchange, record)
+            raise
         except Exception:  # a bug must cost one request, never the worker
             log.exception("request %s failed inside the gateway", record.call_id)
             await self._refuse(exchange, _bug(), record)
@@ -139,6 +149,26 @@ class Pipeline:
             await exchange.answer(error.reply(), (call_line,))
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
+
+    async def _break_off(self, exchange: Exchange, record: Record) -> None:
+        """A stream ends with an error event, an answer that has not begun becomes a 503."""
+        if not exchange.committed:
+            await self._refuse(exchange, _stopping(), record)
+            return
+        record.outcome, record.error = Outcome.TRUNCATED, STOPPING
+        with contextlib.suppress(ClientGone):
+            await exchange.abort(b"data: %b\n\n" % _stopping().body() if record.stream else b"")
+
+
+def _stopping() -> GatewayError:
+    return GatewayError(
+        503,
+        "This gateway is being stopped. Try again.",
+        kind="service_unavailable_error",
+        code=STOPPING,
+        fault=Fault.GATEWAY,
+        headers=((b"retry-after", b"1"),),
+    )
 
 
 def _bug() -> GatewayError:

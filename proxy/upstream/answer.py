@@ -75,11 +75,13 @@ class Answer:
         """Relay the body as it is framed, behind `prefix`."""
         pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s)
         buffer, self._buffer = self._buffer, b""
-        end = await pump.run(prefix, buffer)
-        self.received_bytes = pump.moved_bytes
-        self._spoilt = self._spoilt or bool(pump.leftover)
-        if end is not End.DONE:
-            self.takes_event = self._stopped_between_events(pump.last)
+        try:
+            end = await pump.run(prefix, buffer)
+        finally:  # a worker that stops cuts the pump off
+            self.received_bytes = pump.moved_bytes
+            self._spoilt = self._spoilt or bool(pump.leftover)
+            if not self._framing.done and pump.sent_all:
+                self.takes_event = self._stopped_between_events(pump.last)
         return end
 
     def _stopped_between_events(self, last: bytes) -> bool:
