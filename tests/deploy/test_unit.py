@@ -24,6 +24,8 @@ from proxy.config.sluice import SluiceSettings
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 TIMEOUT_S = 20.0
+WATCHDOG_USEC = 300_000
+"""What systemd tells of WatchdogSec, only shorter."""
 ENVIRON = {
     "LITELLM_MASTER_KEY": "sk-of-the-unit-under-test",
     "OPENAI_API_KEY_1": "sk-1",
@@ -64,6 +66,11 @@ def test_systemd_waits_longer_than_the_drain(service: configparser.SectionProxy)
     assert service["KillMode"] == "mixed"
 
 
+def test_signs_of_life_come_from_the_process_that_systemd_started(service: configparser.SectionProxy) -> None:
+    assert service["NotifyAccess"] == "main"
+    assert int(service["WatchdogSec"]) > 0
+
+
 def test_a_bad_configuration_is_not_started_again(service: configparser.SectionProxy) -> None:
     assert int(service["RestartPreventExitStatus"]) == EX_CONFIG
 
@@ -100,6 +107,7 @@ def _started(
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "NOTIFY_SOCKET": str(notify),
+        "WATCHDOG_USEC": str(WATCHDOG_USEC),
         **ENVIRON,
     }
     command = [sys.executable, "-m", "proxy", *arguments]
@@ -119,13 +127,14 @@ def _until(listening: socket.socket, state: str) -> None:
         pass
 
 
-def test_ready_and_stopping_are_told(service: configparser.SectionProxy, tmp_path: Path) -> None:
+def test_ready_alive_and_stopping_are_told(service: configparser.SectionProxy, tmp_path: Path) -> None:
     port = free_port()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
         listening.settimeout(TIMEOUT_S)
         with _started(service, DEPLOY / "config.yaml", port, tmp_path / "notify") as process:
             _until(listening, "READY=1")
+            _until(listening, "WATCHDOG=1")
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
             connection.request("GET", "/health/readiness")
             assert connection.getresponse().status == 200
