@@ -14,7 +14,7 @@ from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import CHUNKED, UNTIL_CLOSE, RequestHead
-from proxy.wire.link import Link
+from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Late
 from proxy.wire.response_head import ResponseHead
@@ -109,6 +109,13 @@ class FastExchange:
         if tap is not None:
             tap.feed(body)
         data = prefix + body
+        if self.parking.gone:
+            self.closing = True
+            return End.SINK_GONE
+        if not self.closing and len(data) <= POST_BYTES:
+            self._link.post(data)
+            self.sent_bytes = len(body)
+            return End.DONE
         try:
             sent = self._link.send(data)
             if sent != len(data):

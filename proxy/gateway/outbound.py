@@ -15,7 +15,7 @@ from proxy.types import Deployment
 from proxy.upstream.client import Outbound
 from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
 from proxy.wire.framing import encode_chunk
-from proxy.wire.head import CHUNKED
+from proxy.wire.head import CHUNKED, NO_BODY
 
 TEXT_COMPLETION = "text-completion-openai"
 COMPLETIONS = b"/completions"
@@ -37,7 +37,8 @@ class Sender:
         """Raises GatewayError 400 for a path that climbs."""
         deployment = destination.deployment
         body = _body(call, choice, deployment)
-        length = len(body) if not call.rest else call.length
+        # A request without a body stays one: `Content-Length: 0` is only sent on where the client sent it.
+        length = call.length if call.rest or call.length == NO_BODY else len(body)
         if call.rest and length != CHUNKED:
             length += len(body) - len(call.body)
         forwarding = self._forwarding(call, body)

@@ -17,7 +17,7 @@ from proxy.upstream.answer import Answer
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Connection, Pool
 from proxy.wire.head import find_head_end
-from proxy.wire.link import Link
+from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.reactor import Late, Parking, Reactor
 from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
 from proxy.wire.tls import TlsLink, client_context
@@ -148,6 +148,9 @@ class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
 async def _write(link: Link, outbound: Outbound, write_s: float) -> bool:
     """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
     data = outbound.head + outbound.body
+    if outbound.rest is None and len(data) <= POST_BYTES:
+        link.post(data)
+        return True
     try:
         sent = link.send(data)
         if sent != len(data) and not await _write_rest(link, memoryview(data)[sent:], write_s):

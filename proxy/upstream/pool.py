@@ -62,11 +62,16 @@ class Pool:
             link.close()
             return
         link.parking = None
-        connection.used = True
         connection.idle_since = time.monotonic()
-        if isinstance(link, TlsLink) and link.session is not None:
-            self._sessions[connection.endpoint] = link.session
+        if not connection.used:
+            connection.used = True
+            self._remember_session(connection)
         stack.append(connection)
+
+    def _remember_session(self, connection: Connection) -> None:
+        """Once per connection: reading the session copies it, which takes as long as five requests."""
+        if isinstance(connection.link, TlsLink) and (session := connection.link.session) is not None:
+            self._sessions[connection.endpoint] = session
 
     def session(self, endpoint: Endpoint) -> ssl.SSLSession | None:
         """The newest TLS session with the endpoint."""

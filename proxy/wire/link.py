@@ -10,6 +10,8 @@ from typing import Protocol
 from proxy.errors import ClientGone
 from proxy.wire.reactor import Parking, Reactor
 
+POST_BYTES = 16 * 1024
+"""What an empty socket buffer takes whole on any system."""
 RECV_BYTES = 64 * 1024
 """One read: what a socket buffer commonly holds, and one send's worth."""
 _HANGUP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
@@ -27,7 +29,9 @@ class Mover(Protocol):
 class Link:
     """A connected socket. Reads and writes never block; the flags say whether trying is worth it."""
 
-    __slots__ = ("closed", "hangup", "is_client", "mover", "parking", "reactor", "readable", "sock")
+    __slots__ = (
+        "_posted", "_unsent", "closed", "hangup", "is_client", "mover", "parking", "reactor", "readable", "sock",
+    )  # fmt: skip
 
     def __init__(self, reactor: Reactor, sock: socket.socket, parking: Parking | None = None) -> None:
         sock.settimeout(0)
@@ -41,6 +45,10 @@ class Link:
         self.readable = True
         self.hangup = False
         self.closed = False
+        self._posted = False
+        """Something of this link waits in the reactor for the turn's end."""
+        self._unsent = b""
+        """What was posted and the socket did not take yet."""
         reactor.add(self)
 
     def fileno(self) -> int:
@@ -52,6 +60,8 @@ class Link:
             self.readable = True
             if mask & _HANGUP:
                 self.hangup = True
+        if self._unsent and mask & select.EPOLLOUT:
+            self._send_unsent()
         parking, mover = self.parking, self.mover
         if parking is None:
             return
@@ -81,10 +91,43 @@ class Link:
 
     def send(self, data: bytes | memoryview) -> int:
         """How many bytes the socket took, maybe none. Raises OSError when the connection broke."""
+        if (self._posted or self._unsent) and not self._is_next():
+            return 0
         try:
             return self.sock.send(data)
         except BlockingIOError:
             return 0
+
+    def post(self, data: bytes) -> None:
+        """Send all of `data` within this turn, in order with other sends, as soon as the socket takes it.
+
+        For what its sender need not see arrive: up to POST_BYTES, where a failure shows in the next read.
+        """
+        self._posted = True
+        self.reactor.post(self, data)
+
+    def send_posted(self, data: bytes) -> None:
+        """From the reactor."""
+        self._posted = False
+        if self.closed:
+            return
+        self._unsent += data
+        self._send_unsent()
+
+    def _send_unsent(self) -> None:
+        unsent, self._unsent = self._unsent, b""
+        try:
+            sent = self.send(unsent)
+        except OSError:
+            return  # the next read will say
+        if sent != len(unsent):
+            self._unsent = unsent[sent:]
+
+    def _is_next(self) -> bool:
+        """Nothing posted is waiting to go first."""
+        if self._posted:
+            self.reactor.flush()
+        return not self._unsent
 
     async def read(self, deadline: float) -> bytes:
         """The next bytes, b"" at end of stream. Raises Late, ClientGone, OSError."""
@@ -127,7 +170,7 @@ class Link:
 
     def silent(self) -> bool:
         """Open, and nothing unasked has come: fit to be kept for later. What did come is lost."""
-        if self.closed or self.hangup:
+        if self.closed or self.hangup or self._unsent:
             return False
         if not self.readable:
             return True
@@ -146,4 +189,6 @@ class Link:
     def close(self) -> None:
         """Close at once. Idempotent."""
         if not self.closed:
+            if self._posted and self.is_client:
+                self.reactor.flush()
             self.release().close()

@@ -51,6 +51,12 @@ class Dispatched(Protocol):
     def fileno(self) -> int: ...
 
 
+class Posted(Protocol):
+    """A link that has posted."""
+
+    def send_posted(self, data: bytes) -> None: ...
+
+
 class Reactor:
     """Dispatches socket events and deadlines. `run` is its one task; everything else is called from tasks."""
 
@@ -60,6 +66,7 @@ class Reactor:
         self._again: list[Dispatched] = []
         self._due: dict[int, set[Parking]] = {}
         self._swept_tick = _tick(time.monotonic())
+        self._outbox: list[tuple[Posted, bytes]] = []
         self.woken = 0
         """Tasks that were woken and have not run yet."""
 
@@ -92,8 +99,14 @@ class Reactor:
         links, fd = self._links, self._epoll.fileno()
         rounds = 0
         while True:
+            if self.woken or rounds == ROUNDS:
+                rounds = 0
+                await trio.lowlevel.checkpoint()
+                continue
+            if self._outbox:
+                self.flush()
             events = self._poll()
-            if not (events or self._again or self.woken):
+            if not (events or self._again):
                 await trio.lowlevel.wait_readable(fd)
                 continue
             for ready_fd, mask in events:
@@ -103,16 +116,29 @@ class Reactor:
             if self._again:
                 self._repeat()
             rounds += 1
-            if self.woken or rounds == ROUNDS:
-                rounds = 0
-                await trio.lowlevel.checkpoint()
 
     def _poll(self) -> list[tuple[int, int]]:
-        """The sockets that are ready now; within HOLD_S, when no task has anything to do meanwhile."""
+        """The sockets that are ready now, or within HOLD_S."""
         events = self._epoll.poll(0, BATCH_EVENTS)
-        if events or self._again or self.woken or not select.select((self._epoll,), (), (), HOLD_S)[0]:
+        if events or self._again or not select.select((self._epoll,), (), (), HOLD_S)[0]:
             return events
         return self._epoll.poll(0, BATCH_EVENTS)
+
+    def post(self, link: Posted, data: bytes) -> None:
+        """Have the link send `data` with all that the tasks of this turn post: the last of them sends for all.
+
+        A send wakes the process at the other end, which costs more than the send itself when it sleeps; sends
+        that follow each other closely find it awake. A task that is alone sends at once.
+        """
+        self._outbox.append((link, data))
+        if not self.woken:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was posted."""
+        outbox, self._outbox = self._outbox, []
+        for link, data in outbox:
+            link.send_posted(data)
 
     def _repeat(self) -> None:
         again, self._again = self._again, []
