@@ -46,4 +46,6 @@ lock: ## refresh the pinned, hashed requirements
 	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev -o requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .venv-lock build *.egg-info
+	rm -rf $(VENV) .venv-lock .venv-load .venv-litellm build loadtest/build *.egg-info
+
+include loadtest/bench.mk
