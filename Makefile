@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check lint types format clean lock examples
+.PHONY: help run key test check lint types format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -12,17 +12,20 @@ $(VENV)/.run: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m compileall -q proxy
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.env:
-	@$(PYTHON) -c "import secrets; print('LITELLM_MASTER_KEY=sk-' + secrets.token_urlsafe(24))" > $@ && chmod 600 $@
+# Who may use the gateway: a key is made once, and kept with what else stands in .env.
+key:
+	@umask 077; grep -qs '^LITELLM_MASTER_KEY=' .env || $(PYTHON) -c "import secrets; \
+	print('\nLITELLM_MASTER_KEY=sk-' + secrets.token_urlsafe(24))" >> .env
 
-run: $(VENV)/.run .env ## set up and run the gateway on 0.0.0.0:4000
-	@$(BIN)/sluice --host 0.0.0.0 $(ARGS)
+run: $(VENV)/.run key ## set up and run the gateway on 0.0.0.0:4000; ARGS="--config FILE", PORT=4001
+	@$(BIN)/sluice $(ARGS) || [ $$? -eq 130 ]
 
 test: $(VENV)/.dev ## set up and run every test
 	$(BIN)/python -m pytest
