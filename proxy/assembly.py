@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -111,15 +112,15 @@ def _router(config: Config, served: Sequence[Deployment], env: Deployment | None
 
 def _attempt_settings(config: Config) -> AttemptSettings:
     limits = config.sluice_settings
-    first_byte_s = limits.first_byte_timeout_s or config.router_settings.timeout
     return AttemptSettings(
         retries=config.router_settings.num_retries,
         patience=Patience(
             connect_s=limits.connect_timeout_s,
             write_s=limits.write_timeout_s,
-            first_byte_s=first_byte_s or config.litellm_settings.request_timeout,
+            first_byte_s=config.router_settings.timeout or config.litellm_settings.request_timeout,
             gap_s=limits.stream_gap_timeout_s,
         ),
+        first_byte_limit_s=limits.first_byte_timeout_s or math.inf,
         response_headers=limits.response_headers,
     )
 

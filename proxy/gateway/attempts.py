@@ -36,6 +36,8 @@ class AttemptSettings(msgspec.Struct, frozen=True):
     """Further attempts, on other deployments."""
     patience: Patience
     """Where the deployment does not say."""
+    first_byte_limit_s: float
+    """`first_byte_timeout_s`, whatever longer time a deployment allows; `inf`: no such limit."""
     response_headers: bool
     """Whether answers carry `x-litellm-*`."""
 
@@ -77,7 +79,7 @@ class Attempts:
     ) -> None:
         self._router = router
         self._lanes = {
-            id_: _lane(destination, settings.patience) for id_, destination in destinations.items()
+            id_: _lane(destination, settings) for id_, destination in destinations.items()
         }
         self._client = client
         self._sender = sender
@@ -189,10 +191,11 @@ class Attempts:
         )
 
 
-def _lane(destination: Destination, patience: Patience) -> Lane:
-    deployment = destination.deployment
-    whole_s = deployment.timeout_s or patience.first_byte_s
-    stream_s = deployment.stream_timeout_s or whole_s
+def _lane(destination: Destination, settings: AttemptSettings) -> Lane:
+    deployment, patience = destination.deployment, settings.patience
+    timeout_s = deployment.timeout_s or patience.first_byte_s
+    whole_s = min(timeout_s, settings.first_byte_limit_s)
+    stream_s = min(deployment.stream_timeout_s or timeout_s, settings.first_byte_limit_s)
     return Lane(
         destination,
         msgspec.structs.replace(patience, first_byte_s=whole_s),
