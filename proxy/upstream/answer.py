@@ -23,6 +23,7 @@ class Answer:
 
     __slots__ = (
         "_buffer",
+        "_closed",
         "_connection",
         "_framing",
         "_gap_s",
@@ -47,6 +48,7 @@ class Answer:
         self.head = head
         self._connection = connection
         self._pool = pool
+        self._closed = False
         self._gap_s = gap_s
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
@@ -140,8 +142,9 @@ class Answer:
     def close(self) -> None:
         """Give the connection back if its exchange is complete, else cut it. Idempotent."""
         connection = self._connection
-        if connection.link.closed or connection.link.parking is None:
+        if self._closed:
             return
+        self._closed = True
         if not self._spoilt and not self._framing.done and self._buffer and len(self._buffer) < DISCARD_BYTES:
             self._finish_from_buffer()
         if self._framing.done and not self._spoilt:

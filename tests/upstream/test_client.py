@@ -1,0 +1,348 @@
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from loadtest.answers import Answer as Said
+from loadtest.answers import Framing, chat, error, reset, stalled, truncated
+from loadtest.certificates import make_certificates
+from loadtest.mock_upstream import mock_upstream, unanswered_port
+from proxy.errors import ClientGone, UpstreamFailure
+from proxy.types import ResultKind
+from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS
+from proxy.upstream.destination import Endpoint
+
+SHORT_S = 0.05
+
+
+async def failure(asking) -> UpstreamFailure:
+    with pytest.raises(UpstreamFailure) as raised:
+        await asking
+    return raised.value
+
+
+async def test_one_exchange(caller, mock) -> None:
+    assert await caller.whole(caller.outbound(b'{"a": 1}')) == chat().body
+    request = mock.requests[0]
+    assert (request.method, request.body) == (b"POST", b'{"a": 1}')
+
+
+async def test_connections_are_reused(caller, mock) -> None:
+    for _ in range(20):
+        await caller.whole()
+    assert mock.accepted == 1
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 100])
+async def test_an_answer_in_small_pieces(caller, mock, piece_bytes: int) -> None:
+    said = chat(size_bytes=600)
+    mock.script(
+        replace(said, piece_bytes=piece_bytes),
+        replace(said, piece_bytes=piece_bytes, framing=Framing.CHUNKED),
+    )
+    assert await caller.whole() == said.body
+    assert await caller.whole() == said.body
+    assert mock.accepted == 1
+
+
+async def test_a_stale_connection_is_replaced_silently(caller, mock) -> None:
+    """Its peer closes it at the very moment when the next request goes out."""
+    mock.script(chat(), truncated(), chat())
+    await caller.whole()
+    assert await caller.whole() == chat().body
+    assert [request.connection for request in mock.requests] == [0, 0, 1]
+
+
+async def test_a_reset_stale_connection_is_replaced_too(caller, mock) -> None:
+    mock.script(chat(), reset(), chat())
+    await caller.whole()
+    assert await caller.whole() == chat().body
+
+
+async def test_a_long_request_on_a_stale_connection_is_sent_again_whole(caller, mock) -> None:
+    body = b"x" * 3_000_000
+    mock.script(chat(), reset(), chat())
+    await caller.whole()
+    assert await caller.whole(caller.outbound(body)) == chat().body
+    assert mock.requests[-1].body == body
+
+
+async def test_a_fresh_connection_that_closes_unanswered_is_broken(caller, mock) -> None:
+    mock.script(truncated())
+    assert (await failure(caller.ask())).kind is ResultKind.BROKEN
+
+
+async def test_two_stale_answers_in_a_row_are_a_failure(caller, mock) -> None:
+    mock.script(chat(), truncated(), truncated())
+    await caller.whole()
+    assert (await failure(caller.ask())).kind is ResultKind.BROKEN
+    assert len(mock.requests) == 3
+
+
+async def test_a_reused_connection_that_began_to_answer_is_not_stale(caller, mock) -> None:
+    mock.script(chat(), truncated(20))
+    await caller.whole()
+    assert (await failure(caller.ask())).kind is ResultKind.SERVER_ERROR
+    assert len(mock.requests) == 2
+
+
+async def test_an_interim_answer_is_an_answer(caller, mock) -> None:
+    """The upstream had taken the request: it must not be sent twice."""
+    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    mock.script(chat(), replace(truncated(), before=hints, fault_at=0))
+    await caller.whole()
+    assert (await failure(caller.ask())).kind in (ResultKind.SERVER_ERROR, ResultKind.BROKEN)
+    assert len(mock.requests) == 2
+
+
+async def test_refused(caller, mock) -> None:
+    mock.refuse()
+    assert (await failure(caller.ask())).kind is ResultKind.REFUSED
+
+
+async def test_an_unknown_name(caller) -> None:
+    caller.endpoint = Endpoint("nowhere.invalid", 80, tls=False)
+    assert (await failure(caller.ask())).kind is ResultKind.REFUSED
+
+
+async def test_a_connect_that_hangs(caller) -> None:
+    caller.be(connect_s=SHORT_S)
+    async with unanswered_port() as port:
+        caller.endpoint = Endpoint("127.0.0.1", port, tls=False)
+        assert (await failure(caller.ask())).kind is ResultKind.REFUSED
+
+
+async def test_no_first_byte(caller, mock) -> None:
+    caller.be(first_byte_s=SHORT_S)
+    mock.script(stalled())
+    assert (await failure(caller.ask())).kind is ResultKind.TIMEOUT
+    assert await mock.closed_within(1)
+
+
+async def test_a_head_that_does_not_end_in_time(caller, mock) -> None:
+    caller.be(first_byte_s=SHORT_S)
+    mock.script(stalled(30))
+    assert (await failure(caller.ask())).kind is ResultKind.TIMEOUT
+
+
+async def test_unlimited_patience(caller) -> None:
+    caller.be(first_byte_s=math.inf)
+    assert await caller.whole() == chat().body
+
+
+async def test_an_upstream_that_does_not_read(caller, mock) -> None:
+    caller.be(write_s=SHORT_S)
+    mock.read_limit_bytes = 1000
+    assert (await failure(caller.ask(caller.outbound(b"x" * 20_000_000)))).kind is ResultKind.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01 this is not HTTP\r\n\r\n",
+        b"HTTP/2 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * (MAX_INTERIM_ANSWERS + 1),
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * (2 * MAX_ANSWER_HEAD_BYTES),
+    ],
+    ids=[
+        "garbage",
+        "version",
+        "two-lengths",
+        "both-framings",
+        "switching",
+        "endless-interim",
+        "endless-head",
+    ],
+)
+async def test_what_is_not_an_answer(caller, mock, raw: bytes) -> None:
+    mock.script(Said(raw=raw))
+    assert (await failure(caller.ask())).kind is ResultKind.SERVER_ERROR
+    assert await mock.closed_within(1)
+
+
+async def test_interim_answers_are_passed_on_and_passed_over(caller, mock) -> None:
+    seen = []
+
+    async def inform(head) -> None:
+        seen.append((head.status, head.lines))
+
+    hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    mock.script(replace(chat(), before=hints))
+    assert await caller.whole(caller.outbound(inform=inform)) == chat().body
+    assert seen == [(103, b"Link: </x>\r\n")]
+    assert caller.pool.idle() == 1
+
+
+async def test_an_early_answer_to_a_long_request(caller, mock) -> None:
+    """A 413 while the body is on its way is the answer, not a broken pipe."""
+    mock.at_head = True
+    mock.read_limit_bytes = 4096
+    mock.script(error(413))
+    answer = await caller.ask(caller.outbound(b"x" * 20_000_000))
+    assert answer.head.status == 413
+    assert b"mock error" in await answer.read_all(10_000)
+    answer.close()
+    assert caller.pool.idle() == 0, "half a request is still on the connection"
+
+
+async def test_an_early_answer_followed_by_a_close(caller, mock) -> None:
+    said = error(413)
+    mock.at_head = True
+    mock.read_limit_bytes = 4096
+    mock.script(truncated(len(said.head()) + said.length(), said))
+    try:
+        answer = await caller.ask(caller.outbound(b"x" * 20_000_000))
+    except UpstreamFailure:
+        return  # the reset that follows unread bytes may overtake the answer: then it is lost to anyone
+    assert answer.head.status == 413
+    answer.close()
+
+
+class Pieces:
+    """A body that is moved, as a door would move it."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+
+    async def send_to(self, link, write_s: float) -> bool:
+        for piece in self.pieces:
+            if link.spoke():
+                return False
+            await link.write(piece, time.monotonic() + write_s)
+            await wait_all_tasks_blocked(0.005)
+        return True
+
+
+async def test_a_body_that_moves(caller, mock) -> None:
+    await caller.whole(caller.outbound(b"ab", length=6, rest=Pieces(b"cd", b"ef")))
+    assert mock.requests[0].body == b"abcdef"
+
+
+async def test_a_body_that_moves_does_not_risk_a_stale_connection(caller, mock) -> None:
+    await caller.whole()
+    await caller.whole(caller.outbound(b"", length=2, rest=Pieces(b"ab")))
+    assert [request.connection for request in mock.requests] == [0, 1]
+    assert caller.pool.idle() == 2
+
+
+async def test_an_upstream_that_answers_and_closes_in_the_midst_of_a_moving_body(caller, mock) -> None:
+    mock.at_head = True
+    said = error(400)
+    mock.script(truncated(len(said.head()) + said.length(), said))
+    rest = Pieces(*[b"x" * 100_000] * 20)
+    answer = await caller.ask(caller.outbound(b"", length=2_000_000, rest=rest))
+    assert answer.head.status == 400
+    answer.close()
+    assert caller.pool.idle() == 0
+
+
+async def test_an_upstream_that_resets_in_the_midst_of_a_moving_body(caller, mock) -> None:
+    mock.at_head = True
+    mock.script(reset())
+    rest = Pieces(*[b"x" * 100_000] * 20)
+    asking = caller.ask(caller.outbound(b"", length=2_000_000, rest=rest))
+    assert (await failure(asking)).kind is ResultKind.BROKEN
+
+
+async def test_a_client_that_leaves_while_the_head_is_awaited(caller, mock, nursery) -> None:
+    mock.script(stalled())
+    parking = caller.parking()
+
+    async def leave() -> None:
+        await mock.received()
+        parking.leave()
+
+    nursery.start_soon(leave)
+    with pytest.raises(ClientGone):
+        await caller.ask(parking=parking)
+    assert await mock.closed_within(0.05)
+
+
+async def test_a_client_that_leaves_while_connecting(caller, nursery) -> None:
+    parking = caller.parking()
+
+    async def leave() -> None:
+        await wait_all_tasks_blocked(0.01)
+        parking.leave()
+
+    async with unanswered_port() as port:
+        caller.endpoint = Endpoint("127.0.0.1", port, tls=False)
+        nursery.start_soon(leave)
+        with trio.fail_after(1), pytest.raises(ClientGone):
+            await caller.ask(parking=parking)
+
+
+async def test_a_client_that_leaves_while_a_long_request_is_written(caller, mock, nursery) -> None:
+    mock.read_limit_bytes = 4096
+    parking = caller.parking()
+
+    async def leave() -> None:
+        await wait_all_tasks_blocked(0.02)
+        parking.leave()
+
+    nursery.start_soon(leave)
+    with trio.fail_after(1), pytest.raises(ClientGone):
+        await caller.ask(caller.outbound(b"x" * 20_000_000), parking)
+
+
+async def test_a_cancelled_request_closes_its_connection(caller, mock) -> None:
+    mock.script(stalled())
+    with trio.move_on_after(0.05):
+        await caller.ask()
+    assert await mock.closed_within(1)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory):
+    return make_certificates(tmp_path_factory.mktemp("ca"))
+
+
+async def test_tls(caller, certificates) -> None:
+    async with mock_upstream(tls=certificates.server_context()) as mock:
+        caller.endpoint = Endpoint("localhost", mock.port, tls=True, verify=str(certificates.authority))
+        body = b"x" * 2_000_000
+        for _ in range(3):
+            assert await caller.whole(caller.outbound(body)) == chat().body
+        assert mock.accepted == 1
+        assert mock.requests[-1].body == body
+        assert caller.pool.session(caller.endpoint) is not None
+        taken = caller.pool.take(caller.endpoint)
+        taken.link.close()
+        mock.script(Said(framing=Framing.CHUNKED, body=(b"a" * 50_000,) * 20))
+        answer = await caller.ask()
+        assert answer._connection.link.sock.session_reused
+        assert len(await answer.read_all(10_000_000)) == 1_000_000
+        answer.close()
+        caller.pool.close()
+
+
+async def test_tls_with_an_unknown_authority(caller, certificates) -> None:
+    async with mock_upstream(tls=certificates.server_context()) as mock:
+        caller.endpoint = Endpoint("localhost", mock.port, tls=True)
+        with pytest.raises(UpstreamFailure) as raised:
+            await caller.ask()
+        assert raised.value.kind is ResultKind.REFUSED
+        assert "CERTIFICATE_VERIFY_FAILED" in raised.value.reason
+
+
+async def test_tls_to_a_plain_port(caller, mock) -> None:
+    caller.be(connect_s=0.2)
+    caller.endpoint = Endpoint("127.0.0.1", mock.port, tls=True)
+    assert (await failure(caller.ask())).kind is ResultKind.REFUSED
+
+
+async def test_a_tls_answer_cut_without_close_notify_is_not_whole(caller, certificates) -> None:
+    async with mock_upstream(tls=certificates.server_context()) as mock:
+        caller.endpoint = Endpoint("localhost", mock.port, tls=True, verify=str(certificates.authority))
+        mock.script(truncated(200, Said(framing=Framing.CLOSE, body=b"x" * 1000)))
+        answer = await caller.ask()
+        assert (await failure(answer.read_all(10_000))).kind is ResultKind.BROKEN
+        answer.close()

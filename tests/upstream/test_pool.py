@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from loadtest.answers import chat
+from proxy.upstream.destination import Endpoint
+from proxy.upstream.pool import REAP_EVERY_S, Pool
+
+
+async def at_once(caller, count: int) -> list:
+    """`count` answers, whose connections are all in use."""
+    return [await caller.ask() for _ in range(count)]
+
+
+async def test_the_connection_used_last_is_taken_first(caller, mock) -> None:
+    for answer in await at_once(caller, 3):
+        answer.close()
+    await caller.whole()
+    assert [request.connection for request in mock.requests] == [0, 1, 2, 2]
+
+
+async def test_few_connections_stay_warm(caller, mock) -> None:
+    for answer in await at_once(caller, 3):
+        answer.close()
+    for _ in range(5):
+        await caller.whole()
+    assert {request.connection for request in mock.requests[3:]} == {2}
+
+
+async def test_no_more_than_the_limit_are_kept(caller, mock) -> None:
+    for answer in await at_once(caller, 5):
+        answer.close()
+    assert caller.pool.idle() == 3
+    await wait_all_tasks_blocked(0.01)
+    assert mock.open_connections == 3
+
+
+async def test_endpoints_do_not_share(caller, mock) -> None:
+    await caller.whole()
+    assert caller.pool.take(Endpoint("127.0.0.1", mock.port, tls=False, verify=False)) is None
+    assert caller.pool.take(Endpoint("127.0.0.1", mock.port + 1, tls=False)) is None
+    connection = caller.pool.take(caller.endpoint)
+    assert connection is not None
+    connection.link.close()
+
+
+async def test_an_old_connection_is_not_taken(caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    await caller.whole()
+    later = time.monotonic() + 31
+    monkeypatch.setattr("proxy.upstream.pool.time.monotonic", lambda: later)
+    assert caller.pool.take(caller.endpoint) is None
+    assert caller.pool.idle() == 0
+
+
+async def test_a_connection_closed_by_its_peer_is_not_taken(caller, mock) -> None:
+    mock.script(chat(), chat())
+    for answer in await at_once(caller, 2):
+        answer.close()
+    await trio.aclose_forcefully(mock.connections[1]._stream)
+    await wait_all_tasks_blocked(0.01)
+    assert await caller.whole()
+    assert mock.requests[-1].connection == 0
+
+
+async def test_a_connection_that_spoke_unasked_is_not_taken(caller, mock) -> None:
+    await caller.whole()
+    await mock.connections[0]._stream.send_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+    await wait_all_tasks_blocked(0.01)
+    assert caller.pool.take(caller.endpoint) is None
+
+
+async def test_a_connection_with_bytes_behind_its_answer_is_not_given_back(caller, mock) -> None:
+    answer = chat()
+    mock.script(type(answer)(raw=answer.head() + b"".join([answer.body]) + b"HTTP/1.1 200 OK\r\n"))
+    await caller.whole()
+    assert caller.pool.idle() == 0
+
+
+async def test_reaping_drops_the_old_and_the_dead(caller, mock, autojump_clock) -> None:
+    for answer in await at_once(caller, 2):
+        answer.close()
+    await trio.aclose_forcefully(mock.connections[0]._stream)
+    await wait_all_tasks_blocked(0.01)
+    for stack in caller.pool._stacks.values():
+        caller.pool._reap(stack)
+    assert caller.pool.idle() == 1
+
+
+async def test_reaping_goes_on_by_itself(autojump_clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, reaped = Pool(3, 30), []
+    pool._stacks[Endpoint("a", 1, tls=False)] = []
+    monkeypatch.setattr(pool, "_reap", reaped.append)
+    with trio.move_on_after(3.5 * REAP_EVERY_S):
+        await pool.reap()
+    assert len(reaped) == 3
+
+
+async def test_close_closes_all(caller, mock) -> None:
+    for answer in await at_once(caller, 3):
+        answer.close()
+    caller.pool.close()
+    assert caller.pool.idle() == 0
+    await wait_all_tasks_blocked(0.01)
+    assert mock.open_connections == 0
