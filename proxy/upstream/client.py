@@ -177,12 +177,12 @@ async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
 async def _read_head(link: Link, outbound: Outbound, first_byte_s: float) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
     deadline = time.monotonic() + first_byte_s
-    data = await _receive(link, deadline, b"")
+    data = await _receive(link, deadline, begun=False)
     for _ in range(MAX_INTERIM_ANSWERS):
-        while (end := find_head_end(data, 0)) < 0:
-            if len(data) > MAX_ANSWER_HEAD_BYTES:
-                raise BadResponse("its head does not end")
-            data += await _receive(link, deadline, data)
+        while (end := find_head_end(data, 0)) < 0 and len(data) <= MAX_ANSWER_HEAD_BYTES:
+            data += await _receive(link, deadline, begun=True)
+        if not 0 < end <= MAX_ANSWER_HEAD_BYTES:
+            raise BadResponse(f"its head is longer than {MAX_ANSWER_HEAD_BYTES} bytes")
         head = parse_response_head(data[:end], outbound.method, DROPPED_FROM_ANSWERS)
         data = data[end:]
         if head.status >= 200:
@@ -194,13 +194,14 @@ async def _read_head(link: Link, outbound: Outbound, first_byte_s: float) -> tup
     raise BadResponse("it never came to its answer")
 
 
-async def _receive(link: Link, deadline: float, so_far: bytes) -> bytes:
+async def _receive(link: Link, deadline: float, *, begun: bool) -> bytes:
+    """More of an answer; one that has `begun` is never taken for none at all."""
     try:
         more = await link.read(deadline)
-    except OSError as error:
-        raise _NoAnswer from error
-    if not more:
-        if so_far:
-            raise BadResponse("it ended inside its head")
-        raise _NoAnswer
-    return more
+    except OSError:
+        more = b""
+    if more:
+        return more
+    if begun:
+        raise BadResponse("it ended inside its head")
+    raise _NoAnswer
