@@ -1,0 +1,87 @@
+"""Who asks: where a key may stand, and which is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.access.keys import KEY_HEADERS, GetHeader, Keys
+from proxy.errors import Fault, GatewayError
+from proxy.types import Secret
+
+MASTER = "sk-master-of-this-test"
+
+
+def headers(**fields: str) -> GetHeader:
+    values = {name.replace("_", "-").encode(): value.encode("latin-1") for name, value in fields.items()}
+    return values.get
+
+
+@pytest.mark.parametrize("name", KEY_HEADERS)
+@pytest.mark.parametrize("text", ["{}", "Bearer {}", "bearer {}", "BEARER   {}", "Bearer {} "])
+def test_the_key_is_found_wherever_clients_put_it(name: bytes, text: str) -> None:
+    caller = Keys(Secret(MASTER)).who({name: text.format(MASTER).encode()}.get)
+    assert caller.name == "master"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-other",
+        MASTER + "x",
+        MASTER[:-1],
+        MASTER.upper(),
+        f"Basic {MASTER}",
+        f"Bearer Bearer {MASTER}",
+        "\xff",
+    ],
+)
+def test_a_wrong_key_is_401(text: str) -> None:
+    with pytest.raises(GatewayError) as refused:
+        Keys(Secret(MASTER)).who(headers(authorization=text))
+    error = refused.value
+    assert (error.status, error.code, error.fault) == (401, "invalid_api_key", Fault.CLIENT)
+    assert (b"www-authenticate", b"Bearer") in error.headers
+    assert text not in error.message or text == "\xff"
+
+
+@pytest.mark.parametrize("get", [headers(), headers(authorization=""), headers(authorization="Bearer ")])
+def test_no_key_is_401_and_says_where_to_put_it(get: GetHeader) -> None:
+    with pytest.raises(GatewayError, match="Authorization: Bearer YOUR_KEY") as refused:
+        Keys(Secret(MASTER)).who(get)
+    assert refused.value.status == 401
+
+
+def test_the_most_specific_header_decides() -> None:
+    keys = Keys(Secret(MASTER))
+    assert keys.who(headers(x_litellm_api_key=MASTER, authorization="Bearer sk-other")).name == "master"
+    with pytest.raises(GatewayError):
+        keys.who(headers(x_litellm_api_key="sk-other", authorization=f"Bearer {MASTER}"))
+
+
+def test_one_header_can_be_named_instead_of_the_usual() -> None:
+    keys = Keys(Secret(MASTER), b"x-my-key")
+    assert keys.who(headers(x_my_key=f"Bearer {MASTER}")).name == "master"
+    with pytest.raises(GatewayError):
+        keys.who(headers(authorization=f"Bearer {MASTER}"))
+
+
+@pytest.mark.parametrize("master", [None, Secret("")])
+def test_without_a_master_key_everybody_is_let_in(master: Secret | None) -> None:
+    keys = Keys(master)
+    assert not keys.required
+    assert keys.who(headers()).name == "anonymous"
+
+
+def test_anonymous_callers_are_told_apart_by_what_they_send() -> None:
+    keys = Keys(None)
+    one, same, other = (keys.who(headers(authorization=f"Bearer sk-{name}")) for name in "aab")
+    assert one == same
+    assert one.id != other.id
+    assert "sk-a" not in one.name
+
+
+def test_a_callers_id_is_the_same_in_every_worker_and_not_the_key() -> None:
+    first, second = (Keys(Secret(MASTER)).who(headers(authorization=MASTER)) for _ in range(2))
+    assert first == second
+    assert MASTER.encode() not in first.id
+    assert Keys(Secret(MASTER)).required
