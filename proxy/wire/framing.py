@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.wire.head import CHUNKED, TEXT, TOKEN, UNTIL_CLOSE
@@ -68,12 +69,14 @@ class LengthFraming:
 
 
 class CloseFraming:
-    """An answer that lasts until its connection is closed: never `done`, and truncation cannot be seen."""
+    """An answer that lasts until its connection is closed: never `done`."""
 
-    __slots__ = ("done",)
+    __slots__ = ("done", "whole")
 
     def __init__(self) -> None:
         self.done = False
+        self.whole: Callable[[], bool] | None = None
+        """Asked at the end, of a body that says so itself; None: truncation cannot be seen."""
 
     def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
         if into is not None and data:
@@ -81,7 +84,7 @@ class CloseFraming:
         return len(data)
 
     def at_eof(self) -> bool:
-        return True
+        return self.whole is None or self.whole()
 
 
 class _Part(enum.Enum):

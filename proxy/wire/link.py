@@ -55,24 +55,22 @@ class Link:
         return self.sock.fileno()
 
     def on_event(self, mask: int) -> None:
-        """From the reactor. Remember the edge, then tell whoever is concerned."""
+        """HOT. From the reactor. Remember the edge, then tell whoever is concerned."""
         if mask & _IN:
             self.readable = True
-            if mask & _HANGUP:
-                self.hangup = True
+        if mask & _HANGUP:
+            self._hang_up()
         if self._unsent and mask & select.EPOLLOUT:
             self._send_unsent()
-        parking, mover = self.parking, self.mover
-        if parking is None:
-            return
-        if self.hangup and self.is_client:
-            parking.gone = True
-        if mover is not None:
-            mover.on_link_event(self, mask)
-        elif parking.gone:
-            parking.leave()
-        else:
-            parking.wake()
+        if self.mover is not None:
+            self.mover.on_link_event(self, mask)
+        elif self.parking is not None:
+            self.parking.wake()
+
+    def _hang_up(self) -> None:
+        self.hangup = True
+        if self.is_client and self.parking is not None:
+            self.parking.leave()
 
     def recv(self) -> bytes | None:
         """What is there, up to RECV_BYTES; b"" at end of stream; None when nothing is there yet.

@@ -45,7 +45,7 @@ class Pump:
     """One message from `source` to `sink`. `gap_s` bounds the source's silence, `write_s` the sink's."""
 
     __slots__ = (
-        "_end", "_framing", "_gap_s", "_parking", "_pending", "_sink", "_source", "_tap", "_write_s",
+        "_end", "_framing", "_gap_s", "_parking", "_pending", "_posted", "_sink", "_source", "_tap", "_write_s",
         "last", "leftover", "moved_bytes", "sink_may_speak",
     )  # fmt: skip
 
@@ -62,6 +62,8 @@ class Pump:
         self._write_s = write_s
         self._parking = source.parking
         self._pending = memoryview(b"")
+        self._posted = False
+        """Bytes wait in the reactor for the end of its round."""
         self._end: End | None = None
         self.leftover = b""
         """Bytes that came after the message's end."""
@@ -116,6 +118,8 @@ class Pump:
                     self._give_up()
         finally:
             self._source.mover = self._sink.mover = None
+            if self._end is None:
+                self._end = End.SINK_GONE  # cancelled: what is posted stays behind
 
     def _give_up(self) -> None:
         # Bytes may have moved between the deadline and this task's turn: then there is a new deadline.
@@ -124,19 +128,38 @@ class Pump:
 
     def on_link_event(self, link: Link, mask: int) -> None:
         """From the reactor, through either link."""
-        if self._end is None:
+        if self._parking.gone or not self.sink_may_speak:
             self._look_around()
         if self._end is not None:
             return
         if link is self._source:
-            if not self._pending and mask & ~select.EPOLLOUT:
-                self._fill()
-                if self._may_fill():
-                    link.reactor.again(link)
+            if mask & ~select.EPOLLOUT and not self._pending and not self._posted:
+                self._read_and_post()
         elif link.hangup:
             self._finish(End.SINK_GONE)
         elif self._pending and mask & select.EPOLLOUT:
             self._flush()
+
+    def _read_and_post(self) -> None:
+        """HOT. One read; its bytes leave with those of the other pumps when the reactor's round is over."""
+        data = self._read()
+        if data is None:
+            return
+        body = self._measure(data)
+        if body is None:
+            self._finish(End.BAD_FRAMING)
+            return
+        self._posted = True
+        self._source.reactor.defer(self, body)
+
+    def send_posted(self, data: bytes) -> None:
+        """HOT. From the reactor, at the end of its round."""
+        self._posted = False
+        if self._end is not None:
+            return
+        self._send(data)
+        if self._source.readable and self._may_fill():
+            self._source.reactor.again(self._source)
 
     def _look_around(self) -> None:
         """What ends it without a byte being moved: the client's leaving, whichever end it is; an early answer."""
@@ -151,19 +174,24 @@ class Pump:
     def _fill(self) -> None:
         """Read until the source is dry, the sink is full, or others deserve a turn: then it is still readable."""
         for _ in range(FAIR_SHARE_READS):
-            try:
-                data = self._source.recv()
-            except OSError:
-                self._finish(End.SOURCE_BROKEN)
-                return
+            data = self._read()
             if data is None:
-                return
-            if not data:
-                self._finish(End.DONE if self._framing.at_eof() else End.SOURCE_EOF)
                 return
             self._move(data)
             if not self._may_fill():
                 return
+
+    def _read(self) -> bytes | None:
+        """What the source has; None when that is nothing, or its end."""
+        try:
+            data = self._source.recv()
+        except OSError:
+            self._finish(End.SOURCE_BROKEN)
+            return None
+        if data == b"":
+            self._finish(End.DONE if self._framing.at_eof() else End.SOURCE_EOF)
+            return None
+        return data
 
     def _move(self, data: bytes) -> None:
         body = self._measure(data)
@@ -204,7 +232,8 @@ class Pump:
         elif self._framing.done:
             self._finish(End.DONE)
         else:
-            self._parking.set_deadline(time.monotonic() + self._gap_s)
+            # The deadline only moves on: whoever looks at it next looks early enough.
+            self._parking.deadline = time.monotonic() + self._gap_s
 
     def _flush(self) -> None:
         try:

@@ -29,11 +29,11 @@ from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_resch
 from proxy.errors import ClientGone
 
 EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-HOLD_S = 0.0001
+HOLD_S = 0.001
 """How long the dispatcher waits on its own epoll before it goes back to trio's. Under load the next event comes
-sooner, and is spared trio's whole turn (some 20 us); trio's other tasks wait no longer than ROUNDS of these."""
-ROUNDS = 8
-"""Rounds without a woken task after which trio's other tasks get their turn all the same."""
+sooner, and is spared trio's whole turn (some 40 us)."""
+TURN_S = 0.002
+"""After this long without a woken task, trio's other tasks (new connections, timers) get their turn all the same."""
 BATCH_EVENTS = 512
 """Events taken in one poll: enough to amortise the poll, few enough to let the woken tasks run."""
 TICK_S = 0.1
@@ -97,11 +97,11 @@ class Reactor:
 
     async def _dispatch(self) -> None:
         links, fd = self._links, self._epoll.fileno()
-        rounds = 0
+        turn_ends = 0.0
         while True:
-            if self.woken or rounds == ROUNDS:
-                rounds = 0
+            if self.woken or time.monotonic() > turn_ends:
                 await trio.lowlevel.checkpoint()
+                turn_ends = time.monotonic() + TURN_S
                 continue
             if self._outbox:
                 self.flush()
@@ -115,7 +115,8 @@ class Reactor:
                     link.on_event(mask)
             if self._again:
                 self._repeat()
-            rounds += 1
+            if self._outbox:
+                self.flush()
 
     def _poll(self) -> list[tuple[int, int]]:
         """The sockets that are ready now, or within HOLD_S."""
@@ -134,8 +135,12 @@ class Reactor:
         if not self.woken:
             self.flush()
 
+    def defer(self, mover: Posted, data: bytes) -> None:
+        """`post`, for those who are called by the dispatcher: it flushes when its round is over."""
+        self._outbox.append((mover, data))
+
     def flush(self) -> None:
-        """Send what was posted."""
+        """Send what was posted, in its order."""
         outbox, self._outbox = self._outbox, []
         for link, data in outbox:
             link.send_posted(data)
