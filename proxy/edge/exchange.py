@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -20,6 +22,8 @@ from proxy.wire.reactor import Late
 from proxy.wire.response_head import ResponseHead
 
 CLOSE = b"Connection: close\r\n"
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""`struct linger`: on, 0 s."""
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _REFRAMED = frozenset((b"content-length", b"transfer-encoding"))
 
@@ -28,8 +32,8 @@ class FastExchange:
     """Implements gateway.exchange.Exchange."""
 
     __slots__ = (
-        "_appendable", "_body", "_chunked", "_limits", "_link", "beside", "body_length", "closing", "committed", "door",
-        "head", "parking", "sent_bytes",
+        "_appendable", "_body", "_chunked", "_limits", "_link", "_until_close", "beside", "body_length", "closing",
+        "committed", "door", "head", "parking", "sent_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
@@ -44,6 +48,7 @@ class FastExchange:
         self.beside: Callable[[], Awaitable[None]] | None = None
         self.committed = False
         self._chunked = False
+        self._until_close = False
         self._appendable = False
         """The answer's framing has room for one more piece."""
         self.closing = False
@@ -89,7 +94,7 @@ class FastExchange:
     async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
         head = answer.head
         if head.framing == UNTIL_CLOSE:
-            self.closing = True
+            self.closing = self._until_close = True
         prefix = b"%b%b%b%b\r\n" % (_status_line(head), head.lines, extra, self._commit())
         whole = answer.take_whole()
         if whole is not None:
@@ -145,6 +150,9 @@ class FastExchange:
         self.closing = True
         if last_words and self._appendable:
             await self._write(encode_chunk(last_words) if self._chunked else last_words)
+        elif self._until_close:
+            # A plain close would say that this was all.
+            self._link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
     def _commit(self) -> bytes:
         """The answer's head is final now; what it says of the connection."""

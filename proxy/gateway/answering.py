@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
+
 import msgspec
 
 from proxy.accounting.inflate import inflated
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import Tap as UsageTap
-from proxy.errors import UpstreamFailure, error_body
+from proxy.errors import ClientGone, UpstreamFailure, error_body
 from proxy.gateway.call import Call
 from proxy.gateway.exchange import Exchange
 from proxy.providers import text_completion
@@ -83,22 +86,31 @@ async def relay(
     usage = tap_for(head.content_type)
     record.status = head.status
     taps = usage if ids is None else Taps(usage, ids)
+    if head.framing == UNTIL_CLOSE:
+        answer.ends_whole_if(partial(_finished, usage, head))
     end = await exchange.relay(answer, extra, inflated(taps, head.content_encoding))
     # Asking again for an object repeats its usage: only what was made now is counted.
     if call.head.method == b"POST":
         record.usage = usage.result()
         record.model_served = usage.model
-    if end is End.DONE and not (head.framing == UNTIL_CLOSE and _unfinished(usage, head)):
+    if end is End.DONE:
         return Delivery(outcome_of(result.status, result.kind), result)
     outcome, kind = _ENDS.get(end, _BROKEN)
     if outcome is Outcome.TRUNCATED:
-        await exchange.abort(BROKE_OFF if head.content_type.startswith(EVENT_STREAM) else b"")
+        await _break_off(exchange, BROKE_OFF if head.content_type.startswith(EVENT_STREAM) else b"")
     return Delivery(outcome, Result(kind, result.status), end.value)
 
 
-def _unfinished(tap: UsageTap, head: ResponseHead) -> bool:
-    """A stream without framing of its own ends whole only by its own last event."""
-    return head.status == 200 and not head.content_encoding and not tap.finish_seen
+async def _break_off(exchange: Exchange, last_words: bytes) -> None:
+    """Whether the client is there to hear it changes nothing about what the upstream did."""
+    with suppress(ClientGone):
+        await exchange.abort(last_words)
+
+
+def _finished(tap: UsageTap, head: ResponseHead) -> bool:
+    """A stream ends whole by its own last event."""
+    tap.result()  # reads a last line that has no end
+    return head.status != 200 or bool(head.content_encoding) or tap.finish_seen
 
 
 async def relay_translated(
@@ -112,11 +124,13 @@ async def relay_translated(
         body = await answer.read_all(MAX_TRANSLATED_BYTES)
         usage.feed(body)
         record.usage, record.model_served = usage.result(), usage.model
+        translated = text_completion.answer(body)
         await exchange.begin(answer.head, extra)
-        await exchange.write(text_completion.answer(body))
+        await exchange.write(translated)
         await exchange.end()
         return Delivery(outcome_of(result.status, result.kind), result)
     translator = StreamTranslator()
+    answer.ends_whole_if(partial(_finished, usage, answer.head))
     await exchange.begin(answer.head, extra)
     try:
         while piece := await answer.read():
@@ -127,7 +141,7 @@ async def relay_translated(
             await exchange.write(out)
         await exchange.end()
     except UpstreamFailure as failure:
-        await exchange.abort(BROKE_OFF)
+        await _break_off(exchange, BROKE_OFF)
         return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
     finally:
         record.usage, record.model_served = usage.result(), usage.model

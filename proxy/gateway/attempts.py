@@ -78,9 +78,7 @@ class Attempts:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._router = router
-        self._lanes = {
-            id_: _lane(destination, settings) for id_, destination in destinations.items()
-        }
+        self._lanes = {id_: _lane(destination, settings) for id_, destination in destinations.items()}
         self._client = client
         self._sender = sender
         self._settings = settings

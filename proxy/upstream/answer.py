@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
@@ -72,6 +73,11 @@ class Answer:
         if whole is not None:
             self.received_bytes = len(whole)
         return whole
+
+    def ends_whole_if(self, says: Callable[[], bool]) -> None:
+        """Who knows the body's own last words: without a framing of its own, only they tell a whole one."""
+        if isinstance(self._framing, CloseFraming):
+            self._framing.whole = says
 
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
