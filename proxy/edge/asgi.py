@@ -19,7 +19,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Parking, Reactor
@@ -105,6 +105,10 @@ class AsgiExchange:
         self.committed = False
         self.sent_bytes = 0
         self.body_read = self.body_length in (NO_BODY, 0)
+        self._unbounded = False
+        """The answer's length was not announced: it has room for one more piece."""
+        self._last = b""
+        """The piece written last."""
         self._limits = limits
         self._receive = receive
         self._send = send
@@ -176,6 +180,7 @@ class AsgiExchange:
         """ASGI has no interim answers but early hints under HTTP/2: they stay behind here."""
 
     async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+        self._unbounded = answer.head.framing in (CHUNKED, UNTIL_CLOSE)
         await self._start(answer.head.status, (*answer.head.headers(), *_pairs(extra)))
         try:
             while piece := await answer.read():
@@ -191,6 +196,7 @@ class AsgiExchange:
 
     async def begin(self, head: ResponseHead, extra: bytes) -> None:
         headers = tuple(header for header in head.headers() if header[0].lower() != b"content-length")
+        self._unbounded = True
         await self._start(head.status, (*headers, *_pairs(extra)))
 
     async def _start(self, status: int, headers: Headers) -> None:
@@ -206,6 +212,7 @@ class AsgiExchange:
         if self.parking.gone:
             raise ClientGone
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._last = piece
         self.sent_bytes += len(piece)
 
     async def end(self) -> None:
@@ -213,7 +220,7 @@ class AsgiExchange:
 
     async def abort(self, last_words: bytes = b"") -> None:
         # The app returns without its last body message: the server cuts the connection.
-        if last_words and not self.parking.gone:
+        if last_words and self._unbounded and self._last.endswith((b"\n\n", b"\r\n\r\n")):
             await self.write(last_words)
 
 

@@ -35,6 +35,10 @@ MODEL = """
 """
 
 
+DOORS = {"fast": b"", "asgi": b"Upgrade: example/1\r\n"}
+"""What makes a request go through which door."""
+
+
 @dataclass
 class Seen:
     """What the client saw of one answer."""
@@ -66,15 +70,20 @@ class Client:
         self._h11 = h11.Connection(h11.CLIENT)
 
     async def send(
-        self, body: bytes, path: bytes = b"/v1/chat/completions", *, method: bytes = b"POST"
+        self,
+        body: bytes,
+        path: bytes = b"/v1/chat/completions",
+        *,
+        method: bytes = b"POST",
+        lines: bytes = b"",
     ) -> None:
-        """A JSON request with the gateway's key."""
+        """A JSON request with the gateway's key. `lines`: further header lines."""
         head = b"%b %b HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %b\r\n" % (
             method,
             path,
             KEY.encode(),
         )
-        head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        head += lines + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         self._h11 = h11.Connection(h11.CLIENT)
         self._h11.send(h11.Request(method=method, target=path, headers=[("host", "gateway")]))
         self._h11.send(h11.EndOfMessage())
@@ -121,11 +130,14 @@ class Scene:
         async with await trio.open_tcp_stream("127.0.0.1", self.gateway.port) as stream:
             yield Client(stream)
 
-    async def ask(self, *, stream: bool = False, path: bytes = b"/v1/chat/completions") -> Seen:
-        """One request on a connection of its own, to its end."""
+    async def ask(self, *, stream: bool = False, door: str = "fast") -> Seen:
+        """One request on a connection of its own, to its end and its record."""
+        asked = len(self.gateway.records)
         async with self.client() as client:
-            await client.send(chat_body(stream=stream), path)
-            return await client.read()
+            await client.send(chat_body(stream=stream), lines=DOORS[door])
+            seen = await client.read()
+        await self.gateway.recorded(asked + 1)
+        return seen
 
 
 def chat_body(*, stream: bool) -> bytes:
