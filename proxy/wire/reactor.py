@@ -96,7 +96,7 @@ class Reactor:
             await self._dispatch()
 
     async def _dispatch(self) -> None:
-        links, fd = self._links, self._epoll.fileno()
+        links, poll, fd = self._links, self._epoll.poll, self._epoll.fileno()
         turn_ends = 0.0
         while True:
             if self.woken or time.monotonic() > turn_ends:
@@ -105,7 +105,7 @@ class Reactor:
                 continue
             if self._outbox:
                 self.flush()
-            events = self._poll()
+            events = poll(0 if self._again else HOLD_S, BATCH_EVENTS)
             if not (events or self._again):
                 await trio.lowlevel.wait_readable(fd)
                 continue
@@ -117,13 +117,6 @@ class Reactor:
                 self._repeat()
             if self._outbox:
                 self.flush()
-
-    def _poll(self) -> list[tuple[int, int]]:
-        """The sockets that are ready now, or within HOLD_S."""
-        events = self._epoll.poll(0, BATCH_EVENTS)
-        if events or self._again or not select.select((self._epoll,), (), (), HOLD_S)[0]:
-            return events
-        return self._epoll.poll(0, BATCH_EVENTS)
 
     def post(self, link: Posted, data: bytes) -> None:
         """Have the link send `data` with all that the tasks of this turn post: the last of them sends for all.

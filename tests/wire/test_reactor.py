@@ -178,7 +178,7 @@ class Recorder:
 async def test_again_gives_another_turn_each_round_and_lets_trio_run(bench, nursery) -> None:
     link, peer = bench.link(None)
     bench.reactor.remove(link)
-    turns = 100
+    turns = 30_000
     eager = Recorder(bench.reactor, link.fileno(), again=turns)
     bench.reactor.add(eager)
     ran = 0
