@@ -21,7 +21,7 @@ from proxy.gateway.mock import mocks, send_mock
 from proxy.gateway.outbound import Sender, translated
 from proxy.gateway.selection import Choice
 from proxy.providers.objects import IdTap
-from proxy.providers.outcome import result_of, retryable
+from proxy.providers.outcome import result_of, result_of_body, retryable
 from proxy.routing.router import Router, Unavailable
 from proxy.types import Deployment, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
@@ -126,6 +126,8 @@ class Attempts:
             if result.kind is ResultKind.OK:
                 self._router.answered(deployment, answered)
             elif retryable(result):
+                if result.kind is ResultKind.RATE_LIMITED:
+                    result = result_of_body(result, answer.beginning())
                 following = self._another(run)
                 _log_failed(run, deployment, f"answered {answer.head.status}", following)
                 if following is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
@@ -73,6 +74,15 @@ class Answer:
         if whole is not None:
             self.received_bytes = len(whole)
         return whole
+
+    def beginning(self) -> bytes:
+        """The payload that came with the head; looking takes nothing away."""
+        if self._whole is not None:
+            return self._whole
+        pieces: list[bytes] = []
+        with suppress(BadFraming):  # whoever reads on will say
+            framing_of(self.head.framing).feed(self._buffer, pieces)
+        return b"".join(pieces)
 
     def ends_whole_if(self, says: Callable[[], bool]) -> None:
         """Who knows the body's own last words: without a framing of its own, only they tell a whole one."""

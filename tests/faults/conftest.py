@@ -20,7 +20,7 @@ TEST_S = 10.0
 CONFIG = """
 model_list:
 {models}
-router_settings: {{num_retries: 2, allowed_fails: 3, cooldown_time: 60{router}}}
+router_settings: {{num_retries: 2, allowed_fails: 3, cooldown_time: {cooldown_s}}}
 general_settings: {{master_key: sk-gateway}}
 sluice_settings:
   connect_timeout_s: 0.2
@@ -153,7 +153,9 @@ def scene(tmp_path: Path) -> OpenScene:
     """`async with scene(keys=2) as s`. Nothing may be left over when it ends."""
 
     @asynccontextmanager
-    async def opened(*, keys: int = 1, base: str | None = None, router: str = "") -> AsyncIterator[Scene]:
+    async def opened(
+        *, keys: int = 1, base: str | None = None, cooldown_s: float = 60
+    ) -> AsyncIterator[Scene]:
         async with AsyncExitStack() as stack:
             bad = await stack.enter_async_context(mock_upstream())
             good = await stack.enter_async_context(mock_upstream())
@@ -163,7 +165,7 @@ def scene(tmp_path: Path) -> OpenScene:
                 for order, (name, url) in enumerate(zip(("bad", "good"), bases, strict=False))
             ]
             config = tmp_path / "config.yaml"
-            config.write_text(CONFIG.format(models="".join(models), router=router))
+            config.write_text(CONFIG.format(models="".join(models), cooldown_s=cooldown_s))
             with trio.fail_after(TEST_S):
                 async with gateway_within(config) as gateway:
                     yield Scene(gateway, bad, good)
