@@ -23,7 +23,7 @@ from proxy.gateway.selection import Choice
 from proxy.providers.objects import IdTap
 from proxy.providers.outcome import result_of, result_of_body, retryable
 from proxy.routing.router import Router, Unavailable
-from proxy.types import Deployment, Outcome, Result, ResultKind
+from proxy.types import Deployment, Headers, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Patience, UpstreamClient
 from proxy.upstream.destination import Destination
@@ -175,6 +175,12 @@ class Attempts:
         extra = self._extra_lines(run.record, self._lanes[deployment.id], self._clock() - run.started)
         run.record.status, run.record.outcome = 200, Outcome.OK
         await send_mock(run.exchange, run.call, deployment, extra)
+
+    def call_line(self, record: Record) -> Headers:
+        """For errors of the gateway's own making, which come from no deployment."""
+        if not self._settings.response_headers:
+            return ()
+        return ((b"x-litellm-call-id", record.call_id.encode()),)
 
     def _extra_lines(self, record: Record, lane: Lane, overhead_s: float) -> bytes:
         """The gateway's own header lines. Overhead: what passed before the upstream was asked."""

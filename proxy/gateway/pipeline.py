@@ -134,8 +134,9 @@ class Pipeline:
         )
         reply = await page.answer(request)
         record.status = reply.status
-        record.outcome = Outcome.OK if reply.status < 400 else Outcome.CLIENT_ERROR
-        await exchange.answer(reply)
+        good = reply.status < 400
+        record.outcome = Outcome.OK if good else Outcome.CLIENT_ERROR
+        await exchange.answer(reply, () if good else self._attempts.call_line(record))
 
     async def _refuse(self, exchange: Exchange, error: GatewayError, record: Record) -> None:
         record.outcome = _FAULTS[error.fault]
@@ -144,9 +145,8 @@ class Pipeline:
             await exchange.abort()
             return
         record.status = error.status
-        call_line = (b"x-litellm-call-id", record.call_id.encode())
         try:
-            await exchange.answer(error.reply(), (call_line,))
+            await exchange.answer(error.reply(), self._attempts.call_line(record))
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
 

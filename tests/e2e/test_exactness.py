@@ -243,4 +243,5 @@ def test_response_headers_tell_of_the_request_and_can_be_turned_off(client, upst
         b"x-litellm-call-id", b"x-litellm-model-id", b"x-litellm-attempted-retries", b"x-litellm-overhead-duration-ms",
     ]  # fmt: skip
     with start(CONFIG + "sluice_settings: {response_headers: false}\n") as silent, connect(silent) as other:
-        assert b"x-litellm-" not in other.request("GET", "/openai/v1/files").head.lower()
+        for path in ("/openai/v1/files", "/no/such/path", "/v1/models/unknown"):
+            assert b"x-litellm-" not in other.request("GET", path).head.lower()
