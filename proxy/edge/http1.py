@@ -1,6 +1,6 @@
 """The fast door: HTTP/1.1 read off the raw socket, under hypercorn's own TCP server.
 
-What it does not carry (HTTP/2, Upgrade, HTTP/1.0, TLS to the client) is replayed into hypercorn, byte for byte,
+What it does not carry (HTTP/2, WebSocket, HTTP/1.0) is replayed into hypercorn, byte for byte,
 and that connection stays there.
 """
 
@@ -22,10 +22,11 @@ from proxy.edge.replay import ReplayedStream
 from proxy.errors import ClientGone, GatewayError
 from proxy.gateway.exchange import Exchange
 from proxy.types import Reply
-from proxy.wire.head import BadRequest, HeadParser, RequestHead, find_head_end
+from proxy.wire.head import NO_BODY, BadRequest, HeadParser, RequestHead, find_head_end
 from proxy.wire.link import Link
 from proxy.wire.reactor import Late, Parking, Reactor
 
+UPGRADES = frozenset((b"websocket", b"h2c"))
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 """RFC 9113 section 3.4"""
 LINGER_S = 2.0
@@ -76,7 +77,7 @@ class ClientConnection:
                 head, length = doorway.parser.parse(raw)
             except BadRequest as bad:
                 return await self._refuse(bad, raw)
-            if head.version != b"1.1" or head.upgrade:
+            if head.version != b"1.1" or (head.upgrade and length == NO_BODY and _switches(head)):
                 return raw + self.buffer
             if not await self._exchange(head, length):
                 return None
@@ -88,7 +89,7 @@ class ClientConnection:
         self.buffer = exchange.leftover
         if exchange.closing and not exchange.body_read:
             await self._linger()
-        return not exchange.closing and not self.doorway.draining
+        return not (exchange.closing or self.doorway.draining or self.parking.gone)
 
     async def _read_head(self) -> bytes | None:
         """The next request's head with its blank line; None when there is none to come."""
@@ -158,6 +159,12 @@ class ClientConnection:
             if not data:
                 return
             read_bytes += len(data)
+
+
+def _switches(head: RequestHead) -> bool:
+    """Whether hypercorn would change the protocol. Other upgrades are ignored, as RFC 9110 section 7.8 allows:
+    its HTTP/1.1 parser pauses after a request that carries one, and would not see the client leave."""
+    return (head.get(b"upgrade") or b"").lower() in UPGRADES
 
 
 class FastDoor(TCPServer):

@@ -1,13 +1,12 @@
 """One gateway in this process, and the three doors into it, each asked over a raw socket.
 
 `fast`      the fast door
-`replayed`  the same listener; the request carries an `Upgrade` that nobody knows, so its bytes go on to hypercorn
+`replayed`  the same listener; the request says HTTP/1.0, so its bytes go on to hypercorn
 `asgi`      the app behind a plain hypercorn, which knows nothing of the fast door
 """
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -29,7 +28,8 @@ from proxy.main import serve
 KEY = b"Authorization: Bearer sk-gateway\r\n"
 CONFIG = """
 model_list:
-  - {{model_name: gpt-4o, litellm_params: {{model: openai/gpt-4o, api_base: "{mock}/v1", api_key: sk-up, use_in_pass_through: true}}}}
+  - model_name: gpt-4o
+    litellm_params: {{model: openai/gpt-4o, api_base: "{mock}/v1", api_key: sk-up, use_in_pass_through: true}}
   - {{model_name: renamed, litellm_params: {{model: openai/gpt-4o-mini, api_base: "{mock}/v1", api_key: sk-up}}}}
   - {{model_name: far, litellm_params: {{model: openai/gpt-4o, api_base: "http://127.0.0.1:{far}/v1", api_key: sk-up}}}}
   - {{model_name: canned, litellm_params: {{model: openai/gpt-4o, mock_response: "as set", api_key: sk-up}}}}
@@ -38,7 +38,6 @@ general_settings: {{master_key: sk-gateway, max_request_size_mb: {request_mb}}}
 sluice_settings:
 {limits}
 """
-UNKNOWN_UPGRADE = b"Upgrade: example/1\r\n"
 DOORS = ("fast", "replayed", "asgi")
 PATIENCE_S = 10.0
 
@@ -66,6 +65,8 @@ class Got:
     body: bytes = b""
     whole: bool = False
     """It ended as its framing promised."""
+    framed: bool = True
+    """False: only the close told that this was the end."""
     interim: list[int] = field(default_factory=list)
     lines: bytes = b""
 
@@ -85,8 +86,7 @@ class Client:
     async def send(self, request: bytes) -> None:
         """A whole request, beginning with its request line."""
         if self.door == "replayed":
-            line, _, rest = request.partition(b"\r\n")
-            request = line + b"\r\n" + UNKNOWN_UPGRADE + rest
+            request = request.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
         await self.send_raw(request)
 
     async def send_raw(self, data: bytes) -> None:
@@ -155,7 +155,7 @@ class Client:
         else:
             while await self._more():
                 pass
-            got.body, got.whole = await self._take(len(self.buffer)), True
+            got.body, got.whole, got.framed = await self._take(len(self.buffer)), True, False
 
     async def _read_chunks(self, got: Got) -> None:
         while line := await self._line():
@@ -233,7 +233,7 @@ def open_sockets() -> int:
 
 def _target(name: Path) -> str:
     try:
-        return os.readlink(name)
+        return str(name.readlink())
     except FileNotFoundError:  # the listing's own descriptor
         return ""
 
