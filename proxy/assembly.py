@@ -80,7 +80,7 @@ class Gateway:
 
     def _pages(self, customs: Sequence[Custom]) -> tuple[Page, ...]:
         router = self.router
-        return control.pages(
+        pages = control.pages(
             version=__version__,
             snapshot=lambda: router.snapshot(time.monotonic()),
             model_names=lambda: self.model_names,
@@ -89,6 +89,9 @@ class Gateway:
             draining=lambda: self.doorway.draining,
             probe=control.HttpProbe(self.by_id.get),
         )
+        # What a lone `*` stands for only its upstream can list: the request passes through to it.
+        lone_star = not self.model_names and any(d.group == "*" for d in self.by_id.values())
+        return tuple(page for page in pages if not (lone_star and page.path.startswith(control.MODEL_PATHS)))
 
 
 def _router(config: Config, served: Sequence[Deployment], env: Deployment | None) -> Router:

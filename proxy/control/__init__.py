@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from proxy.control.docs import docs_pages
+from proxy.control.models import PREFIXES as MODEL_PATHS
 from proxy.control.models import ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
 from proxy.control.routes_page import RouteInfo, Routes, routes_page
 from proxy.control.status import DeploymentStatus, Snapshot, status_pages
 from proxy.types import Page
 
-__all__ = ["DeploymentStatus", "HttpProbe", "Probe", "ProbeResult", "RouteInfo", "pages"]
+__all__ = ["MODEL_PATHS", "DeploymentStatus", "HttpProbe", "Probe", "ProbeResult", "RouteInfo", "pages"]
 
 
 def pages(
