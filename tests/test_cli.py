@@ -76,7 +76,9 @@ def test_wrong_usage_is_2(
 
 def test_validate_tells_every_error_and_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text("model_lst: []\nrouter_settings: {num_retries: some}\ngeneral_settings: {database_url: x}\n")
+    config.write_text(
+        "model_lst: []\nrouter_settings: {num_retries: some}\ngeneral_settings: {database_url: x}\n"
+    )
     assert main(["--validate_config", "-c", str(config)], {}) == 78
     said = capsys.readouterr().out
     assert "did you mean `model_list`" in said
