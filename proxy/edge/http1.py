@@ -51,13 +51,13 @@ class Doorway:
         """Close what is idle; what is busy closes after its answer."""
         self.draining = True
         for connection in self.connections:
-            connection.parking.wake()
+            connection.drain()
 
 
 class ClientConnection:
     """One client's HTTP/1.1 connection: requests one after the other, in one task."""
 
-    __slots__ = ("buffer", "doorway", "link", "parking")
+    __slots__ = ("_exchanging", "buffer", "doorway", "link", "parking")
 
     def __init__(self, doorway: Doorway, sock: socket.socket) -> None:
         self.doorway = doorway
@@ -65,6 +65,13 @@ class ClientConnection:
         self.link = Link(doorway.reactor, sock, self.parking)
         self.link.is_client = True
         self.buffer = b""
+        self._exchanging: FastExchange | None = None
+
+    def drain(self) -> None:
+        """The answer that is not yet on its way says that it is the last; an idle connection closes."""
+        if self._exchanging is not None:
+            self._exchanging.closing = True
+        self.parking.wake()
 
     async def run(self) -> bytes | None:
         """Serve until the connection ends. Returns the bytes to replay when the request is not for this door."""
@@ -85,7 +92,9 @@ class ClientConnection:
     async def _exchange(self, head: RequestHead, length: int) -> bool:
         exchange = FastExchange(self.doorway.limits, self.link, head, length, self.buffer)
         exchange.closing = not head.keep_alive or self.doorway.draining
+        self._exchanging = exchange
         await self.doorway.serve(exchange)
+        self._exchanging = None
         self.buffer = exchange.leftover
         if exchange.closing and not exchange.body_read:
             await self._linger()
@@ -189,20 +198,18 @@ class FastDoor(TCPServer):
         sock = socket.socket(fileno=self._accepted.socket.detach())
         connection = ClientConnection(doorway, sock)
         doorway.connections.add(connection)
-        replayed: bytes | None = None
         try:
             if len(doorway.connections) > doorway.limits.max_connections:
                 return
             replayed = await connection.run()
+            if replayed is not None:
+                await self._fall_back(connection.link.release(), replayed)
         except (ClientGone, OSError):
             return
         finally:
             doorway.connections.discard(connection)
             connection.parking.close()
-            if replayed is None:
-                connection.link.close()
-        if replayed is not None:
-            await self._fall_back(connection.link.release(), replayed)
+            connection.link.close()
 
     async def _fall_back(self, sock: socket.socket, replayed: bytes) -> None:
         app, config, context, state = self._hypercorn

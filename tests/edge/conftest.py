@@ -192,7 +192,11 @@ class House:
         sock = trio.socket.socket()
         if receive_bytes:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        await sock.connect(("127.0.0.1", self.ports[door]))
+        try:
+            await sock.connect(("127.0.0.1", self.ports[door]))
+        except OSError:
+            sock.close()
+            raise
         self._clients.append(Client(trio.SocketStream(sock), door))
         return self._clients[-1]
 
