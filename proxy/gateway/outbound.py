@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.errors import GatewayError
 from proxy.gateway.call import Call
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.multipart import splice
@@ -22,6 +23,8 @@ COMPLETIONS = b"/completions"
 RECODED = frozenset((b"content-encoding",))
 TARGETS_REMEMBERED = 4096
 """Paths hold ids, so they are many. Emptied when full."""
+REMEMBERED_BYTES = 256
+"""Of a path: longer ones are rare, and would take memory as their clients please."""
 
 
 class Sender:
@@ -62,9 +65,11 @@ class Sender:
         key = (destination, call.route.path)
         found = self._targets.get(key)
         if found is None:
+            found = _joined(call, destination)
             if len(self._targets) >= TARGETS_REMEMBERED:
                 self._targets.clear()
-            found = self._targets[key] = _joined(call, destination)
+            if len(call.route.path) <= REMEMBERED_BYTES:
+                self._targets[key] = found
         query = call.head.query
         return found if query is None else b"%b?%b" % (found, query)
 
@@ -87,7 +92,14 @@ def _joined(call: Call, destination: Destination) -> bytes:
 
 
 def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
-    """The client's own bytes object where nothing changes."""
+    """The client's own bytes object where nothing changes. Raises GatewayError 400."""
+    try:
+        return _adapted(call, choice, deployment)
+    except RecursionError as error:  # it was shallow enough for the peek, a few frames further up
+        raise GatewayError(400, "The request body is nested too deeply.", code="invalid_json") from error
+
+
+def _adapted(call: Call, choice: Choice, deployment: Deployment) -> bytes:
     model = (
         upstream_model(deployment, choice.wildcard, call.model or "")
         if _renames(call, choice, deployment)

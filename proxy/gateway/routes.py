@@ -13,10 +13,13 @@ from urllib.parse import unquote
 import msgspec
 
 from proxy.errors import method_not_allowed, path_not_found
+from proxy.gateway.peek import usable_model
 from proxy.types import Page
 
 MAX_REMEMBERED = 2048
 """Paths hold ids, so they are many; the busiest few are worth remembering. Emptied when full."""
+MAX_REMEMBERED_BYTES = 256
+"""Of a path: OpenAI's longest has some 150, and no client decides how much memory 2048 of them take."""
 
 
 class Kind(enum.Enum):
@@ -106,10 +109,15 @@ class Routes:
         key = (method, path)
         route = self._known.get(key)
         if route is None:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            route = self._known[key] = self._find(method, path)
+            route = self._find(method, path)
+            if len(path) <= MAX_REMEMBERED_BYTES:
+                self._remember(key, route)
         return route
+
+    def _remember(self, key: tuple[bytes, bytes], route: Route) -> None:
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[key] = route
 
     def _find(self, method: bytes, path: bytes) -> Route:
         route = (
@@ -166,12 +174,12 @@ def _model_in_path(method: bytes, path: bytes) -> Route | None:
     for prefix in (AZURE, *ENGINES):
         if not path.startswith(prefix):
             continue
-        model, _, rest = path[len(prefix) :].partition(b"/")
+        segment, _, rest = path[len(prefix) :].partition(b"/")
+        model = usable_model(unquote(segment.decode("ascii", "replace"), errors="replace"))
         if model and method == b"POST" and rest in NATIVE_NEEDS_MODEL:
             name = f"/{rest.decode()}"
             chat = rest == b"chat/completions"
-            text = unquote(model.decode("ascii"), errors="replace")
-            return Route(Kind.NATIVE, name, b"/" + rest, model=text, model_needed=True, chat=chat)
+            return Route(Kind.NATIVE, name, b"/" + rest, model=model, model_needed=True, chat=chat)
     return None
 
 

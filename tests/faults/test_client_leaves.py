@@ -109,6 +109,10 @@ async def test_leaving_is_no_success_for_a_key_on_probation(scene: OpenScene) ->
         assert s.gateway.status("bad").state == "half_open"
 
 
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 async def test_nothing_is_left_open_after_faults_and_leavings(scene: OpenScene) -> None:
     """Descriptors are counted once the pools and caches of the first round are filled."""
     answers = [chat(), error(500), stalled(300), stalled(), chat_stream(3), SLOW_BODY]
@@ -123,7 +127,7 @@ async def test_nothing_is_left_open_after_faults_and_leavings(scene: OpenScene) 
                         await client.first_bytes()
             await s.gateway.quiet()
             s.bad.unscript()
-            return sum(1 for _ in Path("/proc/self/fd").iterdir())
+            return open_descriptors()
 
         first = await round_of_requests()
         counts = [await round_of_requests() for _ in range(4)]
