@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 _WITH_BODIES = frozenset((b"POST", b"PUT", b"PATCH"))
+CUT = "sluice.cut"
+"""In the scope's state: closes the connection. hypercorn leaves an HTTP/2 stream that was not ended open for ever."""
+CUT_AFTER_S = 0.05
+"""What was written last is on its way by then."""
 _BODY_PIECES = 4
 """Pieces of a request body that may wait for the pipeline: the server stops reading beyond."""
 
@@ -112,6 +116,9 @@ class AsgiExchange:
         self._limits = limits
         self._receive = receive
         self._send = send
+        self._cut: Callable[[], Awaitable[None]] | None = None
+        if scope["http_version"] == "2":
+            self._cut = scope.get("state", {}).get(CUT)
         self._feed, self._pieces = trio.open_memory_channel[bytes](_BODY_PIECES)
 
     async def _listen(self) -> None:
@@ -219,9 +226,12 @@ class AsgiExchange:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def abort(self, last_words: bytes = b"") -> None:
-        # The app returns without its last body message: the server cuts the connection.
+        # The app returns without its last body message: over HTTP/1 the server cuts the connection.
         if last_words and self._unbounded and self._last.endswith((b"\n\n", b"\r\n\r\n")):
             await self.write(last_words)
+        if self._cut is not None:
+            await trio.sleep(CUT_AFTER_S)
+            await self._cut()
 
 
 def _pairs(lines: bytes) -> Headers:

@@ -16,6 +16,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState
 
+from proxy.edge.asgi import CUT
 from proxy.edge.exchange import FastExchange
 from proxy.edge.limits import DoorLimits
 from proxy.edge.replay import ReplayedStream
@@ -215,5 +216,6 @@ class FastDoor(TCPServer):
         app, config, context, state = self._hypercorn
         accepted = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
         stream = ReplayedStream(accepted, replayed, self._doorway.limits.write_timeout_s)
+        state = ConnectionState({**state, CUT: stream.aclose})
         super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]
         await super().run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -81,5 +82,5 @@ async def test_cut_in_many_places(house) -> None:
     collect()
     for cuts in cuts_found:
         ends = [0, *cuts, len(raw)]
-        pieces = [raw[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+        pieces = [raw[start:end] for start, end in pairwise(ends)]
         assert await exchanged(house, client, pieces) == whole, cuts
