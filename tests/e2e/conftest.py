@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ TIMEOUT_S = 15.0
 
 
 class Upstream:
-    """The mock, for tests that block: `ask` what it got since `forget`, `say` what it answers next."""
+    """The mock, for tests that block: `requests` it got since `forget`, `say` what it answers next."""
 
     def __init__(self, mock: MockUpstream) -> None:
         self._mock = mock
@@ -37,6 +38,13 @@ class Upstream:
 
     def say(self, *answers: Answer) -> None:
         self._mock.script(*answers)
+
+    def wait_for(self, count: int) -> None:
+        """Until so many requests have come since `forget`."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while len(self.requests) < count:
+            assert time.monotonic() < deadline, f"{count} requests did not come"
+            time.sleep(0.002)
 
     def forget(self) -> None:
         self.requests.clear()
@@ -236,9 +244,12 @@ def start(
 ) -> Callable[..., AbstractContextManager[GatewayProcess]]:
     """Starts a gateway; UPSTREAM in its YAML becomes the mock's origin."""
 
-    def started(config: str, **environ: str) -> AbstractContextManager[GatewayProcess]:
+    def started(
+        config: str, arguments: Sequence[str] = (), **environ: str
+    ) -> AbstractContextManager[GatewayProcess]:
         written = config.replace("UPSTREAM", started_upstream.origin)
         named = {name: value.replace("UPSTREAM", started_upstream.origin) for name, value in environ.items()}
-        return running_gateway(tmp_path_factory.mktemp("e2e"), config=written, key=GATEWAY_KEY, environ=named)
+        folder = tmp_path_factory.mktemp("e2e")
+        return running_gateway(folder, config=written, key=GATEWAY_KEY, environ=named, arguments=arguments)
 
     return started
