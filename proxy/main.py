@@ -82,5 +82,6 @@ def _hypercorn_config(limits: SluiceSettings) -> HypercornConfig:
     config.keep_alive_max_requests = MANY_REQUESTS
     config.graceful_timeout = limits.drain_timeout_s
     config.include_server_header = False
+    config.h11_pass_raw_headers = True  # names are passed on as they were spelled
     config.include_date_header = False  # the upstream's answer has one, and so have our own
     return config

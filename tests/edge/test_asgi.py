@@ -182,3 +182,9 @@ async def test_names_are_lower_case_as_asgi_demands(house) -> None:
     names = [name for name, _ in server.sent[0]["headers"]]
     assert names == [name.lower() for name in names]
     assert b"transfer-encoding" not in names
+
+
+async def test_header_names_of_http_1_0_keep_their_spelling(house, requests) -> None:
+    await house.ask(requests.post(b"/v1/chat/completions", b'{"model":"gpt-4o"}', b"X-CamelCase: 1"), "replayed")
+    assert b"\r\nX-CamelCase: 1\r\n" in house.mock.requests[0].head
+    assert b"\r\nContent-Length: 18\r\n" in house.mock.requests[0].head
