@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from proxy.errors import GatewayError
 from proxy.gateway.call import Call
 from proxy.gateway.exchange import Exchange
@@ -21,6 +23,8 @@ from proxy.wire.head import CHUNKED, NO_BODY
 TEXT_COMPLETION = "text-completion-openai"
 COMPLETIONS = b"/completions"
 RECODED = frozenset((b"content-encoding",))
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the peek did not look into, or found just shallow enough a few frames further up."""
 TARGETS_REMEMBERED = 4096
 """Paths hold ids, so they are many. Emptied when full."""
 REMEMBERED_BYTES = 256
@@ -95,8 +99,10 @@ def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
     """The client's own bytes object where nothing changes. Raises GatewayError 400."""
     try:
         return _adapted(call, choice, deployment)
-    except RecursionError as error:  # it was shallow enough for the peek, a few frames further up
-        raise GatewayError(400, "The request body is nested too deeply.", code="invalid_json") from error
+    except UNREADABLE as error:
+        raise GatewayError(
+            400, "The request body is not well-formed JSON in UTF-8.", code="invalid_json"
+        ) from error
 
 
 def _adapted(call: Call, choice: Choice, deployment: Deployment) -> bytes:

@@ -49,6 +49,8 @@ class _Logprobs(msgspec.Struct):
     top_logprobs: list[dict[str, float] | None] | None = None
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
 _encode = msgspec.json.Encoder().encode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_messages = msgspec.json.Decoder(list[_Message]).decode
@@ -147,7 +149,7 @@ def _translated(body: bytes, kind: bytes, rewrite: Callable[[_Choice], _Choice])
     try:
         fields = _decode_fields(body)
         choices = _decode_choices(fields["choices"])
-    except (msgspec.DecodeError, KeyError):
+    except (*_UNREADABLE, KeyError):
         return None
     spoken = [rewrite(_with_chat_logprobs(choice)) for choice in choices]
     return _encode({**fields, "object": Raw(kind), "choices": spoken})
@@ -162,7 +164,7 @@ def _with_chat_logprobs(choice: _Choice) -> _Choice:
     """Parallel lists of tokens become a list of token objects; logprobs of another shape stay."""
     try:
         found = _decode_logprobs(choice.get("logprobs", _NULL))
-    except msgspec.ValidationError:
+    except _UNREADABLE:
         return choice
     if found is None:
         return choice
@@ -181,6 +183,6 @@ def _token(token: str, logprob: float | None) -> dict[str, str | float | None]:
 def _is_object(data: bytes) -> bool:
     try:
         _decode_fields(data)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return False
     return True
