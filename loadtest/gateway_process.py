@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 START_TIMEOUT_S = 20.0
 """A loaded CI machine takes seconds to import; a gateway that needs more is broken."""
 STOP_TIMEOUT_S = 15.0
+LISTENING_PORTS = range(10_000, 32_768)
+"""Below those that Linux gives to connections (net.ipv4.ip_local_port_range)."""
 
 
 class GatewayProcess:
@@ -77,9 +80,11 @@ def running_gateway(
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that no outgoing connection is given in the meantime."""
+    while True:
+        port = random.choice(LISTENING_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _wait_until_it_listens(gateway: GatewayProcess) -> None:
