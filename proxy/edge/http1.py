@@ -85,7 +85,7 @@ class ClientConnection:
                 head, length = doorway.parser.parse(raw)
             except BadRequest as bad:
                 return await self._refuse(bad, raw)
-            if head.version != b"1.1" or (head.upgrade and length == NO_BODY and _switches(head)):
+            if head.version != b"1.1" or (head.upgrade and switches_protocol(head, length)):
                 return raw + self.buffer
             if not await self._exchange(head, length):
                 return None
@@ -171,10 +171,10 @@ class ClientConnection:
             read_bytes += len(data)
 
 
-def _switches(head: RequestHead) -> bool:
+def switches_protocol(head: RequestHead, length: int) -> bool:
     """Whether hypercorn would change the protocol. Other upgrades are ignored, as RFC 9110 section 7.8 allows:
     its HTTP/1.1 parser pauses after a request that carries one, and would not see the client leave."""
-    return (head.get(b"upgrade") or b"").lower() in UPGRADES
+    return length == NO_BODY and (head.get(b"upgrade") or b"").lower() in UPGRADES
 
 
 class FastDoor(TCPServer):

@@ -14,6 +14,7 @@ import trio
 
 from loadtest.gateway_within import GatewayWithin, gateway_within
 from loadtest.mock_upstream import MockUpstream, mock_upstream
+from proxy.edge import http1
 
 KEY = "sk-gateway"
 TEST_S = 10.0
@@ -36,7 +37,7 @@ MODEL = """
 
 
 DOORS = {"fast": b"", "asgi": b"Upgrade: example/1\r\n"}
-"""What makes a request go through which door."""
+"""What makes a request go through which door, here: see `scene`."""
 
 
 @dataclass
@@ -149,8 +150,10 @@ OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> OpenScene:
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenScene:
     """`async with scene(keys=2) as s`. Nothing may be left over when it ends."""
+    # Any upgrade leads to hypercorn here: an ordinary request through the ASGI door, on a kept connection.
+    monkeypatch.setattr(http1, "switches_protocol", lambda _head, _length: True)
 
     @asynccontextmanager
     async def opened(
