@@ -6,8 +6,7 @@ The simulator keeps separate objects for each of its two keys and answers 404 to
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import openai
 import pytest
@@ -39,7 +38,7 @@ class Flow:
 
 
 @pytest.fixture
-async def flow(gateway_url, gateway_key) -> AsyncIterator[partial[Flow]]:
+async def flow(gateway_url, gateway_key) -> AsyncIterator[Callable[..., Flow]]:
     """Makes flows with sessions of their own, or with none."""
     made: list[Flow] = []
 

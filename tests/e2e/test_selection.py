@@ -150,6 +150,13 @@ def test_target_model_names_in_json(field, left, client, upstream) -> None:
         assert upstream.last.header(b"content-length") == b"%d" % len(left)
 
 
+def test_target_model_names_in_a_compressed_body(client, upstream) -> None:
+    body = gzip.compress(b'{"target_model_names":"fast","purpose" : "batch"}')
+    client.request("POST", "/openai/v1/batches", body, headers={"Content-Encoding": "gzip"})
+    assert (_key(upstream.last), upstream.last.body) == ("sk-fast", b'{"purpose" : "batch"}')
+    assert upstream.last.header(b"content-encoding") is None
+
+
 @pytest.mark.parametrize(
     "fields",
     [
