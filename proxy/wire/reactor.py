@@ -67,6 +67,8 @@ class Reactor:
         self._due: dict[int, set[Parking]] = {}
         self._swept_tick = _tick(time.monotonic())
         self._outbox: list[tuple[Posted, bytes]] = []
+        self._asleep = False
+        """The dispatcher waits for trio to wake it: until then it flushes nothing."""
         self.woken = 0
         """Tasks that were woken and have not run yet."""
 
@@ -107,7 +109,9 @@ class Reactor:
                 self.flush()
             events = poll(0 if self._again else HOLD_S, BATCH_EVENTS)
             if not (events or self._again):
+                self._asleep = True
                 await trio.lowlevel.wait_readable(fd)
+                self._asleep = False
                 continue
             for ready_fd, mask in events:
                 link = links.get(ready_fd)
@@ -125,7 +129,7 @@ class Reactor:
         that follow each other closely find it awake. A task that is alone sends at once.
         """
         self._outbox.append((link, data))
-        if not self.woken:
+        if not self.woken or self._asleep:
             self.flush()
 
     def defer(self, mover: Posted, data: bytes) -> None:

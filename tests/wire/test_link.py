@@ -240,3 +240,56 @@ async def test_a_reset_counts_as_having_spoken(bench) -> None:
     reset(peer)
     await wait_all_tasks_blocked(0.01)
     assert link.spoke()
+
+
+async def test_what_is_posted_goes_out_though_the_dispatcher_sleeps(bench, nursery) -> None:
+    """A task that the reactor does not know of posts, while one that was woken from outside has yet to run."""
+    link, peer = bench.link(bench.parking())
+    other = bench.parking()
+    nursery.start_soon(other.park)
+    await wait_all_tasks_blocked(0.01)
+    other.wake()
+    link.post(b"request")
+    with trio.fail_after(1):
+        assert await peer.receive_some() == b"request"
+
+
+async def test_what_is_posted_keeps_its_place_among_what_is_sent(bench, nursery) -> None:
+    link, peer = bench.link(bench.parking())
+    other = bench.parking()
+    nursery.start_soon(other.park)
+    await wait_all_tasks_blocked(0.01)
+    other.wake()
+    link.post(b"1")
+    link.post(b"2")
+    await link.write(b"3", soon())
+    link.post(b"4")
+    got = b""
+    with trio.fail_after(1):
+        while len(got) < 4:
+            got += await peer.receive_some()
+    assert got == b"1234"
+
+
+async def test_what_is_posted_to_a_full_socket_is_sent_when_there_is_room(bench) -> None:
+    link, peer = bench.link(bench.parking(), narrow=True)
+    filled = 0
+    while sent := link.send(b"x" * 65536):
+        filled += sent
+    for _ in range(20):
+        link.post(b"y" * 16000)
+    got = bytearray()
+    with trio.fail_after(5):
+        while len(got) < filled + 320_000:
+            got += await peer.receive_some(65536)
+    assert got == b"x" * filled + b"y" * 320_000
+
+
+async def test_what_is_posted_to_a_link_that_closes_is_nothing(bench, nursery) -> None:
+    link, peer = bench.link(bench.parking())
+    other = bench.parking()
+    nursery.start_soon(other.park)
+    await wait_all_tasks_blocked(0.01)
+    other.wake()
+    link.close()
+    assert await peer.receive_some() == b""

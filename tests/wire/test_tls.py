@@ -9,6 +9,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from loadtest.certificates import Certificates, make_certificates
 from proxy.errors import ClientGone
+from proxy.wire.framing import CloseFraming, LengthFraming
+from proxy.wire.pump import End, Pump
 from proxy.wire.reactor import Late
 from proxy.wire.tls import TlsLink, client_context
 
@@ -88,7 +90,7 @@ async def test_a_long_request_is_written_to_its_last_byte(server, nursery, size:
 
 async def test_a_long_request_to_a_slow_reader(server, nursery) -> None:
     link, stream = await server.connected(narrow=True)
-    data = bytes(range(256)) * 4096
+    data = bytes(range(256)) * 800
     received = bytearray()
 
     async def take() -> None:
@@ -213,3 +215,61 @@ def test_a_machine_without_certificates_trusts_certifi(monkeypatch: pytest.Monke
     monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *_: None)
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     assert client_context.__wrapped__(True).cert_store_stats()["x509_ca"] > 50
+
+
+BIG = bytes(range(256)) * 12_000
+
+
+async def taken(stream: trio.abc.ReceiveStream, count: int) -> bytes:
+    got = bytearray()
+    with trio.fail_after(10):
+        while len(got) < count:
+            got += await stream.receive_some(65536)
+    return bytes(got)
+
+
+async def test_a_pump_from_tls_to_a_client(server, bench, nursery) -> None:
+    source, stream = await server.connected()
+    client, browser = bench.link(source.parking)
+    nursery.start_soon(stream.send_all, BIG)
+    pump = Pump(source, client, LengthFraming(len(BIG)), None, 5, 5)
+    got: list[bytes] = []
+
+    async def browse() -> None:
+        got.append(await taken(browser, len(BIG)))
+
+    async with trio.open_nursery() as browsing:
+        browsing.start_soon(browse)
+        with trio.fail_after(10):
+            assert await pump.run() is End.DONE
+    assert got == [BIG]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+async def test_a_pump_from_a_client_to_tls(server, bench, nursery, narrow: bool) -> None:
+    sink, stream = await server.connected(narrow=narrow)
+    data = BIG[:200_000] if narrow else BIG
+    client, browser = bench.link(sink.parking)
+    nursery.start_soon(browser.send_all, data)
+    pump = Pump(client, sink, LengthFraming(len(data)), None, 5, 5)
+    pump.sink_may_speak = False
+    got: list[bytes] = []
+
+    async def read() -> None:
+        got.append(await taken(stream, len(data)))
+
+    async with trio.open_nursery() as reading:
+        reading.start_soon(read)
+        with trio.fail_after(10):
+            assert await pump.run() is End.DONE
+    assert got == [data]
+
+
+async def test_a_pump_from_tls_that_is_cut_without_close_notify(server, bench) -> None:
+    """Even where only the close would end the body: it was not the upstream's word."""
+    source, stream = await server.connected()
+    client, _ = bench.link(source.parking)
+    await stream.send_all(b"half of i")
+    await stream.transport_stream.aclose()
+    with trio.fail_after(5):
+        assert await Pump(source, client, CloseFraming(), None, 5, 5).run() is End.SOURCE_BROKEN
