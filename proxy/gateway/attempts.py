@@ -138,7 +138,7 @@ class Attempts:
         except UpstreamFailure as failure:
             result = Result(failure.kind)
             run.record.error = failure.reason
-            following = self._another(run)
+            following = self._another(run, unsent=failure.kind is ResultKind.REFUSED)
             _log_failed(run, deployment, failure.reason, following)
             if following is None:
                 raise _failed(failure) from failure
@@ -149,9 +149,14 @@ class Attempts:
             self._router.settle(deployment, result, self._clock())
         return None
 
-    def _another(self, run: Run) -> Deployment | None:
-        """A deployment not tried yet, with a slot taken; None when this request must end here."""
-        if run.call.rest or run.exchange.committed or run.record.attempts > self._settings.retries:
+    def _another(self, run: Run, *, unsent: bool = False) -> Deployment | None:
+        """A deployment not tried yet, with a slot taken; None when this request must end here.
+
+        A body still on the wire can go once only; `unsent`: no connection took any of it.
+        """
+        if run.call.rest and not unsent:
+            return None
+        if run.exchange.committed or run.record.attempts > self._settings.retries:
             return None
         picked = self._pick(run)
         return None if isinstance(picked, Unavailable) else picked
@@ -173,7 +178,7 @@ class Attempts:
 
     async def _mock(self, run: Run, deployment: Deployment) -> None:
         extra = self._extra_lines(run.record, self._lanes[deployment.id], self._clock() - run.started)
-        run.record.status, run.record.outcome = 200, Outcome.OK
+        run.record.status, run.record.outcome, run.record.error = 200, Outcome.OK, None
         await send_mock(run.exchange, run.call, deployment, extra)
 
     def call_line(self, record: Record) -> Headers:
