@@ -218,4 +218,8 @@ class FastDoor(TCPServer):
         stream = ReplayedStream(accepted, replayed, self._doorway.limits.write_timeout_s)
         state = ConnectionState({**state, CUT: stream.aclose})
         super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]
-        await super().run()
+        try:
+            await super().run()
+        finally:
+            # hypercorn's own closing waits, and is skipped when it is cancelled there.
+            accepted.socket.close()

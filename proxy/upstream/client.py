@@ -109,10 +109,7 @@ class UpstreamClient:
     async def _connect(self, parking: Parking, endpoint: Endpoint, patience: Patience) -> Connection:
         deadline = time.monotonic() + patience.connect_s
         try:
-            with parking.guard(deadline):
-                stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
-            sock = socket.socket(fileno=stream.socket.detach())
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = await _dial(parking, endpoint, deadline)
             if not endpoint.tls:
                 return Connection(endpoint, Link(self._reactor, sock, parking))
             return Connection(endpoint, await self._secure(sock, parking, endpoint, deadline))
@@ -139,6 +136,22 @@ class UpstreamClient:
             if not established:
                 link.close()
         return link
+
+
+async def _dial(parking: Parking, endpoint: Endpoint, deadline: float) -> socket.socket:
+    """A connected TCP socket. Raises OSError, Late, ClientGone."""
+    stream: trio.SocketStream | None = None
+    try:
+        with parking.guard(deadline):
+            stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
+    except ClientGone:
+        if stream is not None:  # it came in the moment that the client left
+            stream.socket.close()
+        raise
+    assert stream is not None
+    sock = socket.socket(fileno=stream.socket.detach())
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
