@@ -117,7 +117,7 @@ class FastExchange:
         if self.parking.gone:
             self.closing = True
             return End.SINK_GONE
-        if not self.closing and len(data) <= POST_BYTES:
+        if not self.closing and len(data) <= POST_BYTES and self._link.caught_up:
             self._link.post(data)
             self.sent_bytes = len(body)
             return End.DONE

@@ -96,6 +96,11 @@ class Link:
         except BlockingIOError:
             return 0
 
+    @property
+    def caught_up(self) -> bool:
+        """The socket has taken all that was posted: a peer that does not read must not be posted more."""
+        return not self._unsent
+
     def post(self, data: bytes) -> None:
         """Send all of `data` within this turn, in order with other sends, as soon as the socket takes it.
 

@@ -185,6 +185,8 @@ async def test_names_are_lower_case_as_asgi_demands(house) -> None:
 
 
 async def test_header_names_of_http_1_0_keep_their_spelling(house, requests) -> None:
-    await house.ask(requests.post(b"/v1/chat/completions", b'{"model":"gpt-4o"}', b"X-CamelCase: 1"), "replayed")
+    await house.ask(
+        requests.post(b"/v1/chat/completions", b'{"model":"gpt-4o"}', b"X-CamelCase: 1"), "replayed"
+    )
     assert b"\r\nX-CamelCase: 1\r\n" in house.mock.requests[0].head
     assert b"\r\nContent-Length: 18\r\n" in house.mock.requests[0].head

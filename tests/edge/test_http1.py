@@ -289,6 +289,25 @@ class TestDrain:
             await house.client()
 
 
+@pytest.mark.parametrize("path", [b"/docs", b"/v1/files"])
+async def test_a_client_that_asks_and_does_not_read_is_not_asked_for_more(
+    house, requests, path: bytes
+) -> None:
+    """Short answers go out without waiting, but not beyond what the client takes."""
+    house.mock.script(lambda _: Said(body=b"x" * 10_000))
+    client = await house.client(receive_bytes=4096)
+    with trio.move_on_after(1):
+        await client.send(requests.get(path) * 5000)
+    answered = -1
+    with trio.fail_after(5):
+        while answered != len(house.records):
+            answered = len(house.records)
+            await trio.sleep(0.1)
+    [connection] = house.gateway.doorway.connections
+    assert answered < 5000
+    assert len(connection.link._unsent) <= 64 * 1024
+
+
 async def test_a_stream_is_passed_on_event_by_event(house, requests) -> None:
     """Nothing is held back until more comes."""
     events = chat_stream(3).body
