@@ -86,6 +86,7 @@ class ClientConnection:
             except BadRequest as bad:
                 return await self._refuse(bad, raw)
             if head.version != b"1.1" or (head.upgrade and switches_protocol(head, length)):
+                await self._catch_up()
                 return raw + self.buffer
             if not await self._exchange(head, length):
                 return None
@@ -143,11 +144,22 @@ class ClientConnection:
                     data = link.recv()
                     if data is not None:
                         return data
-                if parking.gone or (idle and self.doorway.draining):
+                if parking.gone or (idle and self.doorway.draining and link.caught_up):
                     return b""
                 await parking.park(deadline)
         except (Late, OSError):
             return b""
+
+    async def _catch_up(self) -> None:
+        """The answers before go out first. Raises ClientGone when they are not taken."""
+        deadline = time.monotonic() + self.doorway.limits.write_timeout_s
+        while not self.link.caught_up:
+            if self.parking.gone:
+                raise ClientGone
+            try:
+                await self.parking.park(deadline)
+            except Late as late:
+                raise ClientGone from late
 
     async def _refuse(self, bad: BadRequest, raw: bytes) -> bytes | None:
         if raw.startswith(HTTP2_PREFACE):

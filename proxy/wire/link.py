@@ -99,7 +99,7 @@ class Link:
     @property
     def caught_up(self) -> bool:
         """The socket has taken all that was posted: a peer that does not read must not be posted more."""
-        return not self._unsent
+        return not (self._posted or self._unsent) or self._is_next()
 
     def post(self, data: bytes) -> None:
         """Send all of `data` within this turn, in order with other sends, as soon as the socket takes it.

@@ -347,3 +347,24 @@ async def test_many_clients_at_once(house, requests) -> None:
                 nursery.start_soon(visit, number)
     await house.recorded(800)
     assert {record.outcome for record in house.records} == {Outcome.OK}
+
+
+async def test_what_was_answered_before_the_protocol_changes_is_not_lost(house, requests) -> None:
+    """Two requests in one packet; hypercorn gets the second. Side by side, so that answers are sent in company."""
+    ended = 0
+
+    async def visit() -> None:
+        nonlocal ended
+        client = await house.client()
+        first = requests.get(b"/v1/files/1")
+        await client.send_raw(first + requests.get(b"/v1/files/2").replace(b"HTTP/1.1", b"HTTP/1.0"))
+        for _ in range(2):
+            got = await client.answer(b"GET")
+            assert (got.status, got.whole) == (200, True)
+        client.close()
+        ended += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(visit)
+    assert ended == 100
