@@ -20,8 +20,6 @@ SOON_S = 1.0
 BODY = b'{"model":"m","messages":[]}'
 STREAM = b'{"model":"m","messages":[],"stream":true}'
 SLOW_BODY = replace(chat(size_bytes=50_000), piece_bytes=1000, gap_s=0.05)
-DOORS = {"fast": b"", "asgi": b"Upgrade: example/1\r\n"}
-every_door = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 
 
 async def assert_forgotten(s: Any, status: int) -> None:
@@ -35,36 +33,33 @@ async def assert_forgotten(s: Any, status: int) -> None:
     await s.gateway.quiet()
 
 
-@every_door
-async def test_while_the_upstream_thinks(scene: OpenScene, door: bytes) -> None:
+async def test_while_the_upstream_thinks(scene: OpenScene) -> None:
     async with scene(keys=2) as s:
         s.bad.script(replace(chat(), head_delay_s=30))
         async with s.client() as client:
-            await client.send(BODY, lines=door)
+            await client.send(BODY)
             await s.bad.received(1)
         assert await s.bad.closed_within(SOON_S)
         await assert_forgotten(s, status=0)
 
 
-@every_door
 @pytest.mark.parametrize(
     ("body", "answer"), [(STREAM, chat_stream(1000, gap_s=0.02)), (BODY, SLOW_BODY)], ids=["stream", "whole"]
 )
-async def test_while_the_answer_comes(scene: OpenScene, door: bytes, body: bytes, answer: Answer) -> None:
+async def test_while_the_answer_comes(scene: OpenScene, body: bytes, answer: Answer) -> None:
     async with scene(keys=2) as s:
         s.bad.script(answer)
         async with s.client() as client:
-            await client.send(body, lines=door)
+            await client.send(body)
             await client.first_bytes()
         assert await s.bad.closed_within(SOON_S)
         await assert_forgotten(s, status=200)
 
 
-@every_door
-async def test_while_connecting(scene: OpenScene, door: bytes) -> None:
+async def test_while_connecting(scene: OpenScene) -> None:
     async with unanswered_port() as port, scene(keys=2, base=f"http://127.0.0.1:{port}") as s:
         async with s.client() as client:
-            await client.send(BODY, lines=door)
+            await client.send(BODY)
             while not s.gateway.in_flight:  # noqa: ASYNC110 - nobody tells
                 await trio.sleep(0.001)
         await assert_forgotten(s, status=0)
