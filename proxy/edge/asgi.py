@@ -112,7 +112,7 @@ class AsgiExchange:
         self._unbounded = False
         """The answer's length was not announced: it has room for one more piece."""
         self._last = b""
-        """The piece written last."""
+        """The end of what was written: an event's blank line has at most 4 bytes."""
         self._limits = limits
         self._receive = receive
         self._send = send
@@ -219,7 +219,7 @@ class AsgiExchange:
         if self.parking.gone:
             raise ClientGone
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        self._last = piece
+        self._last = (self._last + piece[-4:])[-4:]
         self.sent_bytes += len(piece)
 
     async def end(self) -> None:

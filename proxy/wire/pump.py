@@ -18,6 +18,8 @@ from proxy.wire.framing import BadFraming, Framing
 from proxy.wire.link import Link
 from proxy.wire.reactor import Late
 
+ENDING_BYTES = len(b"\r\n\r\n\r\n")
+"""The longest end of an event: its blank line, and its chunk's."""
 FAIR_SHARE_READS = 16
 """Reads in one go (1 MiB) before the other links get their turn."""
 
@@ -69,7 +71,7 @@ class Pump:
         """Bytes that came after the message's end."""
         self.moved_bytes = 0
         self.last = b""
-        """The bytes moved last."""
+        """The bytes moved last: ENDING_BYTES of them at least, where there were so many."""
         self.sink_may_speak = True
         """False for uploads: an answer that comes before the body's end stops the pump."""
 
@@ -214,7 +216,7 @@ class Pump:
         except BadFraming:
             return None
         self.moved_bytes += taken
-        self.last = data
+        self.last = data if len(data) >= ENDING_BYTES else (self.last + data)[-ENDING_BYTES:]
         if taken == len(data):
             return data
         self.leftover = data[taken:]

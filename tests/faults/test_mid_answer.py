@@ -91,6 +91,18 @@ async def test_a_stream_that_stops_between_two_events_says_so(
         await assert_truncated(s, broken.reason)
 
 
+@pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.CLOSE], ids=lambda framing: framing.value)
+@pytest.mark.parametrize("piece_bytes", [1, 2, 3])
+async def test_an_event_whose_end_came_in_pieces_is_a_whole_event(
+    scene: OpenScene, framing: Framing, piece_bytes: int
+) -> None:
+    event_bytes = len(chunk(FIRST)) if framing is Framing.CHUNKED else len(FIRST)
+    answer = broken_at(streamed(framing), Fault.CLOSE, event_bytes)
+    async with scene(keys=1) as s:
+        s.bad.script(replace(answer, piece_bytes=piece_bytes, gap_s=0.0001))
+        assert (await s.ask(stream=True)).body == FIRST + BROKE_OFF
+
+
 @every_break
 @pytest.mark.parametrize("into", [1, 4, 40, len(chunk(SECOND)) - 1])
 async def test_a_stream_that_stops_inside_an_event_is_cut(scene: OpenScene, broken: Break, into: int) -> None:

@@ -86,3 +86,10 @@ async def test_a_whole_stream_ends_cleanly(scene: OpenScene) -> None:
         seen = await s.ask(stream=True, door="asgi")
         assert (seen.whole, seen.body) == (True, FIRST + DONE)
         assert s.gateway.records[0].outcome is Outcome.OK
+
+
+async def test_an_event_whose_end_came_in_pieces_is_a_whole_event(scene: OpenScene) -> None:
+    async with scene() as s:
+        broken = broken_after(FIRST, Framing.CHUNKED, Fault.CLOSE)
+        s.bad.script(replace(broken, piece_bytes=1, gap_s=0.0001))
+        assert (await s.ask(stream=True, door="asgi")).body == FIRST + BROKE_OFF
