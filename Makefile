@@ -1,5 +1,5 @@
 # The two commands: `make run` and `make test`. Everything they need is set up in .venv.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -8,8 +8,12 @@ BIN := $(VENV)/bin
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# Debian ships Python without the pip that new environments are given.
+without-ensurepip = { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(BIN)/python install pip; }
+
 $(VENV)/.run: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || $(without-ensurepip)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	$(BIN)/python -m compileall -q proxy
