@@ -68,7 +68,7 @@ async def assert_truncated(s: Any, reason: str) -> None:
 
 @every_break
 @keys
-@pytest.mark.parametrize("at", [0, 1, 300, 520])
+@pytest.mark.parametrize("at", [0, 300])
 async def test_a_json_body_is_cut(scene: OpenScene, broken: Break, keys: int, at: int) -> None:
     async with scene(keys=keys) as s:
         s.bad.script(broken_at(chat(), broken.fault, at))
@@ -104,7 +104,7 @@ async def test_an_event_whose_end_came_in_pieces_is_a_whole_event(
 
 
 @every_break
-@pytest.mark.parametrize("into", [1, 4, 40, len(chunk(SECOND)) - 1])
+@pytest.mark.parametrize("into", [1, 40, len(chunk(SECOND)) - 1])
 async def test_a_stream_that_stops_inside_an_event_is_cut(scene: OpenScene, broken: Break, into: int) -> None:
     async with scene(keys=1) as s:
         at = len(chunk(FIRST)) + into
