@@ -1,29 +1,12 @@
-"""A certificate authority for one test or bench run, made with the `openssl` command."""
+"""A certificate authority for one test or bench run."""
 
 from __future__ import annotations
 
 import ssl
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
-_CONFIG = """
-[req]
-distinguished_name = name
-prompt = no
-[name]
-CN = Sluice local test
-[authority]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign
-subjectKeyIdentifier = hash
-[server]
-basicConstraints = critical, CA:FALSE
-subjectAltName = DNS:localhost, IP:127.0.0.1
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-"""
+import trustme
 
 
 @dataclass(frozen=True)
@@ -44,18 +27,11 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Writes an authority and a server certificate into `folder`. Needs openssl >= 3.0."""
-    config = folder / "openssl.cnf"
-    config.write_text(_CONFIG)
+    """Writes an authority and a server certificate into `folder`."""
     made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    request = ["openssl", "req", "-x509", "-config", str(config), *_KEY]
-    authority_key = str(folder / "ca.key")
-    _run([*request, "-extensions", "authority", "-keyout", authority_key, "-out", str(made.authority)])
-    signed_by = ["-CA", str(made.authority), "-CAkey", authority_key]
-    server = ["-subj", "/CN=localhost", "-extensions", "server"]
-    _run([*request, *server, *signed_by, "-keyout", str(made.key), "-out", str(made.certificate)])
+    authority = trustme.CA()
+    server = authority.issue_cert("localhost", "127.0.0.1")
+    authority.cert_pem.write_to_path(made.authority)
+    server.cert_chain_pems[0].write_to_path(made.certificate)
+    server.private_key_pem.write_to_path(made.key)
     return made
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True)

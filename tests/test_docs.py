@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import types
@@ -299,6 +300,7 @@ def test_python_examples_run(page: Path, gateway_url: str, gateway_key: str, tmp
     assert "simulated answer" in done.stdout
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("page", [README, ROOT / "docs/clients.md"], ids=lambda page: page.name)
 def test_curl_examples_run(page: Path, gateway_url: str, gateway_key: str) -> None:
     blocks = [block for block in _blocks(page.read_text(), "bash") if block.startswith("curl ")]

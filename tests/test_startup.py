@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -126,6 +127,7 @@ def test_a_key_of_the_environment_or_a_file_is_not_shown_in_a_log(here: Path) ->
         assert "$LITELLM_MASTER_KEY" in gateway.output
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_line_of_the_banner_works_as_pasted(here: Path) -> None:
     (here / ".env").write_text(f"LITELLM_MASTER_KEY={KEY}\n")
     with running_gateway(here, key=None) as gateway:

@@ -55,6 +55,7 @@ def test_basic_usage_takes_the_key_from_the_env_file(checkout: Path, gateway_url
     assert "Say hello" in _run([sys.executable, str(checkout / "basic_usage.py")], gateway_url)
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_takes_the_key_from_the_env_file(checkout: Path, gateway_url: str) -> None:
     said = _run([str(checkout / "curl_examples.sh")], gateway_url)
     sections = dict(re.findall(r"^== (\w+).*\n([^=]*)", said, re.MULTILINE))
@@ -66,6 +67,7 @@ def test_curl_takes_the_key_from_the_env_file(checkout: Path, gateway_url: str) 
     assert '"healthy_count":' in sections["Health"]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_fails_when_the_gateway_is_not_there() -> None:
     with pytest.raises(AssertionError, match="curl"):
         _run([str(EXAMPLES / "curl_examples.sh")], "http://127.0.0.1:9")
