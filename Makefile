@@ -13,9 +13,9 @@ without-ensurepip = { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 	$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(BIN)/python install pip; }
 
 $(VENV)/.run: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV) 2>/dev/null || $(without-ensurepip)
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || $(without-ensurepip)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	$(BIN)/python -m compileall -q proxy
 	@touch $@
 
