@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import trio
 
 from proxy.edge.limits import DoorLimits
+from proxy.edge.own_headers import own_headers
 from proxy.errors import ClientGone, GatewayError, UpstreamFailure, body_too_large
 from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
@@ -174,12 +174,7 @@ class AsgiExchange:
         return True
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:
-        own = (
-            (b"content-type", reply.content_type.encode()),
-            (b"content-length", b"%d" % len(reply.body)),
-            (b"date", formatdate(usegmt=True).encode()),
-        )
-        await self._start(reply.status, (*own, *reply.headers, *extra))
+        await self._start(reply.status, own_headers(reply, extra))
         await self.write(b"" if self.head.method == b"HEAD" else reply.body)
         await self.end()
 

@@ -6,11 +6,11 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from email.utils import formatdate
 from http import HTTPStatus
 
 from proxy.edge.body import SocketBody
 from proxy.edge.limits import DoorLimits
+from proxy.edge.own_headers import own_headers
 from proxy.errors import ClientGone
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
@@ -77,12 +77,7 @@ class FastExchange:
         return await self._body.send_to(link, write_s)
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:
-        own = (
-            (b"content-type", reply.content_type.encode()),
-            (b"content-length", b"%d" % len(reply.body)),
-            (b"date", formatdate(usegmt=True).encode()),
-        )
-        lines = b"".join(b"%b: %b\r\n" % header for header in (*own, *reply.headers, *extra))
+        lines = b"".join(b"%b: %b\r\n" % header for header in own_headers(reply, extra))
         status = b"HTTP/1.1 %d %b\r\n" % (reply.status, _REASONS.get(reply.status, b""))
         body = b"" if self.head.method == b"HEAD" else reply.body
         await self._write(status + lines + self._commit() + b"\r\n" + body)

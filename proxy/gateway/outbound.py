@@ -13,6 +13,7 @@ from proxy.gateway.selection import Choice
 from proxy.providers import text_completion
 from proxy.providers.body import outbound_body, upstream_model
 from proxy.providers.splice import remove_field
+from proxy.providers.table import TEXT_COMPLETION
 from proxy.providers.url import refuse_dot_segments, target
 from proxy.types import Deployment
 from proxy.upstream.client import Outbound
@@ -20,8 +21,6 @@ from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
 from proxy.wire.framing import encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY
 
-TEXT_COMPLETION = "text-completion-openai"
-COMPLETIONS = b"/completions"
 RECODED = frozenset((b"content-encoding",))
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the peek did not look into, or found just shallow enough a few frames further up."""
@@ -91,7 +90,7 @@ def _joined(call: Call, destination: Destination) -> bytes:
     if call.route.custom is not None:
         refuse_dot_segments(call.route.path)
         return destination.base_path + call.route.path or b"/"
-    path = COMPLETIONS if translated(call, destination.deployment) else call.route.path
+    path = text_completion.PATH if translated(call, destination.deployment) else call.route.path
     return target(destination.base_path, path, None)
 
 

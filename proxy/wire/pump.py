@@ -144,15 +144,10 @@ class Pump:
 
     def _read_and_post(self) -> None:
         """HOT. One read; its bytes leave with those of the other pumps when the reactor's round is over."""
-        data = self._read()
-        if data is None:
-            return
-        body = self._measure(data)
-        if body is None:
-            self._finish(End.BAD_FRAMING)
-            return
-        self._posted = True
-        self._source.reactor.defer(self, body)
+        body = self._read_body()
+        if body is not None:
+            self._posted = True
+            self._source.reactor.defer(self, body)
 
     def send_posted(self, data: bytes) -> None:
         """HOT. From the reactor, at the end of its round."""
@@ -176,10 +171,10 @@ class Pump:
     def _fill(self) -> None:
         """Read until the source is dry, the sink is full, or others deserve a turn: then it is still readable."""
         for _ in range(FAIR_SHARE_READS):
-            data = self._read()
-            if data is None:
+            body = self._read_body()
+            if body is None:
                 return
-            self._move(data)
+            self._send(body)
             if not self._may_fill():
                 return
 
@@ -195,12 +190,15 @@ class Pump:
             return None
         return data
 
-    def _move(self, data: bytes) -> None:
+    def _read_body(self) -> bytes | None:
+        """What the source has of the message; None when that is nothing, or its end, or framed wrongly."""
+        data = self._read()
+        if data is None:
+            return None
         body = self._measure(data)
         if body is None:
             self._finish(End.BAD_FRAMING)
-        else:
-            self._send(body)
+        return body
 
     def _measure(self, data: bytes) -> bytes | None:
         """The part of `data` that belongs to the message, shown to the tap; None when its framing is wrong."""

@@ -1,0 +1,18 @@
+"""The headers of answers that the gateway makes itself, the same through both doors."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+from proxy.types import Headers, Reply
+
+
+def own_headers(reply: Reply, extra: Headers) -> Headers:
+    """`extra`: what this one answer carries besides the reply's own. Date: RFC 9110 section 6.6.1."""
+    return (
+        (b"content-type", reply.content_type.encode()),
+        (b"content-length", b"%d" % len(reply.body)),
+        (b"date", formatdate(usegmt=True).encode()),
+        *reply.headers,
+        *extra,
+    )
