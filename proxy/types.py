@@ -40,6 +40,17 @@ class Secret:
         return hash(self._text)
 
 
+class StreamMode(enum.Enum):
+    """When a streamed answer begins to reach its client, and so how long it can still fail over."""
+
+    LIVE = "live"
+    """From its first byte."""
+    PROBE = "probe"
+    """From its first content, or after a while."""
+    BUFFERED = "buffered"
+    """Once it is whole."""
+
+
 class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One upstream key, base URL and model: what the router picks. Identity only; its state lives in routing.
 
@@ -68,6 +79,18 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     max_parallel_requests: int | None = None
     timeout_s: float | None = None
     stream_timeout_s: float | None = None
+    first_token_timeout_s: float | None = None
+    """Until the first piece of a streamed answer's body."""
+    stream_mode: StreamMode = StreamMode.LIVE
+    keepalive_s: float = 0.0
+    """How long a stream's client hears nothing before it is sent an SSE comment; 0: it never is."""
+    drains: bool = False
+    """When the client leaves, the answer is read on, so that its usage is known; else it is cut off."""
+    input_cost_per_token: float = 0.0
+    output_cost_per_token: float = 0.0
+    max_input_tokens: int | None = None
+    lacks: frozenset[str] = frozenset()
+    """What it is known to refuse, of gateway.features: `vision`, `tools` ..."""
     cooldown_s: float | None = None
     ssl_verify: bool | str = True
     """False: certificates are not checked. A string: path of a CA bundle."""

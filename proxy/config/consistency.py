@@ -8,7 +8,7 @@ from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings
 from proxy.config.wording import did_you_mean
 
-HONOURED_STRATEGY = "simple-shuffle"
+UNKNOWN_STRATEGY = "lar1"
 WEAK_KEYS = frozenset({
     "", "sk-1234", "sk-12345", "sk-123456", "sk-anything", "anything", "changeme", "sk-changeme", "password",
     "your-master-key", "sk-your-master-key", "sk-secret", "secret", "test", "sk-test",
@@ -24,9 +24,8 @@ def check(config: Config, findings: Findings) -> None:
     _check_aliases(config, findings)
     _check_master_key(config.general_settings, findings)
     _check_pass_through(config.general_settings, findings)
-    if config.router_settings.routing_strategy != HONOURED_STRATEGY:
-        path = ("router_settings", "routing_strategy")
-        findings.warn(path, f"is not there yet: `{HONOURED_STRATEGY}` is used")
+    if config.router_settings.routing_strategy == UNKNOWN_STRATEGY:
+        findings.warn(("router_settings", "routing_strategy"), "is not there yet: `simple-shuffle` is used")
 
 
 def _check_ids(config: Config, findings: Findings) -> None:

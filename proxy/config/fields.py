@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,10 @@ Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 Megabytes: TypeAlias = Annotated[float, Meta(gt=0, le=1_048_576)]
 """At most a TiB: more does not fit any disk a body could come from."""
+Percent: TypeAlias = Annotated[float, Meta(ge=0, le=100)]
+Cost: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+"""US dollars per token: a dollar for one is a price per million, written by mistake."""
+Mode: TypeAlias = Literal["live", "probe", "buffered"]
 Weight: TypeAlias = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0, le=1e9)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1)]
 _HTTP_URL = r"^https?://[^\s/?#]"

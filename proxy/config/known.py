@@ -31,7 +31,7 @@ LITELLM_PARAMS = _names("""
     eos_token extra_body extra_query fallbacks fastest_response final_prompt_value fireworks_forward_user_id
     force_timeout github_copilot_auth_type github_copilot_host github_copilot_user_session guardrails
     hf_model_name id ignore_invalid_deployments index_name initial_prompt_value input_type itpm
-    keepalive_seconds kubernetes_pod_discovery langfuse_prompt_version litellm_metadata
+    kubernetes_pod_discovery langfuse_prompt_version litellm_metadata
     litellm_request_debug litellm_session_id litellm_system_prompt litellm_trace_id logger_fn
     max_agentic_loops max_budget max_file_size_mb max_retries merge_reasoning_content_in_choices metadata
     min_p mock_timeout model_info no_log num_retries otpm project prompt_environment prompt_id prompt_label
@@ -79,14 +79,14 @@ MODEL_INFO_DESCRIPTIVE = _names("""
 """`model_list[].model_info`: facts about the model, kept out without a word."""
 ROUTER_SETTINGS = _names("""
     alerting_config allowed_fails_policy assistants_config background_health_check_model_groups cache_kwargs
-    cache_responses caching_groups client_ttl content_policy_fallbacks context_window_fallbacks debug_level
-    default_fallbacks default_priority deployment_affinity_ttl_seconds enable_health_check_routing
+    cache_responses caching_groups client_ttl debug_level
+    default_priority deployment_affinity_ttl_seconds enable_health_check_routing
     enable_mid_stream_fallback_continuation enable_pre_call_checks enable_tag_filtering
-    enable_weighted_failover fallback_on_unsupported_params fallbacks guardrail_list
+    enable_weighted_failover fallback_on_unsupported_params guardrail_list
     health_check_ignore_transient_errors health_check_staleness_threshold ignore_invalid_deployments
-    max_fallbacks max_retries model_group_affinity_config model_group_retry_policy optional_pre_call_checks
+    max_retries model_group_affinity_config optional_pre_call_checks
     polling_interval provider_budget_config redis_db redis_host redis_kwargs redis_password redis_port
-    redis_startup_nodes redis_url retry_after retry_policy router_general_settings routing_groups
+    redis_startup_nodes redis_url router_general_settings routing_groups
     routing_strategy_args search_tools set_verbose stream_timeout_by_service_tier tag_filtering_match_any
     tag_routing_prefix timeout_by_service_tier weights
 """)
@@ -102,9 +102,9 @@ LITELLM_SETTINGS = _names("""
     budget_exceeded_status_code budget_exceeded_throttle_percentage budget_reset_time budget_rollover cache
     cache_params callback_settings callbacks check_provider_endpoint code_interpreter_interception_params
     cold_storage_custom_logger common_cloud_provider_auth_params compression_interception_params
-    content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config
+    cost_discount_config cost_margin_config
     custom_prometheus_metadata_labels custom_prometheus_tags custom_prompt_dict custom_provider_map
-    datadog_llm_observability_params datadog_params datadog_use_v1 default_fallbacks default_in_memory_ttl
+    datadog_llm_observability_params datadog_params datadog_use_v1 default_in_memory_ttl
     default_internal_user_params default_key_generate_params default_max_internal_user_budget
     default_redis_batch_cache_expiry default_redis_ttl default_soft_budget default_team_params
     default_team_settings disable_add_prefix_to_prompt disable_add_transform_inline_image_block
@@ -118,7 +118,7 @@ LITELLM_SETTINGS = _names("""
     enable_gemini_default_thinking_level_low enable_json_schema_validation
     enable_key_alias_format_validation enable_loadbalancing_on_batch_endpoints
     enable_model_config_credential_overrides enable_preview_features enable_redis_auth_cache
-    expose_router_debug_in_errors extra_spend_tag_headers failure_callback fallbacks filter_invalid_headers
+    expose_router_debug_in_errors extra_spend_tag_headers failure_callback filter_invalid_headers
     force_ipv4 force_redis_hash_tag_grouping forward_traceparent_to_llm_provider gcs_pub_sub_use_v1
     gdc_api_base gemini_include_thoughts_default gemini_live_defer_setup generic_api_use_v1
     generic_logger_headers global_bitbucket_config global_disable_no_log_param global_gitlab_config

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from proxy.config.fields import (
+    Cost,
     Count,
     HeaderName,
     HttpUrl,
+    Mode,
     Positive,
     Seconds,
     SecondsOrZero,
@@ -47,6 +50,18 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     """Seconds a request may take; without it `router_settings.timeout`."""
     stream_timeout: Seconds | None = None
     """Seconds until the first byte of a streamed answer; without it `router_settings.stream_timeout`."""
+    first_token_timeout: Seconds | None = None
+    """Seconds until a stream's body begins; without it `sluice_settings.first_token_timeout_s`."""
+    stream_mode: Mode | None = None
+    """`live`, `probe` or `buffered`; without it `sluice_settings.stream_mode`."""
+    keepalive_seconds: SecondsOrZero | None = None
+    """Seconds of silence before a stream's client is sent a comment; without it `sluice_settings.sse_keepalive_s`."""
+    on_disconnect: Literal["cancel", "drain"] | None = None
+    """What becomes of the answer when its client leaves; without it `sluice_settings.on_disconnect`."""
+    input_cost_per_token: Cost | None = None
+    """US dollars a prompt token costs, for `cost-based-routing`; without it `model_info`'s."""
+    output_cost_per_token: Cost | None = None
+    """US dollars a completion token costs, for `cost-based-routing`; without it `model_info`'s."""
     max_parallel_requests: Positive | None = None
     """Requests in flight at once; without it `router_settings.default_max_parallel_requests`."""
     cooldown_time: SecondsOrZero | None = None
@@ -81,6 +96,22 @@ class ModelInfo(Section, frozen=True, kw_only=True):
     """`chat`, `embedding`, `image_generation` ...: what the model is for."""
     base_model: Text | None = None
     """The model behind an alias, for prices and limits."""
+    max_input_tokens: Positive | None = None
+    """Tokens of the longest prompt: a longer one does not fall back to this deployment."""
+    supports_function_calling: bool | None = None
+    """false: requests with tools do not fall back to this deployment."""
+    supports_vision: bool | None = None
+    """false: requests with images do not fall back to this deployment."""
+    supports_audio_input: bool | None = None
+    """false: requests with audio do not fall back to this deployment."""
+    supports_response_schema: bool | None = None
+    """false: requests with a JSON schema do not fall back to this deployment."""
+    supports_assistant_prefill: bool | None = None
+    """false: requests whose last message is the assistant's do not fall back to this deployment."""
+    input_cost_per_token: Cost | None = None
+    """As in `litellm_params`."""
+    output_cost_per_token: Cost | None = None
+    """As in `litellm_params`."""
     object_scope: Text | None = None
     """Deployments of one scope see each other's files and threads: name it alike for keys of one OpenAI project."""
 

@@ -31,6 +31,7 @@ _PLACES = {
     "Credential": "`credential_list[]`",
     "LitellmParams": "`model_list[].litellm_params`",
     "ModelInfo": "`model_list[].model_info`",
+    "RetryPolicy": "`router_settings.retry_policy`, `router_settings.model_group_retry_policy.*`",
     "Alias": "`router_settings.model_group_alias.*`",
     "PassThroughEndpoint": "`general_settings.pass_through_endpoints[]`",
     "UpstreamParams": "`router_settings.default_litellm_params`, `credential_list[].credential_values`",
@@ -39,7 +40,7 @@ _PLACES = {
 
 def tables() -> str:
     """Markdown: one table per Section, then the keys of LiteLLM's that are not honoured yet."""
-    kinds = list(sections(Config))
+    kinds = list(dict.fromkeys(sections(Config)))
     parts = [_table(kind) for kind in kinds if kind.__name__ != "UpstreamParams"]
     parts.append(_openai())
     parts.append(

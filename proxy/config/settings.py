@@ -29,6 +29,8 @@ Strategy: TypeAlias = Literal[
     "cost-based-routing",
     "lar1",
 ]
+Fallbacks: TypeAlias = tuple[Mapping[str, tuple[Text, ...]], ...]
+"""`[{group: [other, next]}]`"""
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -41,13 +43,47 @@ class Alias(Section, frozen=True, kw_only=True):
     """true: not listed by `/v1/models`."""
 
 
+class RetryPolicy(Section, frozen=True, kw_only=True):
+    """Further attempts by what failed, in place of `num_retries`. Names are LiteLLM's."""
+
+    BadRequestErrorRetries: Count | None = None
+    """After a 400 or 422; without it none."""
+    AuthenticationErrorRetries: Count | None = None
+    """After a 401 or 403, on other keys only."""
+    TimeoutErrorRetries: Count | None = None
+    """After a 408, or an upstream that was too slow."""
+    RateLimitErrorRetries: Count | None = None
+    """After a 429."""
+    ContentPolicyViolationErrorRetries: Count | None = None
+    """After a content filter's refusal; without it none."""
+    InternalServerErrorRetries: Count | None = None
+    """After a 5xx, a refused connection or a broken answer."""
+
+
 class RouterSettings(Section, frozen=True, kw_only=True):
     """Which deployment gets a request, and what happens when it fails."""
 
     routing_strategy: Strategy = "simple-shuffle"
-    """Weighted turns. LiteLLM's other strategies are accepted, and `simple-shuffle` is used."""
+    """How a deployment is chosen: `simple-shuffle` (weighted turns), `least-busy`, `latency-based-routing`,
+    `usage-based-routing` or `cost-based-routing`."""
     num_retries: Count = 2
     """Further attempts after the first, on other deployments where there are any."""
+    retry_policy: RetryPolicy = RetryPolicy()
+    """Further attempts by what failed."""
+    model_group_retry_policy: Mapping[str, RetryPolicy] = {}
+    """`retry_policy` of single groups."""
+    retry_after: SecondsOrZero = 0.0
+    """Seconds to wait at least before a deployment that failed is tried again for the same request."""
+    fallbacks: Fallbacks = ()
+    """Groups to turn to when one fails: `[{group: [other, next]}]`; `"*"` stands for every group."""
+    default_fallbacks: tuple[Text, ...] = ()
+    """Groups to turn to when a group without `fallbacks` fails."""
+    context_window_fallbacks: Fallbacks = ()
+    """Groups to turn to when a prompt is too long."""
+    content_policy_fallbacks: Fallbacks = ()
+    """Groups to turn to when a content filter refuses; without it the refusal is the answer."""
+    max_fallbacks: Count = 5
+    """Groups turned to for one request, at most."""
     timeout: Seconds | None = None
     """Seconds a request may take; without it `litellm_settings.request_timeout`."""
     stream_timeout: Seconds | None = None
@@ -77,6 +113,14 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """As `router_settings.allowed_fails`, which wins."""
     cooldown_time: SecondsOrZero | None = None
     """As `router_settings.cooldown_time`, which wins."""
+    fallbacks: Fallbacks = ()
+    """As `router_settings.fallbacks`, which wins."""
+    default_fallbacks: tuple[Text, ...] = ()
+    """As `router_settings.default_fallbacks`, which wins."""
+    context_window_fallbacks: Fallbacks = ()
+    """As `router_settings.context_window_fallbacks`, which wins."""
+    content_policy_fallbacks: Fallbacks = ()
+    """As `router_settings.content_policy_fallbacks`, which wins."""
     json_logs: bool = False
     """true: logs are JSON, on a terminal too."""
     ssl_verify: bool | str = True

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from proxy.config.fields import Count, Megabytes, Positive, Seconds, SecondsOrZero, Section
+from proxy.config.fields import Count, Megabytes, Mode, Percent, Positive, Seconds, SecondsOrZero, Section
 
 
 class SluiceSettings(Section, frozen=True, kw_only=True):
@@ -32,6 +32,36 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds for TCP and TLS to an upstream: two lost packets and their repetition."""
     first_byte_timeout_s: Seconds | None = None
     """Seconds until an upstream's first byte; without it the request's timeout: reasoning models think for minutes."""
+    first_token_timeout_s: Seconds = 180.0
+    """Seconds until a stream's body begins: reasoning models think for up to three minutes before their first token."""
+    upstream_write_timeout_s: Seconds = 30.0
+    """Seconds an upstream may take nothing of a request: it has stopped reading."""
+    total_timeout_s: Seconds = 3_600.0
+    """Seconds from a request to the end of its answer, all attempts included: the longest streams take minutes."""
+    stream_mode: Mode = "live"
+    """`live`: streams pass at once. `probe`: from their first content on. `buffered`: when they are whole."""
+    probe_hold_s: Seconds = 5.0
+    """Seconds that `probe` holds a stream without content back at most: clients expect a sign of life."""
+    buffer_limit_mb: Megabytes = 4.0
+    """MiB of a stream that `buffered` holds, then it passes live: an answer of 128,000 tokens takes some 20 MiB."""
+    sse_keepalive_s: SecondsOrZero = 0.0
+    """Seconds of silence before a stream's client is sent an SSE comment; 0: never. Load balancers cut at 60."""
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
+    """`cancel`: an answer whose client left is cut off. `drain`: it is read on, so that its usage is known."""
+    drain_limit_s: Seconds = 60.0
+    """Seconds that `drain` reads on at most: what comes later costs more than knowing its price is worth."""
+    queue_timeout_s: SecondsOrZero = 0.0
+    """Seconds a request waits for a deployment when all rest or are full; 0: it is refused at once, with the time."""
+    queue_limit: Count = 1_000
+    """Requests that wait so at once, per worker; further ones are refused: the first would time out before them."""
+    retry_budget_percent: Percent = 20.0
+    """Retries and fallbacks under way, of all requests under way: so that they do not multiply an outage."""
+    retry_budget_min: Count = 3
+    """Retries under way that are always allowed: a share of few requests is none."""
+    enforce_rate_limits: bool = True
+    """false: `rpm` and `tpm` are weights only. true: no deployment is sent more than they say."""
+    learn_rate_limits: bool = True
+    """true: no deployment is sent a request that its own `x-ratelimit-*` headers say it would refuse."""
     stream_gap_timeout_s: Seconds = 300.0
     """Seconds between two pieces of an answer: reasoning models pause between events."""
     drain_timeout_s: SecondsOrZero = 120.0

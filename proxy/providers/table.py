@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from proxy.config.models import LitellmParams, ModelEntry
+from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
 from proxy.config.schema import Config
 from proxy.errors import ConfigError
 from proxy.providers.identity import deployment_id, object_scope, unique
 from proxy.providers.url import normalise_base, origin
 from proxy.providers.weights import weights
-from proxy.types import Deployment, Headers, Secret
+from proxy.types import Deployment, Headers, Secret, StreamMode
 
 OPENAI = "openai"
 TEXT_COMPLETION = "text-completion-openai"
@@ -74,6 +74,7 @@ def _of_entry(
     api_base = _base(params.api_base, environ)
     api_key = _key(params, api_base, environ)
     router, defaults = config.router_settings, config.litellm_settings
+    limits, info = config.sluice_settings, entry.model_info
     for organization in _organizations(params, environ):
         yield Deployment(
             id=entry.model_info.id or deployment_id(entry.model_name, model, api_base, organization, api_key),
@@ -91,6 +92,14 @@ def _of_entry(
             max_parallel_requests=params.max_parallel_requests,
             timeout_s=params.timeout or router.timeout or defaults.request_timeout,
             stream_timeout_s=params.stream_timeout or router.stream_timeout,
+            first_token_timeout_s=params.first_token_timeout or limits.first_token_timeout_s,
+            stream_mode=StreamMode(params.stream_mode or limits.stream_mode),
+            keepalive_s=_said(params.keepalive_seconds, limits.sse_keepalive_s),
+            drains=(params.on_disconnect or limits.on_disconnect) == "drain",
+            input_cost_per_token=_said(params.input_cost_per_token, info.input_cost_per_token, 0.0),
+            output_cost_per_token=_said(params.output_cost_per_token, info.output_cost_per_token, 0.0),
+            max_input_tokens=info.max_input_tokens,
+            lacks=_lacks(info),
             cooldown_s=params.cooldown_time,
             ssl_verify=defaults.ssl_verify if params.ssl_verify is None else params.ssl_verify,
             supports_system_message=params.supports_system_message,
@@ -160,6 +169,23 @@ def _headers(params: LitellmParams) -> Headers:
     for name, value in (*params.headers.items(), *params.extra_headers.items()):
         merged[name.lower()] = (name.encode(), value.reveal().encode())
     return tuple(merged.values())
+
+
+def _said(*candidates: float | None) -> float:
+    """The first that was written; the last always is."""
+    return next(number for number in candidates if number is not None)
+
+
+def _lacks(info: ModelInfo) -> frozenset[str]:
+    """The features that `model_info` denies; what it does not speak of may work."""
+    said = {
+        "tools": info.supports_function_calling,
+        "vision": info.supports_vision,
+        "audio": info.supports_audio_input,
+        "schema": info.supports_response_schema,
+        "prefill": info.supports_assistant_prefill,
+    }
+    return frozenset(feature for feature, supported in said.items() if supported is False)
 
 
 def _with_unique_ids(found: Sequence[Deployment]) -> tuple[Deployment, ...]:
