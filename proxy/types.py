@@ -125,6 +125,16 @@ class ResultKind(enum.Enum):
     """The answer began and did not end: reset, truncated, stalled."""
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What is left of a key's rate limits, as an answer's `x-ratelimit-*` headers said. None: not said."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    requests_reset_s: float | None = None
+    """Seconds until the limit is whole again."""
+    tokens_reset_s: float | None = None
+
+
 class Result(msgspec.Struct, frozen=True):
     """One attempt's verdict on its deployment, for `routing.health.observe`."""
 
@@ -134,6 +144,10 @@ class Result(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
     """The upstream's own word on when to come back, in seconds from now."""
     first_byte_s: float | None = None
+    """From sending the request to the head of its answer."""
+    tokens: int | None = None
+    """Used by the attempt; None: not known."""
+    limits: Limits | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -171,6 +185,15 @@ class Page(msgspec.Struct, frozen=True):
     public: bool
     """True: no key asked (liveness, docs). False: a key is needed."""
     summary: str
+
+
+class Refusal(enum.Enum):
+    """Why an upstream turned a request down for what is in it: another group may take it."""
+
+    CONTEXT_WINDOW = "context_window"
+    """The prompt is too long for the model."""
+    CONTENT_POLICY = "content_policy"
+    """A content filter."""
 
 
 class Outcome(enum.Enum):
