@@ -125,6 +125,17 @@ class ResultKind(enum.Enum):
     """The answer began and did not end: reset, truncated, stalled."""
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What an answer's `x-ratelimit-*` headers said of its key's quota. None is 'not said', which is not zero."""
+
+    requests: int | None = None
+    """Remaining, as are `tokens`."""
+    tokens: int | None = None
+    requests_reset_s: float | None = None
+    """Seconds until nothing of the quota is used, as is `tokens_reset_s`."""
+    tokens_reset_s: float | None = None
+
+
 class Result(msgspec.Struct, frozen=True):
     """One attempt's verdict on its deployment, for `routing.health.observe`."""
 
@@ -134,6 +145,10 @@ class Result(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
     """The upstream's own word on when to come back, in seconds from now."""
     first_byte_s: float | None = None
+    tokens: int | None = None
+    """All that the attempt used; None: unknown."""
+    limits: Limits | None = None
+    """Of an answer whose head was not told by `Router.answered`: each is told once."""
 
 
 class Usage(msgspec.Struct, frozen=True):

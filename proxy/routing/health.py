@@ -98,6 +98,11 @@ class Health:
     def observe(self, result: Result, now: float) -> bool:
         return self._actions[result.kind](self, result, now)
 
+    def revive(self) -> None:
+        """The operator says that it is well."""
+        self.consecutive = self._streak = 0
+        self._lift()
+
     def begin_trial(self, now: float) -> bool:
         """A benched deployment was picked."""
         self._trial_at = now

@@ -30,7 +30,8 @@ class Unavailable(msgspec.Struct, frozen=True):
     retry_after_s: float
     reason: str
     """`benched`: the wait is until the first may be tried again. `at capacity`: all slots are taken.
-    `tried`: every usable one was tried; there is nothing to wait for."""
+    `rate limited`: all that are left
+    are benched by a 429 or out of quota. `tried`: every usable one was tried; there is nothing to wait for."""
 
 
 class Member:
@@ -147,13 +148,15 @@ class Pool:
         return self.part(scope)
 
     def _refresh(self, now: float) -> None:
-        usable = [m for m in self._members if not m.state.health.benched or m.state.health.admits(now)]
+        free = [m for m in self._members if not m.state.held.holds(now)]
+        usable = [m for m in free if not m.state.health.benched or m.state.health.admits(now)]
         if not usable:
-            usable = [m for m in self._members if m.state.health.admits_last_resort(now)]
+            usable = [m for m in free if m.state.health.admits_last_resort(now)]
         if usable != self._usable:
             self._lay_out(usable)
-        benched = (m.state.health for m in self._members if m.state.health.benched)
-        self._next_change = min((health.next_change(now) for health in benched), default=math.inf)
+        benched = [m.state.health.next_change(now) for m in self._members if m.state.health.benched]
+        held = [m.state.held.until for m in self._members if m.state.held.holds(now)]
+        self._next_change = min([*benched, *held], default=math.inf)
 
     def _lay_out(self, usable: list[Member]) -> None:
         tiers: dict[tuple[int, bool], list[Member]] = {}

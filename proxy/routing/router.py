@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from proxy.routing.affinity import ObjectStore
+from proxy.routing.hold import Hold
 from proxy.routing.patterns import GroupLookup
 from proxy.routing.pool import Member, Pool, Unavailable
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
 from proxy.routing.status import DeploymentStatus, describe
-from proxy.types import Deployment, Result, ResultKind
+from proxy.types import Deployment, Limits, Result, ResultKind
 
-__all__ = ["DeploymentStatus", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
+__all__ = ["DeploymentStatus", "Hold", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
 
 OPENAI_PROVIDERS = frozenset({"openai", "text-completion-openai"})
 _ANSWERED = Result(ResultKind.OK)
@@ -72,9 +73,11 @@ class Router:
         tried: Sequence[Deployment] = (),
         scope: str | None = None,
         caller: bytes | None = None,
+        tokens: int = 0,
     ) -> Deployment | Unavailable:
         """HOT. Takes a slot of the deployment it returns: `settle` it exactly once.
 
+        `tokens`: what the request is expected to use, for quotas; 0: unknown.
         `scope` pins to an object's keys: those in the pool, else all that there are; a scope that left the
         configuration pins nothing, so the upstream itself says that the object is unknown.
         `caller` keeps a caller's new objects together, before tiers, unless its keys are tried or at capacity.
@@ -88,17 +91,38 @@ class Router:
                 return picked
         return pool.take(now, tried)
 
-    def answered(self, deployment: Deployment, now: float) -> None:
-        """A good answer has begun: a benched key is back now, not when its long stream ends. Optional."""
+    def answered(
+        self,
+        deployment: Deployment,
+        now: float,
+        limits: Limits | None = None,
+        picked_at: float | None = None,
+    ) -> None:
+        """A good answer has begun: a benched key is back now, not when its long stream ends. Optional.
+
+        `limits`: what its head says of the key's quota; `picked_at`: when this request was picked, so that
+        what was sent after it is subtracted.
+        """
         state = self._states.get(deployment.id)
         if state is not None and state.health.benched:
             state.learn(_ANSWERED, now)
 
-    def settle(self, deployment: Deployment, result: Result, now: float) -> None:
-        """HOT. Exactly once per successful pick. Nothing to do for a deployment that a reload removed."""
+    def settle(self, deployment: Deployment, result: Result, now: float, tokens: int | None = None) -> None:
+        """HOT. Exactly once per successful pick. Nothing to do for a deployment that a reload removed.
+
+        `tokens`: the estimate that was given to `pick`; None: an average share of what is reserved is given back.
+        """
         state = self._states.get(deployment.id)
         if state is not None:
             state.settle(result, now)
+
+    def hold(self, deployment_id: str, hold: Hold, now: float) -> bool:
+        """The operator's word: bench, drain or revive. False: no such deployment."""
+        state = self._states.get(deployment_id)
+        if state is None:
+            return False
+        state.hold(hold, now)
+        return True
 
     def pass_through_pool(self) -> Pool | None:
         """For requests that name no model: those marked for it, else the environment's key, else all OpenAI

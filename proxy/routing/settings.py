@@ -15,3 +15,9 @@ class RouterSettings(msgspec.Struct, frozen=True):
     """An upstream that asks for more (a daily quota, a wrong clock) is asked again after this long."""
     default_max_parallel_requests: int | None = None
     """For deployments that set no limit of their own; None: no limit."""
+    strategy: str = "simple-shuffle"
+    """One of `strategies.STRATEGIES`."""
+    enforce_rate_limits: bool = True
+    """False: a deployment's `rpm` and `tpm` are its weight only."""
+    learn_rate_limits: bool = True
+    """False: what answers say of their key's quota is not heeded."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from weakref import WeakSet
 
 from proxy.routing.health import Health
+from proxy.routing.hold import NO_HOLD, Hold
 from proxy.routing.settings import RouterSettings
 from proxy.types import Deployment, Result, ResultKind
 
@@ -19,13 +20,14 @@ class Watcher(Protocol):
 class DeploymentState:
     """One per deployment id, however many pools hold it: a slot taken through one is taken in all."""
 
-    __slots__ = ("failures", "health", "in_flight", "requests", "watchers")
+    __slots__ = ("failures", "health", "held", "in_flight", "requests", "watchers")
 
     def __init__(self, deployment: Deployment, settings: RouterSettings) -> None:
         self.in_flight = 0
         self.requests = 0
         self.failures = 0
         self.health = Health(settings, deployment.cooldown_s)
+        self.held = NO_HOLD
         self.watchers: WeakSet[Watcher] = WeakSet()
         """Pools that must look again when health changes. Weak: those of an old configuration end with it."""
 
@@ -47,6 +49,12 @@ class DeploymentState:
     def learn(self, result: Result, now: float) -> None:
         if self.health.observe(result, now):
             self._notify()
+
+    def hold(self, hold: Hold, now: float) -> None:
+        self.held = hold
+        if not hold.holds(now):
+            self.health.revive()
+        self._notify()
 
     def _notify(self) -> None:
         for watcher in self.watchers:
