@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from proxy.routing.pool import AT_CAPACITY_RETRY_S, PLACEMENTS_LIMIT, Member, Pool, Unavailable
+from proxy.routing.member import Member
+from proxy.routing.pool import PLACEMENTS_LIMIT, Pool
+from proxy.routing.refusal import AT_CAPACITY_RETRY_S, Unavailable
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
 from proxy.types import Deployment, Result, ResultKind
