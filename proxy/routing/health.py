@@ -5,9 +5,9 @@
 - While a bench runs, late news of requests sent before it can make it longer, never shorter, and does not
   count as one more benching: a hundred requests refused together are one failure.
 - A pool with nothing better turns to the benched ("last resort"): to those that were merely failing at any
-  time, since an error from the upstream serves the client better than one made up here; to those that refused
-  connections with one probe per cooldown, so that a lone host is back within seconds of its restart; never
-  to those that said when to come back (429) or will not have this key (401, 403).
+  time, since an error from the upstream serves the client better than one made up here, and to those that were
+  merely slow; to those that refused connections with one probe per cooldown, so that a lone host is back within
+  seconds of its restart; never to those that said when to come back (429) or will not have this key (401, 403).
 - How long a bench lasts doubles with every benching in a row for the same reason; each quiet minute in good
   health takes back one doubling.
 """
@@ -31,6 +31,8 @@ QUIET_S = 60.0
 MAX_DOUBLINGS = 16
 """Beyond every cap; keeps the power small."""
 _NEVER = -math.inf
+_OK = ResultKind.OK
+_LATE = Result(_OK)
 
 
 class Stage(enum.Enum):
@@ -48,10 +50,15 @@ class Rule(msgspec.Struct, frozen=True, eq=False):
     """0: never longer than the first."""
 
 
-REFUSED = Rule("refused", longest_s=300.0)
+LONGEST_S = 30.0
+"""Of benches that end by themselves: a host that is back gets requests within half a minute."""
+REFUSED = Rule("refused", longest_s=LONGEST_S)
 AUTH = Rule("auth", first_s=300.0, longest_s=3600.0)
 RATE_LIMITED = Rule("rate_limited")
-FAILING = Rule("failing", longest_s=300.0)
+FAILING = Rule("failing", longest_s=LONGEST_S)
+SLOW = Rule("slow", longest_s=LONGEST_S)
+BY_RATE = (FAILING, SLOW)
+"""These still answer: a pool with nothing better goes on using them."""
 AT_ONCE: dict[ResultKind, Rule] = {
     ResultKind.REFUSED: REFUSED,
     ResultKind.AUTH: AUTH,
@@ -75,17 +82,17 @@ class Health:
         "benched",
         "consecutive",
     )
+    _rule: Rule | None  # of the last bench
+    _streak: int  # benchings in a row by that rule
     _until: float  # the bench ends
     _last_resort_at: float  # a pool with nothing better may pick it
     _trial_at: float  # it was last picked while benched
 
     def __init__(self, settings: RouterSettings, cooldown_s: float | None = None) -> None:
         self.consecutive = 0
-        self._rule: Rule | None = None
-        self._streak = 0
         self._closed_at = _NEVER
         self._recent = FailureRate()
-        self._lift()
+        self._forget()
         self.configure(settings, cooldown_s)
 
     def configure(self, settings: RouterSettings, cooldown_s: float | None) -> None:
@@ -93,10 +100,26 @@ class Health:
         self._settings = settings
         self._cooldown_s = settings.cooldown_s if cooldown_s is None else cooldown_s
         if not self._can_bench():
-            self._lift()
+            self._forget()
 
     def observe(self, result: Result, now: float) -> bool:
+        if result.kind is _OK:  # nearly always; hashing an enum's member is a call
+            return self._succeeded(result, now)
         return self._actions[result.kind](self, result, now)
+
+    def fall_behind(self, now: float) -> bool:
+        """Its answers were far slower than its group's, several times in a row."""
+        return not self.benched and self._bench(SLOW, _LATE, now)
+
+    def trust_key(self) -> None:
+        """A reload may have brought a better one."""
+        if self._rule is AUTH:
+            self._forget()
+
+    def revive(self) -> None:
+        """The operator says that it is well."""
+        self.consecutive = 0
+        self._forget()
 
     def begin_trial(self, now: float) -> bool:
         """A benched deployment was picked."""
@@ -112,6 +135,12 @@ class Health:
         """Why it is benched; empty when it is not."""
         return self._rule.reason if self.benched and self._rule is not None else ""
 
+    def is_rate_limited(self) -> bool:
+        return self.benched and self._rule is RATE_LIMITED
+
+    def is_unauthorized(self) -> bool:
+        return self.benched and self._rule is AUTH
+
     def until_s(self, now: float) -> float:
         """Seconds until the bench ends; 0 when there is none."""
         return max(0.0, self._until - now) if self.benched else 0.0
@@ -123,7 +152,7 @@ class Health:
         """May it be picked by a pool in which nothing else may?"""
         if now < self._last_resort_at:
             return False
-        return self._rule is FAILING or self._is_free(self._last_resort_at, now)
+        return self._rule in BY_RATE or self._is_free(self._last_resort_at, now)
 
     def next_change(self, now: float) -> float:
         """When the answers above may change by time alone."""
@@ -139,7 +168,7 @@ class Health:
         return self._trial_at < gate or now >= self._trial_at + PROBE_PATIENCE_S
 
     def _one_at_a_time(self, now: float) -> bool:
-        return self.benched and (now >= self._until or self._rule is not FAILING)
+        return self.benched and (now >= self._until or self._rule not in BY_RATE)
 
     def _succeeded(self, _result: Result, now: float) -> bool:
         self.consecutive = 0
@@ -207,12 +236,18 @@ class Health:
         return min(doubled_s, max(first_s, rule.longest_s))
 
     def _last_resort_s(self, rule: Rule, length_s: float) -> float:
-        if rule is FAILING:
+        if rule in BY_RATE:
             return 0.0
         return min(length_s, self._cooldown_s) if rule is REFUSED else length_s
 
     def _can_bench(self) -> bool:
         return not self._settings.disable_cooldowns and self._cooldown_s > 0
+
+    def _forget(self) -> None:
+        """Lifts a bench that no success has ended: the next one is the first."""
+        self._rule = None
+        self._streak = 0
+        self._lift()
 
     def _lift(self) -> None:
         self.benched = False

@@ -1,96 +1,60 @@
 """A set of deployments that one request may choose from: a group, an object scope, the pass-through set.
 
-The order of turns over the usable members is laid out when health changes; a pick is an index into it.
+Its usable members are laid out by tier when health changes; a strategy picks from the lowest tier that has room.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Sequence
-
-import msgspec
+from collections.abc import Iterator, Sequence
 
 from proxy.routing.affinity import place
-from proxy.routing.schedule import sequence
-from proxy.routing.settings import RouterSettings
-from proxy.routing.state import DeploymentState
+from proxy.routing.dice import Dice
+from proxy.routing.member import Member
+from proxy.routing.pace import bar_s
+from proxy.routing.refusal import Unavailable, refusal
+from proxy.routing.strategies import STRATEGIES, Strategy, Tier
 from proxy.types import Deployment
 
-AT_CAPACITY_RETRY_S = 1.0
-"""Slots come free at any moment; this keeps turned-away clients from asking in a tight loop."""
 PLACEMENTS_LIMIT = 4096
 """Callers whose place is remembered between changes of health; working it out again costs 1 us per scope."""
+COMPARE_S = 10.0
+"""How often a group looks for members far slower than the others: their averages move about as fast."""
 _ALWAYS = -math.inf
-
-
-class Unavailable(msgspec.Struct, frozen=True):
-    """Nothing to pick. Never says which keys."""
-
-    retry_after_s: float
-    reason: str
-    """`benched`: the wait is until the first may be tried again. `at capacity`: all slots are taken.
-    `tried`: every usable one was tried; there is nothing to wait for."""
-
-
-class Member:
-    """A deployment with its state; the same object in every pool of one router."""
-
-    __slots__ = ("deployment", "limit", "state", "tier")
-
-    def __init__(self, deployment: Deployment, state: DeploymentState, settings: RouterSettings) -> None:
-        limit = deployment.max_parallel_requests
-        if limit is None:
-            limit = settings.default_max_parallel_requests
-        self.deployment = deployment
-        self.state = state
-        self.limit = sys.maxsize if limit is None else limit
-        self.tier = (deployment.order, deployment.weight == 0)
-        """Within one order, those of weight 0 come after all others."""
-
-
-class _Rotation:
-    """The members of one tier, taking turns."""
-
-    __slots__ = ("_turns", "at")
-
-    def __init__(self, members: Sequence[Member], start: int) -> None:
-        order = sequence([member.deployment.weight or 1 for member in members])
-        self._turns = tuple(members[index] for index in order)
-        self.at = start % len(self._turns)
-
-    def take(self, tried: Sequence[Deployment]) -> Member | None:
-        """HOT. The next member with a free slot. Turns passed over are gone: the others keep their proportions."""
-        turns = self._turns
-        at = self.at
-        for _ in turns:
-            member = turns[at]
-            at += 1
-            if at == len(turns):
-                at = 0
-            if member.state.in_flight < member.limit and (not tried or member.deployment not in tried):
-                self.at = at
-                return member
-        return None
+_SIMPLE_SHUFFLE = STRATEGIES["simple-shuffle"]
 
 
 class Pool:
     __slots__ = (
         "__weakref__",
+        "_compares",
+        "_dice",
         "_members",
         "_next_change",
         "_parts",
         "_placements",
         "_scope_weights",
+        "_strategy",
         "_tiers",
         "_usable",
         "scopes",
     )
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        strategy: Strategy = _SIMPLE_SHUFFLE,
+        dice: Dice | None = None,
+        *,
+        compares: bool = False,
+    ) -> None:
+        """`compares`: its members' paces with each other."""
+        self._strategy = strategy
+        self._dice = dice or Dice()
+        self._compares = compares
         self._members = sorted(members, key=lambda member: member.tier)
         self._usable: list[Member] = []
-        self._tiers: dict[tuple[int, bool], _Rotation] = {}
+        self._tiers: dict[tuple[int, bool], Tier] = {}
         self._next_change = _ALWAYS
         self._parts: dict[str, Pool] = {}
         self._placements: dict[bytes, str] = {}
@@ -111,16 +75,16 @@ class Pool:
     def invalidate(self) -> None:
         self._next_change = _ALWAYS
 
-    def take(self, now: float, tried: Sequence[Deployment] = ()) -> Deployment | Unavailable:
-        """HOT. The next deployment, with a slot taken; from the lowest tier that has a free one."""
+    def take(self, now: float, tried: Sequence[Deployment] = (), tokens: int = 0) -> Deployment | Unavailable:
+        """HOT. The next deployment, with a slot taken; from the lowest tier that has room."""
         if now >= self._next_change:
             self._refresh(now)
-        for rotation in self._tiers.values():
-            member = rotation.take(tried)
+        for tier in self._tiers.values():
+            member = tier.take(now, tried, tokens)
             if member is not None:
-                member.state.begin(now)
+                member.state.begin(now, tokens)
                 return member.deployment
-        return self._refusal(now, tried)
+        return refusal(self._members, self._usable, now, tried, tokens)
 
     def part(self, scope: str) -> Pool | None:
         """Its members of one object scope; None when it has none."""
@@ -129,7 +93,8 @@ class Pool:
         if len(self.scopes) == 1:
             return self
         if scope not in self._parts:
-            self._parts[scope] = Pool([m for m in self._members if m.deployment.object_scope == scope])
+            members = [m for m in self._members if m.deployment.object_scope == scope]
+            self._parts[scope] = Pool(members, self._strategy, self._dice)
         return self._parts[scope]
 
     def home(self, caller: bytes, now: float) -> Pool | None:
@@ -147,36 +112,57 @@ class Pool:
         return self.part(scope)
 
     def _refresh(self, now: float) -> None:
-        usable = [m for m in self._members if not m.state.health.benched or m.state.health.admits(now)]
+        free = [m for m in self._members if not m.state.held.holds(now)]
+        usable = [m for m in free if not m.state.health.benched or m.state.health.admits(now)]
         if not usable:
-            usable = [m for m in self._members if m.state.health.admits_last_resort(now)]
+            usable = [m for m in free if m.state.health.admits_last_resort(now)]
         if usable != self._usable:
             self._lay_out(usable)
-        benched = (m.state.health for m in self._members if m.state.health.benched)
-        self._next_change = min((health.next_change(now) for health in benched), default=math.inf)
+        if self._compares:
+            _compare(usable)
+        self._next_change = min(self._changes(now))
+
+    def _changes(self, now: float) -> Iterator[float]:
+        """When who is usable may change by time alone."""
+        yield now + COMPARE_S if self._compares else math.inf
+        for member in self._members:
+            if member.state.held.holds(now):
+                yield member.state.held.until
+            elif member.state.health.benched:
+                yield member.state.health.next_change(now)
 
     def _lay_out(self, usable: list[Member]) -> None:
         tiers: dict[tuple[int, bool], list[Member]] = {}
         for member in usable:
             tiers.setdefault(member.tier, []).append(member)
-        # A rotation goes on where it stood: starting anew would favour the first whenever health changes often.
-        starts = {tier: rotation.at for tier, rotation in self._tiers.items()}
-        self._tiers = {tier: _Rotation(members, starts.get(tier, 0)) for tier, members in tiers.items()}
+        # Turns go on where they stood: starting anew would favour the first whenever health changes often.
+        starts = {tier: laid_out.at for tier, laid_out in self._tiers.items()}
+        self._tiers = {
+            tier: self._strategy(members, starts.get(tier, 0), self._dice) for tier, members in tiers.items()
+        }
         self._usable = usable
         self._placements.clear()
         self._scope_weights = _weigh_scopes(next(iter(tiers.values()), []))
 
-    def _refusal(self, now: float, tried: Sequence[Deployment]) -> Unavailable:
-        if not self._usable:
-            return Unavailable(self._next_change - now, "benched")
-        if all(member.deployment in tried for member in self._usable):
-            return Unavailable(0.0, "tried")
-        return Unavailable(AT_CAPACITY_RETRY_S, "at capacity")
+
+def _compare(members: Sequence[Member]) -> None:
+    """Tells each where its answers begin to be far behind those of others with the same model."""
+    paces: dict[str, list[tuple[float, Member]]] = {}
+    for member in members:
+        ewma_s = member.state.pace.ewma_s()
+        member.state.pace.bar_s = math.inf
+        if ewma_s is not None:
+            paces.setdefault(member.deployment.model, []).append((ewma_s, member))
+    for same_model in paces.values():
+        if len(same_model) > 1:
+            ewmas_s = sorted(ewma_s for ewma_s, _ in same_model)
+            for ewma_s, member in same_model:
+                member.state.pace.bar_s = bar_s(ewmas_s, ewma_s)
 
 
 def _weigh_scopes(members: Sequence[Member]) -> dict[str, int]:
     weights: dict[str, int] = {}
     for member in members:
         scope = member.deployment.object_scope
-        weights[scope] = weights.get(scope, 0) + (member.deployment.weight or 1)
+        weights[scope] = weights.get(scope, 0) + member.weight
     return weights

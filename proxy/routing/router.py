@@ -7,17 +7,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from proxy.routing.affinity import ObjectStore
+from proxy.routing.dice import Dice
+from proxy.routing.hold import Hold
+from proxy.routing.member import Member
 from proxy.routing.patterns import GroupLookup
-from proxy.routing.pool import Member, Pool, Unavailable
+from proxy.routing.pool import Pool
+from proxy.routing.refusal import Unavailable
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
 from proxy.routing.status import DeploymentStatus, describe
-from proxy.types import Deployment, Result, ResultKind
+from proxy.routing.strategies import STRATEGIES
+from proxy.types import Deployment, Limits, Result
 
-__all__ = ["DeploymentStatus", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
+__all__ = ["DeploymentStatus", "Hold", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
 
 OPENAI_PROVIDERS = frozenset({"openai", "text-completion-openai"})
-_ANSWERED = Result(ResultKind.OK)
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -38,23 +42,29 @@ class Router:
         hidden_aliases: Collection[str] = (),
         store: ObjectStore,
         env_deployment: Deployment | None = None,
+        seed: int = 0,
     ) -> None:
-        """`env_deployment`: the key of the environment, used for pass-through when no deployment asks for that.
+        """`seed`: of the chance in `latency-based-routing`.
+        `env_deployment`: the key of the environment, used for pass-through when no deployment asks for that.
 
         Raises ConfigError for a model name with more than one `*`.
         """
         self.store = store
         self._settings = settings
+        self._strategy = STRATEGIES.get(settings.strategy, STRATEGIES["simple-shuffle"])
+        self._dice = Dice(seed)
         self._states: dict[str, DeploymentState] = {}
         members = [self._member(deployment) for deployment in deployments]
-        self._groups = _pools_by([(member.deployment.group, member) for member in members])
+        self._groups = self._pools_by(
+            [(member.deployment.group, member) for member in members], compares=True
+        )
         pass_through = _pass_through(members)
         if env_deployment is not None and not any(d.use_in_pass_through for d in deployments):
             pass_through = [self._member(env_deployment)]
             members += pass_through
         self._members = members
-        self._pass_through = Pool(pass_through) if pass_through else None
-        self._scopes = _pools_by([(member.deployment.object_scope, member) for member in members])
+        self._pass_through = self._pool(pass_through) if pass_through else None
+        self._scopes = self._pools_by([(member.deployment.object_scope, member) for member in members])
         self._lookup = GroupLookup(self._groups, aliases)
         visible = [*self._groups, *(alias for alias in aliases if alias not in hidden_aliases)]
         self._names = tuple(dict.fromkeys(name for name in visible if self._is_listed(name)))
@@ -72,33 +82,57 @@ class Router:
         tried: Sequence[Deployment] = (),
         scope: str | None = None,
         caller: bytes | None = None,
+        tokens: int = 0,
     ) -> Deployment | Unavailable:
         """HOT. Takes a slot of the deployment it returns: `settle` it exactly once.
 
+        `tokens`: what the request is expected to use, for quotas; 0: unknown.
         `scope` pins to an object's keys: those in the pool, else all that there are; a scope that left the
         configuration pins nothing, so the upstream itself says that the object is unknown.
         `caller` keeps a caller's new objects together, before tiers, unless its keys are tried or at capacity.
         """
         if scope is not None:
-            return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, tried)
+            return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, tried, tokens)
         home = pool.home(caller, now) if caller is not None else None
         if home is not None:
-            picked = home.take(now, tried)
+            picked = home.take(now, tried, tokens)
             if isinstance(picked, Deployment):
                 return picked
-        return pool.take(now, tried)
+        return pool.take(now, tried, tokens)
 
-    def answered(self, deployment: Deployment, now: float) -> None:
-        """A good answer has begun: a benched key is back now, not when its long stream ends. Optional."""
-        state = self._states.get(deployment.id)
-        if state is not None and state.health.benched:
-            state.learn(_ANSWERED, now)
+    def answered(
+        self,
+        deployment: Deployment,
+        now: float,
+        limits: Limits | None = None,
+        picked_at: float | None = None,
+        tokens: int = 0,
+    ) -> None:
+        """A good answer has begun: a benched key is back now, not when its long stream ends. Optional.
 
-    def settle(self, deployment: Deployment, result: Result, now: float) -> None:
-        """HOT. Exactly once per successful pick. Nothing to do for a deployment that a reload removed."""
+        `limits`: what its head says of the key's quota. `picked_at`, `tokens`: when its request was picked, and
+        the estimate given then: what was sent since is subtracted, itself not.
+        """
         state = self._states.get(deployment.id)
         if state is not None:
-            state.settle(result, now)
+            state.answered(now, limits, picked_at, tokens)
+
+    def settle(self, deployment: Deployment, result: Result, now: float, tokens: int | None = None) -> None:
+        """HOT. Exactly once per successful pick. Nothing to do for a deployment that a reload removed.
+
+        `tokens`: the estimate that was given to `pick`; None: an average share of what is reserved is given back.
+        """
+        state = self._states.get(deployment.id)
+        if state is not None:
+            state.settle(result, now, tokens)
+
+    def hold(self, deployment_id: str, hold: Hold, now: float) -> bool:
+        """The operator's word: bench, drain or revive. False: no such deployment."""
+        state = self._states.get(deployment_id)
+        if state is None:
+            return False
+        state.hold(hold, now)
+        return True
 
     def pass_through_pool(self) -> Pool | None:
         """For requests that name no model: those marked for it, else the environment's key, else all OpenAI
@@ -123,7 +157,7 @@ class Router:
         for member in self._members:
             state = old._states.get(member.deployment.id)
             if state is not None:
-                state.health.configure(self._settings, member.deployment.cooldown_s)
+                state.reload(member.deployment, self._settings)
                 self._states[member.deployment.id] = member.state = state
         for pool in self._pools():
             pool.watch()
@@ -140,15 +174,17 @@ class Router:
         if self._pass_through is not None:
             yield self._pass_through
 
+    def _pool(self, members: Sequence[Member], *, compares: bool = False) -> Pool:
+        return Pool(members, self._strategy, self._dice, compares=compares)
+
+    def _pools_by(self, members: Iterable[tuple[str, Member]], *, compares: bool = False) -> dict[str, Pool]:
+        named: dict[str, list[Member]] = {}
+        for name, member in members:
+            named.setdefault(name, []).append(member)
+        return {name: self._pool(group, compares=compares) for name, group in named.items()}
+
     def _is_listed(self, name: str) -> bool:
         return "*" not in name and self._lookup.find(name) is not None
-
-
-def _pools_by(members: Iterable[tuple[str, Member]]) -> dict[str, Pool]:
-    named: dict[str, list[Member]] = {}
-    for name, member in members:
-        named.setdefault(name, []).append(member)
-    return {name: Pool(group) for name, group in named.items()}
 
 
 def _pass_through(members: Sequence[Member]) -> list[Member]:

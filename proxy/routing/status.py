@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.routing.health import Stage
 from proxy.routing.state import DeploymentState
 from proxy.types import Deployment
 
@@ -16,31 +17,59 @@ class DeploymentStatus(msgspec.Struct, frozen=True):
     state: str
     """`closed`, `open` or `half_open`."""
     reason: str
-    """`refused`, `auth`, `rate_limited`, `failing`; empty when closed."""
+    """`refused`, `auth`, `rate_limited` (by a 429 or its quota), `failing`, `slow`, `operator`, `draining`; empty
+    when closed."""
     until_s: float
-    """Seconds from now until the bench ends."""
+    """Seconds from now until it may get requests again; `inf`: until the operator revives it."""
     in_flight: int
     requests: int
     failures: int
     consecutive: int
     """Failures since the last success."""
+    ewma_s: float | None = None
+    """Seconds until its answers begin, on average of late; None: none has."""
+    remaining_requests: int | None = None
+    """What its answers say that its key has left, less what was sent since; None: they do not say."""
+    remaining_tokens: int | None = None
+    rpm_used: int | None = None
+    """Requests of the last minute; None: not counted, since nothing limits them."""
+    tpm_used: int | None = None
+    """Tokens, those of running requests as expected."""
 
 
 def describe(deployment: Deployment, state: DeploymentState, now: float) -> DeploymentStatus:
-    health = state.health
+    stage, reason, until_s = _rest(state, now)
+    quota = state.quota
+    remaining = (None, None) if quota is None else quota.remaining(now)
+    used = (None, None) if quota is None else quota.used(now)
     return DeploymentStatus(
         id=deployment.id,
         group=deployment.group,
         model=deployment.model,
         api_base=_without_credentials(deployment.api_base),
-        state=health.stage(now).value,
-        reason=health.reason(),
-        until_s=health.until_s(now),
+        state=stage.value,
+        reason=reason,
+        until_s=until_s,
         in_flight=state.in_flight,
         requests=state.requests,
         failures=state.failures,
-        consecutive=health.consecutive,
+        consecutive=state.health.consecutive,
+        ewma_s=state.pace.ewma_s(),
+        remaining_requests=remaining[0],
+        remaining_tokens=remaining[1],
+        rpm_used=used[0],
+        tpm_used=used[1],
     )
+
+
+def _rest(state: DeploymentState, now: float) -> tuple[Stage, str, float]:
+    """Stage, why, and for how long. The operator's word outranks health, and health the quota."""
+    if state.held.holds(now):
+        return Stage.OPEN, state.held.reason, state.held.until - now
+    health = state.health
+    if health.benched or state.quota is None or state.quota.admits(now, 0):
+        return health.stage(now), health.reason(), health.until_s(now)
+    return Stage.OPEN, "rate_limited", state.quota.wait_s(now, 0)
 
 
 def _without_credentials(url: str) -> str:

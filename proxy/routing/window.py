@@ -29,7 +29,12 @@ class FailureRate:
         self._slots: deque[_Slot] = deque(maxlen=SLOTS)
 
     def succeeded(self, now: float) -> None:
-        self._slot(now).requests += 1
+        """HOT. Unrolled: one call less for every request."""
+        slots = self._slots
+        if slots and slots[-1].number == now // SLOT_S:
+            slots[-1].requests += 1
+        else:
+            self._slot(now).requests += 1
 
     def failed(self, now: float) -> None:
         slot = self._slot(now)
