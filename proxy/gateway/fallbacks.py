@@ -22,23 +22,27 @@ class Fallbacks(msgspec.Struct, frozen=True):
     most: int = 5
     """Groups that one request may turn to."""
 
-    def groups(self, group: str, refusal: Refusal | None) -> tuple[str, ...]:
-        """Where to turn, in order. A refusal for what is in the request has lists of its own, and no others."""
+    def groups(self, names: Sequence[str], refusal: Refusal | None) -> tuple[str, ...]:
+        """Where to turn, in order; `names`: what the client asked for, and the group that serves it.
+
+        A refusal for what is in the request has lists of its own, and no others.
+        """
         if refusal is Refusal.CONTEXT_WINDOW:
-            found = _of(self.context_window, group)
+            found = _of(self.context_window, names)
         elif refusal is Refusal.CONTENT_POLICY:
-            found = _of(self.content_policy, group)
+            found = _of(self.content_policy, names)
         else:
-            found = _of(self.general, group) or self.default
-        return tuple(dict.fromkeys(name for name in found if name != group))[: self.most]
+            found = _of(self.general, names) or self.default
+        return tuple(dict.fromkeys(name for name in found if name not in names))[: self.most]
 
     def reads_refusals(self) -> bool:
         """Whether it matters why a request was turned down."""
         return bool(self.context_window or self.content_policy)
 
 
-def _of(lists: Mapping[str, Sequence[str]], group: str) -> Sequence[str]:
-    return lists.get(group) or lists.get(ANY_GROUP, ())
+def _of(lists: Mapping[str, Sequence[str]], names: Sequence[str]) -> Sequence[str]:
+    found = (lists[name] for name in (*names, ANY_GROUP) if name in lists)
+    return next(found, ())
 
 
 def would_refuse(deployment: Deployment, features: Features) -> bool:

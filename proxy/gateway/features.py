@@ -1,4 +1,4 @@
-"""What a chat request needs of a model, read only when it turns to another group: `Deployment.lacks` has the same words."""
+"""What a chat request needs of a model, read when it turns to another group. `Deployment.lacks` has the same words."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def _needs(request: _Request) -> set[str]:
 
 
 def _parts(request: _Request) -> list[_Part]:
-    return [part for message in request.messages if isinstance(message.content, list) for part in message.content]
+    return [
+        part for message in request.messages if isinstance(message.content, list) for part in message.content
+    ]
 
 
 def _text_chars(request: _Request) -> int:

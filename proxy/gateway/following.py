@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -43,6 +43,11 @@ class FollowingSettings(msgspec.Struct, frozen=True):
     """Before the same deployment is asked again."""
     fallbacks: Fallbacks = Fallbacks()
 
+    def reads_refusals(self) -> bool:
+        """Whether it matters why a request was turned down."""
+        policies = (self.policy, *self.group_policies.values())
+        return self.fallbacks.reads_refusals() or any(policy.content_policy for policy in policies)
+
 
 class Following:
     """One per worker and configuration."""
@@ -65,7 +70,7 @@ class Following:
         """None: the failure is the request's answer."""
         if failure.result.kind in _NEVER_AGAIN:
             run.spent = (*run.spent, deployment)
-        if not _may_go_again(run, failure):
+        if not _may_go_again(run, failure) or self._clock() >= run.until:
             return None
         admitted = run.retrying or self._budget.admit()
         if not admitted:
@@ -80,7 +85,7 @@ class Following:
         """When nothing in the request's own group can be picked."""
         return self._turn(run, NO_ANSWER)
 
-    def pick(self, run: Run, tried: tuple[Deployment, ...] | list[Deployment]) -> Deployment | None:
+    def pick(self, run: Run, tried: Sequence[Deployment]) -> Deployment | None:
         choice = run.choice
         picked = self._router.pick(
             choice.pool,
@@ -127,7 +132,8 @@ class Following:
         if not run.choice.group_named or run.choice.scope is not None:
             return None
         if run.groups_left is None:
-            run.groups_left = self._settings.fallbacks.groups(_group(run), failure.refusal)
+            names = (run.call.model or "", _group(run))
+            run.groups_left = self._settings.fallbacks.groups(names, failure.refusal)
         while run.groups_left:
             group, *left = run.groups_left
             run.groups_left = tuple(left)
@@ -161,7 +167,8 @@ def _may_go_again(run: Run, failure: Failure) -> bool:
 
 
 def _group(run: Run) -> str:
-    return run.choice.group or run.call.model or ""
+    """A pool that a model named is one group's."""
+    return run.choice.pool.deployments[0].group
 
 
 def _number(value: bytes | None) -> int | None:

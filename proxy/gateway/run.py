@@ -9,6 +9,7 @@ import msgspec
 from proxy.accounting.record import Record
 from proxy.gateway.call import Call
 from proxy.gateway.exchange import Exchange
+from proxy.gateway.keepalive import KeepAlive
 from proxy.gateway.selection import Choice
 from proxy.types import Deployment, Refusal, Result
 from proxy.wire.scope import RequestScope
@@ -26,6 +27,7 @@ class Run(msgspec.Struct, gc=False):
     """Monotonic seconds."""
     tried: list[Deployment]
     scope: RequestScope
+    """What is started for it ends with it."""
     until: float = math.inf
     """Monotonic seconds: the end of all attempts and of the answer."""
     spent: tuple[Deployment, ...] = ()
@@ -34,6 +36,7 @@ class Run(msgspec.Struct, gc=False):
     """Further attempts in the present group."""
     retrying: bool = False
     """The retry budget counts it."""
+    keep_alive: KeepAlive | None = None
     groups_left: tuple[str, ...] | None = None
     """Where it may still turn; None: not asked yet."""
 

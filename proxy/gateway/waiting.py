@@ -1,4 +1,4 @@
-"""Where requests wait for a deployment when all rest or are full: first come, first served, bounded in number and time."""
+"""Where requests wait for a deployment when all rest or are full: first come, first served, and bounded."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from proxy.upstream.pool import Connection, Pool
 from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Pump, Tap
-from proxy.wire.reactor import Late
+from proxy.wire.reactor import Late, Parking
 from proxy.wire.response_head import ResponseHead
 
 DISCARD_BYTES = 64 * 1024
@@ -94,13 +94,17 @@ class Answer:
         return self._buffer if self._whole is None else self._whole
 
     async def fetch(self, deadline: float) -> bool:
-        """Read more of the body into `held`; False at the end of the stream. Raises UpstreamFailure, Late, ClientGone."""
+        """Read more into `held`; False at the end of the stream. Raises UpstreamFailure, Late, ClientGone."""
         try:
             data = await self._connection.link.read(min(deadline, self.until))
         except OSError as error:
             raise UpstreamFailure(ResultKind.BROKEN, "the upstream connection broke") from error
         self._buffer += data
         return bool(data)
+
+    def belongs_to(self, parking: Parking) -> None:
+        """Whoever is parked there is woken by what comes of it."""
+        self._connection.link.parking = parking
 
     def outlast(self) -> None:
         """The client left, and the rest is read all the same: its leaving wakes nobody here any more."""
@@ -115,7 +119,7 @@ class Answer:
 
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
-        pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s)
+        pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until)
         buffer, self._buffer = self._buffer, b""
         try:
             end = await pump.run(prefix, buffer)

@@ -138,7 +138,7 @@ PICKS = st.lists(
 @given(PICKS, st.booleans())
 def test_no_minute_of_the_upstream_s_holds_more_than_the_limits(
     picks: list[tuple[float, int, float, float, float]],
-    counts_at_the_end: bool,  # noqa: FBT001
+    counts_at_the_end: bool,
 ) -> None:
     """Requests are up to a second on their way; tokens count when the request comes, or when it is done."""
     one, now = quota(rpm=8, tpm=100), 0.0
