@@ -128,7 +128,7 @@ def refusal_of(status: int, body: bytes) -> Refusal | None:
 
 
 def limits_of(get_header: GetHeader) -> Limits | None:
-    """What is left of the key's limits; None where the answer does not say. -1 and 0/0 are Azure's 'unknown'."""
+    """What is left of the key's limits; None where the answer does not say. -1 is Azure's 'unknown'."""
     requests, tokens = get_header(_LEFT_REQUESTS), get_header(_LEFT_TOKENS)
     if requests is None and tokens is None:
         return None
@@ -137,11 +137,10 @@ def limits_of(get_header: GetHeader) -> Limits | None:
 
 
 def _left(value: bytes | None, reset_s: float | None) -> int | None:
-    """A limit that is used up and has no end is none that can be kept."""
-    if value is None or not value.isdigit() or len(value) > _LIMIT_DIGITS:
+    """Without its end a limit says nothing of the next request."""
+    if not reset_s or value is None or not value.isdigit() or len(value) > _LIMIT_DIGITS:
         return None
-    left = int(value)
-    return left if left or reset_s else None
+    return int(value)
 
 
 def retry_after_s(get_header: GetHeader, now_unix: float) -> float | None:

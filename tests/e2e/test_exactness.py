@@ -168,7 +168,7 @@ def test_an_answer_comes_back_verbatim(status, path, without_rest, upstream) -> 
 def without_rest(start, connect):
     """No cooldowns: 401 and 500 do not take the one key away from the next test."""
     with (
-        start(CONFIG + "router_settings: {disable_cooldowns: true}\n") as gateway,
+        start(CONFIG + "router_settings: {disable_cooldowns: true, num_retries: 0}\n") as gateway,
         connect(gateway) as client,
     ):
         yield client
@@ -240,7 +240,8 @@ def test_response_headers_tell_of_the_request_and_can_be_turned_off(client, upst
         line for line in client.request("GET", "/openai/v1/files").lines if line.startswith(b"x-litellm-")
     ]
     assert [line.partition(b":")[0] for line in added] == [
-        b"x-litellm-call-id", b"x-litellm-model-id", b"x-litellm-attempted-retries", b"x-litellm-overhead-duration-ms",
+        b"x-litellm-call-id", b"x-litellm-model-id", b"x-litellm-model-group",
+        b"x-litellm-attempted-retries", b"x-litellm-attempted-fallbacks", b"x-litellm-overhead-duration-ms",
     ]  # fmt: skip
     with start(CONFIG + "sluice_settings: {response_headers: false}\n") as silent, connect(silent) as other:
         for path in ("/openai/v1/files", "/no/such/path", "/v1/models/unknown"):
