@@ -5,7 +5,8 @@ more was sent, and answers overtake each other. So a report is worth what it say
 own request was; a report whose request is older than the last one's is old news.
 
 At the reset a fixed window begins anew, and a bucket is full but for what was sent since. Of both there remains at
-least the capacity less what was sent since the report, or less what was sent in the last minute.
+least the capacity less what was sent since the report, or less what was sent in the last minute. The capacity is
+the most that ever remained; where nothing was sent since the report it need not be known.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ UNSAID_RESET_S = 60.0
 class Headroom:
     """Mutable, of one column: requests or tokens."""
 
-    __slots__ = ("_capacity", "_column", "_ledger", "_mark", "_picked_at", "_remaining", "_reset_at")
+    __slots__ = ("_capacity", "_column", "_ledger", "_mark", "_own", "_picked_at", "_remaining", "_reset_at")
 
     def __init__(self, ledger: Ledger, column: int) -> None:
         self._ledger = ledger
@@ -35,7 +36,7 @@ class Headroom:
         self.forget()
 
     def forget(self) -> None:
-        self._remaining = self._mark = 0
+        self._remaining = self._mark = self._own = 0
         self._picked_at = self._reset_at = -math.inf
 
     def told(self, remaining: int, own: int, reset_s: float | None, picked_at: float, now: float) -> None:
@@ -44,6 +45,7 @@ class Headroom:
             return
         self._picked_at = picked_at
         self._remaining = remaining + own
+        self._own = own
         self._capacity = max(self._capacity, self._remaining)
         self._mark = self._ledger.before(picked_at - SKEW_S)[self._column]
         self._reset_at = now + (UNSAID_RESET_S if reset_s is None else reset_s) + RESET_SLACK_S
@@ -53,16 +55,19 @@ class Headroom:
         if self._picked_at == -math.inf:
             return math.inf
         sent = self._ledger.totals[self._column]
+        since = sent - self._mark
         if now < self._reset_at:
-            return self._remaining - (sent - self._mark)
+            return self._remaining - since
         of_late = sent - late[self._column]
-        if of_late == 0:
+        if of_late == 0 or since <= self._own:
             return math.inf
-        return self._capacity - min(sent - self._mark, of_late)
+        return self._capacity - min(since, of_late)
 
     def wait_s(self, need: int, now: float) -> float:
-        """Seconds until so much may be left, if nothing more is sent."""
-        if now < self._reset_at:
-            return self._reset_at - now
-        total = self._ledger.totals[self._column] - max(0, self._capacity - need)
-        return self._ledger.wait_s(self._column, total, now) or 0.0
+        """Seconds until so much is left, if nothing more is sent."""
+        to_reset_s = max(0.0, self._reset_at - now)
+        sent = self._ledger.totals[self._column]
+        since, room = sent - self._mark, max(0, self._capacity - need)
+        if since <= max(room, self._own):
+            return to_reset_s
+        return max(to_reset_s, self._ledger.wait_s(self._column, sent - room, now) or 0.0)

@@ -116,7 +116,7 @@ def test_answers_tell_what_is_left() -> None:
     one.learn(Limits(1, 1000, 30.0, 20.0), 1.0, picked_at=0.0, tokens=100)
     assert one.remaining(1.0) == (0, 800)
     assert not one.admits(1.0, 10)
-    assert one.wait_s(1.0, 10) == 31.0
+    assert one.wait_s(1.0, 10) == 60.5  # after the reset, but two may be all there is in a minute
 
 
 def test_tokens_alone_may_be_told() -> None:
@@ -138,7 +138,7 @@ PICKS = st.lists(
 @given(PICKS, st.booleans())
 def test_no_minute_of_the_upstream_s_holds_more_than_the_limits(
     picks: list[tuple[float, int, float, float, float]],
-    counts_at_the_end: bool,  # noqa: FBT001
+    counts_at_the_end: bool,
 ) -> None:
     """Requests are up to a second on their way; tokens count when the request comes, or when it is done."""
     one, now = quota(rpm=8, tpm=100), 0.0
