@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from proxy.routing.ledger import Ledger, Totals
+from proxy.routing.ledger import Ledger
 
 SKEW_S = 1.0
 """Requests picked this much before another may reach the upstream after it: a handshake, a lost packet."""
@@ -21,6 +21,8 @@ RESET_SLACK_S = 1.0
 """Resets come rounded to seconds, and windows end by another machine's clock."""
 UNSAID_RESET_S = 60.0
 """Quotas are per minute."""
+
+_NEVER = -math.inf
 
 
 class Headroom:
@@ -37,7 +39,7 @@ class Headroom:
 
     def forget(self) -> None:
         self._remaining = self._mark = self._own = 0
-        self._picked_at = self._reset_at = -math.inf
+        self._picked_at = self._reset_at = _NEVER
 
     def told(self, remaining: int, own: int, reset_s: float | None, picked_at: float, now: float) -> None:
         """A report by a request picked at that time, which took `own` of the quota itself."""
@@ -50,15 +52,15 @@ class Headroom:
         self._mark = self._ledger.before(picked_at - SKEW_S)[self._column]
         self._reset_at = now + (UNSAID_RESET_S if reset_s is None else reset_s) + RESET_SLACK_S
 
-    def left(self, late: Totals, now: float) -> float:
-        """`late`: the ledger's totals a minute ago. Infinite: nothing is known."""
-        if self._picked_at == -math.inf:
+    def left(self, now: float) -> float:
+        """HOT where there are quotas. Infinite: nothing is known. The ledger has moved on to `now`."""
+        if self._picked_at == _NEVER:
             return math.inf
         sent = self._ledger.totals[self._column]
         since = sent - self._mark
         if now < self._reset_at:
             return self._remaining - since
-        of_late = sent - late[self._column]
+        of_late = sent - self._ledger.late[self._column]
         if of_late == 0 or since <= self._own:
             return math.inf
         return self._capacity - min(since, of_late)

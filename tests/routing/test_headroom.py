@@ -24,7 +24,8 @@ def send(ledger: Ledger, count: int, now: float) -> None:
 
 
 def left(headroom: Headroom, ledger: Ledger, now: float) -> float:
-    return headroom.left(ledger.before(now - MINUTE_S), now)
+    ledger.move_on(now)
+    return headroom.left(now)
 
 
 def test_unknown_is_no_limit(headroom: Headroom, ledger: Ledger) -> None:
