@@ -1,4 +1,8 @@
-"""What routing costs: `python -m loadtest.bench_routing`. Best of several runs, one core."""
+"""What routing costs: `python -m loadtest.bench_routing`. Best of several runs, one core.
+
+`least-busy`, `usage-based-routing` and `cost-based-routing` look at every member of the tier at each pick; the other
+strategies cost the same however many there are.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,19 @@ from collections.abc import Callable
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Pool, Router, RouterSettings
 from proxy.routing.schedule import sequence
-from proxy.types import Deployment, Result, ResultKind, Secret
+from proxy.routing.strategies import STRATEGIES
+from proxy.types import Deployment, Limits, Result, ResultKind, Secret
 
-OK = Result(ResultKind.OK, 200)
+OK = Result(ResultKind.OK, 200, first_byte_s=0.3, tokens=500)
 REFUSED = Result(ResultKind.REFUSED)
 RUNS = 5
 
 
-def deployment(number: int, group: str, weight: int = 1) -> Deployment:
+AMPLE = 10**12
+"""A limit that is counted and never reached."""
+
+
+def deployment(number: int, group: str, rpm: int | None = None, tpm: int | None = None) -> Deployment:
     return Deployment(
         id=f"{group}-{number}",
         group=group,
@@ -24,7 +33,8 @@ def deployment(number: int, group: str, weight: int = 1) -> Deployment:
         api_base="https://api.openai.com/v1",
         api_key=Secret("sk-bench"),
         object_scope=f"project-{number}",
-        weight=weight,
+        rpm=rpm,
+        tpm=tpm,
     )
 
 
@@ -40,6 +50,36 @@ def pool_of(routes: Router, model: str) -> Pool:
     found = routes.match(model)
     assert found is not None
     return found.pool
+
+
+def group(size: int, strategy: str, limit: int | None = None) -> tuple[Router, Pool]:
+    deployments = [deployment(number, "large", limit, limit) for number in range(size)]
+    routes = Router(deployments, RouterSettings(strategy=strategy), store=MemoryStore(1))
+    return routes, pool_of(routes, "large")
+
+
+def round_trip(routes: Router, pool: Pool) -> Callable[[], object]:
+    def pick_and_settle() -> None:
+        picked = routes.pick(pool, 1.0, tokens=500)
+        assert isinstance(picked, Deployment)
+        routes.settle(picked, OK, 1.0, 500)
+
+    return pick_and_settle
+
+
+def learned(size: int) -> tuple[Router, Pool]:
+    """Every key has told what it has left."""
+    routes, pool = group(size, "simple-shuffle")
+    for each in pool.deployments:
+        routes.answered(each, 1.0, Limits(AMPLE, AMPLE, 60.0, 60.0), 0.0)
+    return routes, pool
+
+
+def bench_strategies(size: int) -> dict[str, float]:
+    ways = {name: group(size, name) for name in STRATEGIES}
+    ways["simple-shuffle, rpm and tpm"] = group(size, "simple-shuffle", AMPLE)
+    ways["simple-shuffle, headroom"] = learned(size)
+    return {name: time_us(20_000 // size + 200, round_trip(*way)) for name, way in ways.items()}
 
 
 def time_us(count: int, work: Callable[[], object]) -> float:
@@ -88,6 +128,10 @@ def bench(size: int) -> dict[str, float]:
 def main() -> None:
     small, large = bench(10), bench(1000)
     print(f"{'microseconds':28}{'10 keys':>10}{'1000 keys':>11}")
+    for name, cost in small.items():
+        print(f"{name:28}{cost:10.2f}{large[name]:11.2f}")
+    print(f"{'pick + settle':28}{'10 keys':>10}{'1000 keys':>11}")
+    small, large = bench_strategies(10), bench_strategies(1000)
     for name, cost in small.items():
         print(f"{name:28}{cost:10.2f}{large[name]:11.2f}")
     weights = list(range(1, 1001))

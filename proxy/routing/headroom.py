@@ -5,14 +5,15 @@ more was sent, and answers overtake each other. So a report is worth what it say
 own request was; a report whose request is older than the last one's is old news.
 
 At the reset a fixed window begins anew, and a bucket is full but for what was sent since. Of both there remains at
-least the capacity less what was sent since the report, or less what was sent in the last minute.
+least the capacity less what was sent since the report, or less what was sent in the last minute. The capacity is
+the most that ever remained; where nothing was sent since the report it need not be known.
 """
 
 from __future__ import annotations
 
 import math
 
-from proxy.routing.ledger import Ledger, Totals
+from proxy.routing.ledger import Ledger
 
 SKEW_S = 1.0
 """Requests picked this much before another may reach the upstream after it: a handshake, a lost packet."""
@@ -21,11 +22,13 @@ RESET_SLACK_S = 1.0
 UNSAID_RESET_S = 60.0
 """Quotas are per minute."""
 
+_NEVER = -math.inf
+
 
 class Headroom:
     """Mutable, of one column: requests or tokens."""
 
-    __slots__ = ("_capacity", "_column", "_ledger", "_mark", "_picked_at", "_remaining", "_reset_at")
+    __slots__ = ("_capacity", "_column", "_ledger", "_mark", "_own", "_picked_at", "_remaining", "_reset_at")
 
     def __init__(self, ledger: Ledger, column: int) -> None:
         self._ledger = ledger
@@ -35,8 +38,8 @@ class Headroom:
         self.forget()
 
     def forget(self) -> None:
-        self._remaining = self._mark = 0
-        self._picked_at = self._reset_at = -math.inf
+        self._remaining = self._mark = self._own = 0
+        self._picked_at = self._reset_at = _NEVER
 
     def told(self, remaining: int, own: int, reset_s: float | None, picked_at: float, now: float) -> None:
         """A report by a request picked at that time, which took `own` of the quota itself."""
@@ -44,25 +47,29 @@ class Headroom:
             return
         self._picked_at = picked_at
         self._remaining = remaining + own
+        self._own = own
         self._capacity = max(self._capacity, self._remaining)
         self._mark = self._ledger.before(picked_at - SKEW_S)[self._column]
         self._reset_at = now + (UNSAID_RESET_S if reset_s is None else reset_s) + RESET_SLACK_S
 
-    def left(self, late: Totals, now: float) -> float:
-        """`late`: the ledger's totals a minute ago. Infinite: nothing is known."""
-        if self._picked_at == -math.inf:
+    def left(self, now: float) -> float:
+        """HOT where there are quotas. Infinite: nothing is known. The ledger has moved on to `now`."""
+        if self._picked_at == _NEVER:
             return math.inf
         sent = self._ledger.totals[self._column]
+        since = sent - self._mark
         if now < self._reset_at:
-            return self._remaining - (sent - self._mark)
-        of_late = sent - late[self._column]
-        if of_late == 0:
+            return self._remaining - since
+        of_late = sent - self._ledger.late[self._column]
+        if of_late == 0 or since <= self._own:
             return math.inf
-        return self._capacity - min(sent - self._mark, of_late)
+        return self._capacity - min(since, of_late)
 
     def wait_s(self, need: int, now: float) -> float:
-        """Seconds until so much may be left, if nothing more is sent."""
-        if now < self._reset_at:
-            return self._reset_at - now
-        total = self._ledger.totals[self._column] - max(0, self._capacity - need)
-        return self._ledger.wait_s(self._column, total, now) or 0.0
+        """Seconds until so much is left, if nothing more is sent."""
+        to_reset_s = max(0.0, self._reset_at - now)
+        sent = self._ledger.totals[self._column]
+        since, room = sent - self._mark, max(0, self._capacity - need)
+        if since <= max(room, self._own):
+            return to_reset_s
+        return max(to_reset_s, self._ledger.wait_s(self._column, sent - room, now) or 0.0)

@@ -12,6 +12,7 @@ from proxy.routing.affinity import place
 from proxy.routing.dice import Dice
 from proxy.routing.member import Member
 from proxy.routing.pace import bar_s
+from proxy.routing.quota import SHORTEST_WAIT_S
 from proxy.routing.refusal import Unavailable, refusal
 from proxy.routing.strategies import STRATEGIES, Strategy, Tier
 from proxy.types import Deployment
@@ -33,6 +34,7 @@ class Pool:
         "_next_change",
         "_parts",
         "_placements",
+        "_rest",
         "_scope_weights",
         "_strategy",
         "_tiers",
@@ -56,6 +58,8 @@ class Pool:
         self._usable: list[Member] = []
         self._tiers: dict[tuple[int, bool], Tier] = {}
         self._next_change = _ALWAYS
+        self._rest: tuple[float, str] | None = None
+        """While none is usable: until when, and why."""
         self._parts: dict[str, Pool] = {}
         self._placements: dict[bytes, str] = {}
         self._scope_weights: dict[str, int] = {}
@@ -84,7 +88,17 @@ class Pool:
             if member is not None:
                 member.state.begin(now, tokens)
                 return member.deployment
-        return refusal(self._members, self._usable, now, tried, tokens)
+        return self._refusal(now, tried, tokens)
+
+    def _refusal(self, now: float, tried: Sequence[Deployment], tokens: int) -> Unavailable:
+        """In an outage every request is refused: while all rest, the answer is worked out once."""
+        if self._usable or tried:
+            return refusal(self._members, self._usable, now, tried, tokens)
+        if self._rest is None:
+            found = refusal(self._members, (), now, (), tokens)
+            self._rest = now + found.retry_after_s, found.reason
+        until, reason = self._rest
+        return Unavailable(max(SHORTEST_WAIT_S, until - now), reason)
 
     def part(self, scope: str) -> Pool | None:
         """Its members of one object scope; None when it has none."""
@@ -120,6 +134,7 @@ class Pool:
             self._lay_out(usable)
         if self._compares:
             _compare(usable)
+        self._rest = None
         self._next_change = min(self._changes(now))
 
     def _changes(self, now: float) -> Iterator[float]:

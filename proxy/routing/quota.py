@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from proxy.routing.headroom import Headroom
-from proxy.routing.ledger import MINUTE_S, REQUESTS, TOKENS, USED, Ledger, Totals
+from proxy.routing.ledger import REQUESTS, TOKENS, USED, Ledger
 from proxy.types import Limits, Result, ResultKind
 
 REPORT_AGE_S = 5.0
@@ -43,11 +43,12 @@ class Quota:
 
     def admits(self, now: float, tokens: int) -> bool:
         """HOT where there are quotas. May a request be sent that is expected to use so many tokens?"""
-        late = self._ledger.before(now - MINUTE_S)
+        if now >= self._ledger.ends:
+            self._ledger.move_on(now)
         return (
-            self._requests.left(late, now) >= 1
-            and self._tokens.left(late, now) >= (tokens or 1)
-            and (not self._enforced or (self._requests_fit(late) and self._tokens_fit(late, tokens)))
+            self._requests.left(now) >= 1
+            and self._tokens.left(now) >= (tokens or 1)
+            and (not self._enforced or (self._requests_fit() and self._tokens_fit(tokens)))
         )
 
     def take(self, now: float, tokens: int) -> None:
@@ -61,7 +62,9 @@ class Quota:
         if used is None:
             used = 0 if result.kind in _TURNED_AWAY else expected
         self._ledger.over(expected, used, now)
-        self._reserved = max(0, self._reserved - expected) if running > 1 else 0
+        self._reserved -= expected
+        if running == 1 or self._reserved < 0:  # those sent before anything was counted had reserved nothing
+            self._reserved = 0
 
     def learn(self, limits: Limits, now: float, picked_at: float | None, tokens: int) -> None:
         """What an answer says; its request was picked then, and was expected to use so many tokens."""
@@ -80,48 +83,48 @@ class Quota:
         """Seconds until it may admit such a request, if nothing more is sent. 0: now."""
         if self.admits(now, tokens):
             return 0.0
-        late, need = self._ledger.before(now - MINUTE_S), tokens or 1
-        waits = [SHORTEST_WAIT_S]
-        if self._requests.left(late, now) < 1:
+        waits, need = [SHORTEST_WAIT_S], tokens or 1
+        if self._requests.left(now) < 1:
             waits.append(self._requests.wait_s(1, now))
-        if self._tokens.left(late, now) < need:
+        if self._tokens.left(now) < need:
             waits.append(self._tokens.wait_s(need, now))
         if self._enforced:
-            waits += self._limit_waits_s(late, now, tokens)
+            waits += self._limit_waits_s(now, tokens)
         return max(waits)
 
     def share(self, now: float) -> tuple[float, int]:
         """Of its limits, the part that the last minute used, the larger one; then its tokens."""
-        late = self._ledger.before(now - MINUTE_S)
-        requests, tokens = self._of_late(late)
+        requests, tokens = self.used(now)
         share = max(requests / (self.rpm or math.inf), tokens / (self.tpm or math.inf))
         return share, tokens + requests
 
     def used(self, now: float) -> tuple[int, int]:
         """Requests and tokens of the last minute, the running ones' as expected."""
-        return self._of_late(self._ledger.before(now - MINUTE_S))
+        if now >= self._ledger.ends:
+            self._ledger.move_on(now)
+        return self._of_late()
 
     def remaining(self, now: float) -> tuple[int | None, int | None]:
         """Requests and tokens that its key has left, by what answers said; None: not known."""
-        late = self._ledger.before(now - MINUTE_S)
-        return _whole(self._requests.left(late, now)), _whole(self._tokens.left(late, now))
+        self._ledger.move_on(now)
+        return _whole(self._requests.left(now)), _whole(self._tokens.left(now))
 
-    def _of_late(self, late: Totals) -> tuple[int, int]:
-        totals = self._ledger.totals
+    def _of_late(self) -> tuple[int, int]:
+        totals, late = self._ledger.totals, self._ledger.late
         return totals[REQUESTS] - late[REQUESTS], self._reserved + totals[USED] - late[USED]
 
-    def _requests_fit(self, late: Totals) -> bool:
-        return self.rpm is None or self._of_late(late)[0] < self.rpm
+    def _requests_fit(self) -> bool:
+        return self.rpm is None or self._of_late()[0] < self.rpm
 
-    def _tokens_fit(self, late: Totals, tokens: int) -> bool:
+    def _tokens_fit(self, tokens: int) -> bool:
         """One that is expected to use more than a minute's may go alone: the upstream knows better."""
-        return self.tpm is None or self._of_late(late)[1] <= self.tpm - min(max(1, tokens), self.tpm)
+        return self.tpm is None or self._of_late()[1] <= self.tpm - min(max(1, tokens), self.tpm)
 
-    def _limit_waits_s(self, late: Totals, now: float, tokens: int) -> list[float]:
+    def _limit_waits_s(self, now: float, tokens: int) -> list[float]:
         totals, waits = self._ledger.totals, []
-        if self.rpm is not None and not self._requests_fit(late):
+        if self.rpm is not None and not self._requests_fit():
             waits.append(self._ledger.wait_s(REQUESTS, totals[REQUESTS] - self.rpm + 1, now))
-        if self.tpm is not None and not self._tokens_fit(late, tokens):
+        if self.tpm is not None and not self._tokens_fit(tokens):
             room = self.tpm - min(max(1, tokens), self.tpm)
             waits.append(self._ledger.wait_s(USED, totals[USED] + self._reserved - room, now))
         return [RUNNING_S if wait is None else wait for wait in waits]

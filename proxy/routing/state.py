@@ -73,14 +73,14 @@ class DeploymentState:
     def settle(self, result: Result, now: float, tokens: int | None = None) -> None:
         """HOT. Gives the slot back and learns from the result."""
         assert self.in_flight > 0, "settled more often than picked"
+        if result.limits is not None and self._learns:
+            picked_at = None if result.first_byte_s is None else now - result.first_byte_s
+            self._learn(result.limits, now, picked_at, tokens or 0)
         if self.quota is not None:
             self.quota.give_back(result, now, tokens, self.in_flight)
         self.in_flight -= 1
         if result.kind not in _NOT_FAILURES:
             self.failures += 1
-        if result.limits is not None and self._learns:
-            sent_at = None if result.first_byte_s is None else now - result.first_byte_s
-            self._learn(result.limits, now, sent_at, tokens or 0)
         if self.health.observe(result, now):
             self._notify()
         if self.pace.observe(result, now) and self.health.fall_behind(now):

@@ -24,7 +24,8 @@ def send(ledger: Ledger, count: int, now: float) -> None:
 
 
 def left(headroom: Headroom, ledger: Ledger, now: float) -> float:
-    return headroom.left(ledger.before(now - MINUTE_S), now)
+    ledger.move_on(now)
+    return headroom.left(now)
 
 
 def test_unknown_is_no_limit(headroom: Headroom, ledger: Ledger) -> None:
@@ -64,7 +65,20 @@ def test_at_the_reset_all_is_back(headroom: Headroom, ledger: Ledger) -> None:
     headroom.told(remaining=0, own=1, reset_s=9.0, picked_at=50.0, now=50.0)
     assert left(headroom, ledger, 59.9) == 0
     assert headroom.wait_s(1, 50.0) == 9.0 + RESET_SLACK_S
-    assert left(headroom, ledger, 60.0) == 9  # ten a minute, and one was sent since
+    assert left(headroom, ledger, 60.0) == math.inf
+    send(ledger, 1, 60.0)
+    assert left(headroom, ledger, 60.0) == 8  # ten a minute, and two were sent in it
+
+
+def test_what_was_sent_between_report_and_reset_may_be_missing_after_it(
+    headroom: Headroom, ledger: Ledger
+) -> None:
+    send(ledger, 1, 0.0)
+    headroom.told(remaining=9, own=1, reset_s=5.0, picked_at=0.0, now=0.0)
+    send(ledger, 9, 1.0)
+    assert left(headroom, ledger, 1.0) == 0
+    assert left(headroom, ledger, 6.0) == 0  # a bucket has one, a window ten
+    assert headroom.wait_s(1, 1.0) == 0.5 + MINUTE_S - 1.0
 
 
 def test_without_a_reset_it_is_a_minute(headroom: Headroom, ledger: Ledger) -> None:

@@ -116,7 +116,7 @@ def test_answers_tell_what_is_left() -> None:
     one.learn(Limits(1, 1000, 30.0, 20.0), 1.0, picked_at=0.0, tokens=100)
     assert one.remaining(1.0) == (0, 800)
     assert not one.admits(1.0, 10)
-    assert one.wait_s(1.0, 10) == 31.0
+    assert one.wait_s(1.0, 10) == 60.5  # after the reset, but two may be all there is in a minute
 
 
 def test_tokens_alone_may_be_told() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.routing.affinity import MemoryStore
-from proxy.routing.router import Pool, Router, RouterSettings, Unavailable
-from proxy.types import Deployment, Result, ResultKind
+from proxy.routing.router import Hold, Pool, Router, RouterSettings, Unavailable
+from proxy.types import Deployment, Limits, Result, ResultKind
 
 OK = Result(ResultKind.OK, 200)
 AUTH = Result(ResultKind.AUTH, 401)
@@ -367,3 +367,95 @@ def test_whatever_happens_picks_are_lawful(
     now += 3600.0
     for pool in (pool_of(routes, "gpt"), pool_of(routes, "second")):
         assert isinstance(routes.pick(pool, now), Deployment)
+
+
+@pytest.mark.parametrize("hold", [Hold.benched(100.0), Hold.draining()])
+def test_what_the_operator_holds_gets_no_new_requests(deployment: Make, hold: Hold) -> None:
+    routes = router([deployment("a"), deployment("b")])
+    pool = pool_of(routes, "gpt")
+    running = routes.pick(pool, 0.0)
+    assert isinstance(running, Deployment)
+    assert routes.hold("a", hold, 0.0)
+    assert {send(routes, pool, now=10.0) for _ in range(4)} == {"b"}
+    assert isinstance(routes.pick(pool, 10.0, scope="scope-a"), Unavailable)
+    routes.settle(running, OK, 10.0)
+    assert routes.snapshot(10.0)[0].reason == hold.reason
+    assert {send(routes, pool, now=99.9) for _ in range(4)} == {"b"}
+    assert ("a" in {send(routes, pool, now=100.0) for _ in range(4)}) == (hold.reason == "operator")
+
+
+def test_the_operator_revives(deployment: Make) -> None:
+    routes = router([deployment("a"), deployment("b", rpm=5)])
+    pool = pool_of(routes, "gpt")
+    assert send(routes, pool, result=AUTH) == "a"
+    assert routes.hold("a", Hold.revived(), 0.0)
+    assert routes.hold("b", Hold.draining(), 0.0)
+    assert {send(routes, pool) for _ in range(4)} == {"a"}
+    assert routes.hold("b", Hold.revived(), 0.0)
+    assert {send(routes, pool) for _ in range(4)} == {"a", "b"}
+
+
+def test_a_hold_outlives_a_reload(deployment: Make) -> None:
+    old = router([deployment("a"), deployment("b")])
+    old.hold("a", Hold.draining(), 0.0)
+    new = router([deployment("a"), deployment("b")])
+    new.carry_over(old)
+    assert {send(new, pool_of(new, "gpt")) for _ in range(4)} == {"b"}
+    assert not new.hold("unknown", Hold.draining(), 0.0)
+
+
+def test_a_reload_lifts_what_a_wrong_key_did(deployment: Make) -> None:
+    old = router([deployment("a")])
+    assert send(old, pool_of(old, "gpt"), result=AUTH) == "a"
+    new = router([deployment("a")])
+    new.carry_over(old)
+    assert send(new, pool_of(new, "gpt")) == "a"
+
+
+def test_limits_follow_a_reload_and_what_was_sent_is_kept(deployment: Make) -> None:
+    old = router([deployment("a", rpm=5)])
+    for _ in range(3):
+        send(old, pool_of(old, "gpt"))
+    new = router([deployment("a", rpm=4)])
+    new.carry_over(old)
+    pool = pool_of(new, "gpt")
+    send(new, pool)
+    assert new.pick(pool, 0.0) == Unavailable(61.5, "rate limited")
+
+
+def test_limits_can_be_weights_only(deployment: Make) -> None:
+    routes = Router([deployment("a", rpm=1)], RouterSettings(enforce_rate_limits=False), store=MemoryStore(1))
+    assert {send(routes, pool_of(routes, "gpt")) for _ in range(9)} == {"a"}
+
+
+def test_what_answers_say_can_be_ignored(deployment: Make) -> None:
+    routes = Router([deployment("a")], RouterSettings(learn_rate_limits=False), store=MemoryStore(1))
+    pool = pool_of(routes, "gpt")
+    first = routes.pick(pool, 0.0)
+    assert isinstance(first, Deployment)
+    routes.answered(first, 1.0, Limits(requests=0), 0.0)
+    assert send(routes, pool, now=1.0) == "a"
+
+
+def test_requests_sent_before_the_first_answer_count(deployment: Make) -> None:
+    routes = router([deployment("a")])
+    pool = pool_of(routes, "gpt")
+    running = [routes.pick(pool, 0.0) for _ in range(4)]
+    assert isinstance(running[0], Deployment)
+    routes.answered(running[0], 1.0, Limits(requests=5, requests_reset_s=60.0), 0.0)
+    assert routes.snapshot(1.0)[0].remaining_requests == 2
+    assert [send(routes, pool, now=1.0) for _ in range(2)] == ["a", "a"]
+    assert routes.pick(pool, 1.0) == Unavailable(61.5, "rate limited")
+
+
+def test_each_answer_tells_once(deployment: Make) -> None:
+    """A stream's head is told when it comes; at its end, that is old news."""
+    routes = router([deployment("a")])
+    pool = pool_of(routes, "gpt")
+    first = routes.pick(pool, 0.0, tokens=10)
+    assert isinstance(first, Deployment)
+    routes.answered(first, 1.0, Limits(requests=3, requests_reset_s=59.0), 0.0, 10)
+    for _ in range(3):
+        send(routes, pool, now=2.0)
+    routes.settle(first, OK, 30.0, 10)
+    assert isinstance(routes.pick(pool, 30.0), Unavailable)
