@@ -128,7 +128,7 @@ class Attempts:
         self._sender = sender
         self._settings = settings
         self._budget = budget or RetryBudget(100, 0)
-        self._room = room or WaitingRoom(0, 0)
+        self._room = WaitingRoom(0, 0) if room is None else room
         self._following = Following(router, following, self._budget, clock)
         self._reads_refusals = following.reads_refusals()
         self._clock = clock
@@ -208,6 +208,7 @@ class Attempts:
     async def _attempt(self, run: Run, deployment: Deployment) -> Next | None:
         """One attempt on a picked deployment. Returns what to try next, None when the client has its answer."""
         result = Result(ResultKind.NEUTRAL)
+        settled = False
         answer: Answer | None = None
         call, lane = run.call, self._lanes[deployment.id]
         run.record.attempts += 1
@@ -224,17 +225,12 @@ class Attempts:
             answer = await self._send(run, lane, outbound, sent)
             answered = self._clock()
             run.record.first_byte_s = answered - run.started
-            result = result_of(answer.head.status, answer.head.get, time.time())
-            limits = limits_of(answer.head.get) if self._settings.learns_limits else None
+            result = self._judge(answer)
             if result.kind is ResultKind.OK:
-                self._router.answered(deployment, answered, limits, sent, call.tokens)
-                if call.stream or deployment.stream_mode is StreamMode.BUFFERED:
-                    await self._hold(run, lane, answer, sent)
+                self._router.answered(deployment, answered, result.limits, sent, call.tokens)
+                await self._hold(run, lane, answer, sent)
             else:
-                if limits is not None:
-                    result = msgspec.structs.replace(result, limits=limits)
-                if result.kind is ResultKind.RATE_LIMITED:
-                    result = result_of_body(result, answer.beginning())
+                settled = True
                 following = self._after(run, deployment, self._failure(result, answer))
                 if following is not None:
                     return following
@@ -244,6 +240,9 @@ class Attempts:
         except UpstreamFailure as failure:
             result = Result(failure.kind, limits=result.limits)
             run.record.error = failure.reason
+            if settled:  # the error that was to be passed on broke off too
+                raise _failed(failure, retried=run.record.attempts > 1) from failure
+            settled = True
             following = self._after(
                 run, deployment, Failure(result, unsent=failure.kind is ResultKind.REFUSED), failure.reason
             )
@@ -253,7 +252,8 @@ class Attempts:
         finally:
             if answer is not None:
                 answer.close()
-            self._settle(run, deployment, result)
+            if not settled:
+                self._settle(run, deployment, result)
         return None
 
     async def _send(self, run: Run, lane: Lane, outbound: Outbound, sent: float) -> Answer:
@@ -270,8 +270,21 @@ class Attempts:
         answer.until = run.until
         return answer
 
+    def _judge(self, answer: Answer) -> Result:
+        """What the answer's head, and the beginning of an error, teach about the key."""
+        head = answer.head
+        result = result_of(head.status, head.get, time.time())
+        if self._settings.learns_limits and (limits := limits_of(head.get)) is not None:
+            result = msgspec.structs.replace(result, limits=limits)
+        if result.kind is ResultKind.RATE_LIMITED:
+            result = result_of_body(result, answer.beginning())
+        return result
+
     async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> None:
+        """Until the relay may begin. Raises UpstreamFailure, ClientGone."""
         deployment = lane.destination.deployment
+        if not run.call.stream and deployment.stream_mode is not StreamMode.BUFFERED:
+            return
         if run.exchange.parking.gone and deployment.drains:
             return
         mode = _mode_asked(run.call) or deployment.stream_mode
@@ -284,6 +297,8 @@ class Attempts:
         return Failure(result, refusal_of(answer.head.status, answer.beginning()))
 
     def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:
+        """The failure is told first: what follows must not be a key that it has just benched."""
+        self._settle(run, deployment, failure.result)
         following = self._following.after(run, failure, deployment)
         if following is not None or reason or failure.result.kind is not ResultKind.NEUTRAL:
             _log_failed(run, deployment, reason or f"answered {failure.result.status}", following)

@@ -16,6 +16,7 @@ from proxy.gateway.features import features_of
 from proxy.gateway.retrying import Policy, RetryBudget, backoff_s, retries_for
 from proxy.gateway.run import Failure, Run
 from proxy.gateway.selection import Choice
+from proxy.providers.outcome import retryable
 from proxy.routing.router import Router
 from proxy.types import Deployment, Result, ResultKind
 
@@ -130,6 +131,8 @@ class Following:
     def _turn(self, run: Run, failure: Failure) -> Next | None:
         """To the next group that may take it. An object's requests stay where the object is."""
         if not run.choice.group_named or run.choice.scope is not None:
+            return None
+        if failure.refusal is None and not retryable(failure.result):
             return None
         if run.groups_left is None:
             names = (run.call.model or "", _group(run))

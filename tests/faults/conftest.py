@@ -21,7 +21,7 @@ TEST_S = 10.0
 CONFIG = """
 model_list:
 {models}
-router_settings: {{num_retries: 2, allowed_fails: 3, cooldown_time: {cooldown_s}}}
+router_settings: {{num_retries: {retries}, allowed_fails: 3, cooldown_time: {cooldown_s}}}
 general_settings: {{master_key: sk-gateway}}
 sluice_settings:
   connect_timeout_s: 0.2
@@ -157,18 +157,28 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenScene:
 
     @asynccontextmanager
     async def opened(
-        *, keys: int = 1, base: str | None = None, cooldown_s: float = 60
+        *,
+        keys: int = 1,
+        base: str | None = None,
+        cooldown_s: float = 60,
+        retries: int | None = None,
+        settings: str = "",
+        second_group: str = "m",
     ) -> AsyncIterator[Scene]:
         async with AsyncExitStack() as stack:
             bad = await stack.enter_async_context(mock_upstream())
             good = await stack.enter_async_context(mock_upstream())
             bases = [base or f"{bad.url}/v1", f"{good.url}/v1"][:keys]
             models = [
-                MODEL.format(group="m", base=url, name=name, order=order)
+                MODEL.format(group="m" if name == "bad" else second_group, base=url, name=name, order=order)
                 for order, (name, url) in enumerate(zip(("bad", "good"), bases, strict=False))
             ]
             config = tmp_path / "config.yaml"
-            config.write_text(CONFIG.format(models="".join(models), cooldown_s=cooldown_s))
+            # One key alone is asked once: what it said is what these tests are about.
+            wanted = (0 if keys == 1 else 2) if retries is None else retries
+            config.write_text(
+                CONFIG.format(models="".join(models), cooldown_s=cooldown_s, retries=wanted) + settings
+            )
             with trio.fail_after(TEST_S):
                 async with gateway_within(config) as gateway:
                     yield Scene(gateway, bad, good)

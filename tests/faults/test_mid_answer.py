@@ -127,13 +127,15 @@ async def test_an_event_in_two_chunks_that_stops_between_them_is_cut(scene: Open
         await assert_truncated(s, "source closed early")
 
 
-async def test_a_stream_that_breaks_before_its_first_event_is_cut_or_told(scene: OpenScene) -> None:
-    async with scene(keys=1) as s:
+@pytest.mark.parametrize("keys", [1, 2])
+async def test_a_stream_that_breaks_before_its_first_byte_is_nobodys_yet(scene: OpenScene, keys: int) -> None:
+    """A head alone commits nothing: it fails over, and alone it is an error with a status."""
+    async with scene(keys=keys) as s:
         s.bad.script(broken_at(streamed(Framing.CHUNKED), Fault.CLOSE, 0))
         seen = await s.ask(stream=True)
-        assert (seen.status, seen.whole) == (200, False)
-        assert seen.body in (b"", BROKE_OFF)
-        await assert_truncated(s, "source closed early")
+        assert (seen.status, seen.whole) == (502 if keys == 1 else 200, True)
+        assert s.gateway.status("bad").failures == 1
+        assert len(s.good.requests) == keys - 1
 
 
 @every_break
