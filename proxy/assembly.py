@@ -10,16 +10,21 @@ from proxy import __version__, control
 from proxy.access.keys import Keys
 from proxy.accounting.recorder import Recorder
 from proxy.config.schema import Config
-from proxy.config.settings import GeneralSettings, PassThroughEndpoint
+from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
 from proxy.edge.limits import DoorLimits
 from proxy.gateway.attempts import Attempts, AttemptSettings
+from proxy.gateway.fallbacks import Fallbacks
+from proxy.gateway.following import FollowingSettings
+from proxy.gateway.holding import HoldSettings
 from proxy.gateway.intake import IntakeLimits
 from proxy.gateway.outbound import Sender
 from proxy.gateway.pipeline import Pipeline
+from proxy.gateway.retrying import Policy, RetryBudget
 from proxy.gateway.routes import Custom, Routes, described
+from proxy.gateway.waiting import WaitingRoom
 from proxy.providers.table import deployments, env_deployment
 from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
@@ -61,12 +66,21 @@ class Gateway:
         return tuple(name for name in self.router.model_names() if name != UNNAMED)
 
     def _pipeline(self, config: Config) -> Pipeline:
-        general = config.general_settings
+        general, limits = config.general_settings, config.sluice_settings
         forwards_organization = general.forward_openai_org_id is True
         destinations = {id_: _destination(d, forwards_organization) for id_, d in self.by_id.items()}
         client = UpstreamClient(self.reactor, self.pool)
         sender = Sender(_native_forwarding(general))
-        attempts = Attempts(self.router, destinations, client, sender, _attempt_settings(config))
+        attempts = Attempts(
+            self.router,
+            destinations,
+            client,
+            sender,
+            _attempt_settings(config),
+            _following_settings(config),
+            RetryBudget(limits.retry_budget_percent, limits.retry_budget_min),
+            WaitingRoom(limits.queue_limit, limits.queue_timeout_s),
+        )
         customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name
         return Pipeline(
@@ -119,16 +133,53 @@ def _router(config: Config, served: Sequence[Deployment], env: Deployment | None
 def _attempt_settings(config: Config) -> AttemptSettings:
     limits = config.sluice_settings
     return AttemptSettings(
-        retries=config.router_settings.num_retries,
         patience=Patience(
             connect_s=limits.connect_timeout_s,
-            write_s=limits.write_timeout_s,
+            write_s=limits.upstream_write_timeout_s,
             first_byte_s=config.router_settings.timeout or config.litellm_settings.request_timeout,
             gap_s=limits.stream_gap_timeout_s,
         ),
         first_byte_limit_s=limits.first_byte_timeout_s or math.inf,
         response_headers=limits.response_headers,
+        total_s=limits.total_timeout_s,
+        first_token_s=limits.first_token_timeout_s,
+        drain_s=limits.drain_limit_s,
+        hold=HoldSettings(limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE)),
+        learns_limits=limits.learn_rate_limits,
     )
+
+
+def _following_settings(config: Config) -> FollowingSettings:
+    router, ours = config.router_settings, config.litellm_settings
+    return FollowingSettings(
+        num_retries=router.num_retries,
+        policy=_policy(router.retry_policy),
+        group_policies={group: _policy(policy) for group, policy in router.model_group_retry_policy.items()},
+        wait_at_least_s=router.retry_after,
+        fallbacks=Fallbacks(
+            general=_lists(router.fallbacks or ours.fallbacks),
+            default=router.default_fallbacks or ours.default_fallbacks,
+            context_window=_lists(router.context_window_fallbacks or ours.context_window_fallbacks),
+            content_policy=_lists(router.content_policy_fallbacks or ours.content_policy_fallbacks),
+            most=router.max_fallbacks,
+        ),
+    )
+
+
+def _policy(policy: RetryPolicy) -> Policy:
+    return Policy(
+        bad_request=policy.BadRequestErrorRetries,
+        authentication=policy.AuthenticationErrorRetries,
+        timeout=policy.TimeoutErrorRetries,
+        rate_limit=policy.RateLimitErrorRetries,
+        content_policy=policy.ContentPolicyViolationErrorRetries,
+        server_error=policy.InternalServerErrorRetries,
+    )
+
+
+def _lists(written: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
+    """LiteLLM writes a list of mappings; the first that names a group counts."""
+    return {group: groups for each in reversed(written) for group, groups in each.items()}
 
 
 def _intake_limits(config: Config) -> IntakeLimits:

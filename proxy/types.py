@@ -128,13 +128,12 @@ class ResultKind(enum.Enum):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What an answer's `x-ratelimit-*` headers said of its key's quota. None is 'not said', which is not zero."""
+    """What is left of a key's rate limits, as an answer's `x-ratelimit-*` headers said. None: not said."""
 
     requests: int | None = None
-    """Remaining, as are `tokens`."""
     tokens: int | None = None
     requests_reset_s: float | None = None
-    """Seconds until nothing of the quota is used, as is `tokens_reset_s`."""
+    """Seconds until the limit is whole again."""
     tokens_reset_s: float | None = None
 
 
@@ -147,10 +146,10 @@ class Result(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
     """The upstream's own word on when to come back, in seconds from now."""
     first_byte_s: float | None = None
+    """From sending the request to the head of its answer."""
     tokens: int | None = None
-    """All that the attempt used; None: unknown."""
+    """Used by the attempt; None: not known."""
     limits: Limits | None = None
-    """Of an answer whose head was not told by `Router.answered`: each is told once."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -191,6 +190,15 @@ class Page(msgspec.Struct, frozen=True):
     methods: tuple[str, ...] = ("GET", "HEAD")
     admin: bool = False
     """True: the key must be the master key, and a gateway without one refuses."""
+
+
+class Refusal(enum.Enum):
+    """Why an upstream turned a request down for what is in it: another group may take it."""
+
+    CONTEXT_WINDOW = "context_window"
+    """The prompt is too long for the model."""
+    CONTENT_POLICY = "content_policy"
+    """A content filter."""
 
 
 class Outcome(enum.Enum):

@@ -30,6 +30,8 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     outcome: Outcome = Outcome.GATEWAY_ERROR
     """Until it is known to have gone otherwise."""
     attempts: int = 0
+    fallbacks: int = 0
+    """Other groups turned to."""
     first_byte_s: float | None = None
     """From the start of the request to the first byte of the answer's body."""
     duration_s: float = 0.0

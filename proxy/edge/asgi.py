@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
 
 from proxy.edge.limits import DoorLimits
-from proxy.edge.own_headers import own_headers
+from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
 from proxy.errors import ClientGone, GatewayError, UpstreamFailure, body_too_large
 from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
@@ -108,6 +109,7 @@ class AsgiExchange:
         self.door = "asgi"
         self.beside: Callable[[], Awaitable[None]] | None = self._listen
         self.committed = False
+        self.opened_early = False
         self.sent_bytes = 0
         self.body_read = self.body_length in (NO_BODY, 0)
         self._unbounded = False
@@ -220,6 +222,13 @@ class AsgiExchange:
 
     async def end(self) -> None:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def keep_alive(self, extra: bytes) -> None:
+        if not self.opened_early:
+            self.opened_early = self._unbounded = True
+            await self._start(200, (*STREAM_HEADERS, *_pairs(extra)))
+        with suppress(ClientGone):
+            await self.write(KEEP_ALIVE)
 
     async def abort(self, last_words: bytes = b"") -> None:
         # The app returns without its last body message: over HTTP/1 the server cuts the connection.

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from proxy.edge.body import SocketBody
 from proxy.edge.limits import DoorLimits
-from proxy.edge.own_headers import own_headers
+from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
 from proxy.errors import ClientGone
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
@@ -21,6 +21,8 @@ from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Late
 from proxy.wire.response_head import ResponseHead
 
+KEEP_ALIVE_CHUNK = encode_chunk(KEEP_ALIVE)
+OWN_STREAM = b"".join(b"%b: %b\r\n" % line for line in STREAM_HEADERS) + b"Transfer-Encoding: chunked\r\n"
 CLOSE = b"Connection: close\r\n"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`struct linger`: on, 0 s."""
@@ -33,7 +35,7 @@ class FastExchange:
 
     __slots__ = (
         "_appendable", "_body", "_chunked", "_limits", "_link", "_until_close", "beside", "body_length", "closing",
-        "committed", "door", "head", "parking", "sent_bytes",
+        "committed", "door", "head", "opened_early", "parking", "sent_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
@@ -47,6 +49,7 @@ class FastExchange:
         self.door = "fast"
         self.beside: Callable[[], Awaitable[None]] | None = None
         self.committed = False
+        self.opened_early = False
         self._chunked = False
         self._until_close = False
         self._appendable = False
@@ -140,6 +143,17 @@ class FastExchange:
 
     async def end(self) -> None:
         await self._write(LAST_CHUNK)
+
+    async def keep_alive(self, extra: bytes) -> None:
+        """Posted, not written: the request's task may be parked where a write would wait."""
+        if not self._link.caught_up:
+            return
+        data = KEEP_ALIVE_CHUNK
+        if not self.opened_early:
+            self.opened_early = self._chunked = self._appendable = True
+            data = b"%b%b%b%b\r\n%b" % (_OK, OWN_STREAM, extra, self._commit(), data)
+        self._link.post(data)
+        self.sent_bytes += len(KEEP_ALIVE)
 
     async def abort(self, last_words: bytes = b"") -> None:
         self.closing = True

@@ -6,6 +6,14 @@ from email.utils import formatdate
 
 from proxy.types import Headers, Reply
 
+KEEP_ALIVE = b": keep-alive\n\n"
+"""A comment: https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes"""
+STREAM_HEADERS: Headers = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+)
+"""Of a stream that begins before any upstream's has."""
+
 
 def own_headers(reply: Reply, extra: Headers) -> Headers:
     """`extra`: what this one answer carries besides the reply's own. Date: RFC 9110 section 6.6.1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -25,6 +26,8 @@ from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead
 
 EVENT_STREAM = b"text/event-stream"
+MAX_ERROR_BYTES = 64 * 1024
+"""Of an upstream's error that is told inside a stream."""
 MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
 """A whole answer held to be translated; completions are text."""
 BROKE_OFF = (
@@ -80,15 +83,22 @@ async def relay(
     extra: bytes,
     record: Record,
     ids: IdTap | None,
+    drain_s: float = 0.0,
 ) -> Delivery:
-    """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun."""
+    """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun.
+
+    `drain_s`: how long it is read on when its client has left.
+    """
     head = answer.head
     usage = tap_for(head.content_type)
     record.status = head.status
     taps = usage if ids is None else Taps(usage, ids)
     if head.framing == UNTIL_CLOSE:
         answer.ends_whole_if(partial(_finished, usage, head))
-    end = await exchange.relay(answer, extra, inflated(taps, head.content_encoding))
+    tap = inflated(taps, head.content_encoding)
+    end = await exchange.relay(answer, extra, tap)
+    if drain_s and end in _ENDS:
+        await read_on(answer, tap, drain_s)
     # Asking again for an object repeats its usage: only what was made now is counted.
     if call.head.method == b"POST":
         record.usage = usage.result()
@@ -99,6 +109,44 @@ async def relay(
     if outcome is Outcome.TRUNCATED:
         await _break_off(exchange, BROKE_OFF if head.content_type.startswith(EVENT_STREAM) else b"")
     return Delivery(outcome, Result(kind, result.status), end.value)
+
+
+async def read_on(answer: Answer, tap: Tap | None, limit_s: float) -> None:
+    """To its end, for its usage: nobody hears it."""
+    answer.outlast()
+    answer.until = min(answer.until, time.monotonic() + limit_s)
+    with suppress(UpstreamFailure):
+        while piece := await answer.read():
+            if tap is not None:
+                tap.feed(piece)
+
+
+async def relay_into_open(exchange: Exchange, answer: Answer, result: Result, record: Record) -> Delivery:
+    """An answer whose client already has the head of an event stream, and comments."""
+    usage = tap_for(answer.head.content_type)
+    record.status = 200
+    if answer.head.status != 200 or not answer.head.content_type.startswith(EVENT_STREAM):
+        body = await answer.read_all(MAX_ERROR_BYTES)
+        await _break_off(exchange, b"data: %b\n\n" % b" ".join(body.split()))
+        outcome = outcome_of(result.status, result.kind)
+        return Delivery(Outcome.TRUNCATED if outcome is Outcome.OK else outcome, result, "told in the stream")
+    try:
+        while piece := await answer.read():
+            usage.feed(piece)
+            await exchange.write(piece)
+        await exchange.end()
+    except UpstreamFailure as failure:
+        await _break_off(exchange, BROKE_OFF)
+        return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
+    finally:
+        record.usage, record.model_served = usage.result(), usage.model
+    return Delivery(Outcome.OK, result)
+
+
+def without_header(lines: bytes, name_lower: bytes) -> bytes:
+    """Header lines but those of one name."""
+    kept = (line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].lower() != name_lower)
+    return b"".join(kept)
 
 
 async def _break_off(exchange: Exchange, last_words: bytes) -> None:

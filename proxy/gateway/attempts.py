@@ -9,37 +9,88 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 
 import msgspec
+import trio
 
 from proxy.accounting.record import Record
 from proxy.errors import Fault, GatewayError, UpstreamFailure
-from proxy.gateway.answering import Delivery, relay, relay_translated, remember
+from proxy.gateway.answering import (
+    Delivery,
+    relay,
+    relay_into_open,
+    relay_translated,
+    remember,
+    without_header,
+)
 from proxy.gateway.call import Call
-from proxy.gateway.exchange import Exchange
+from proxy.gateway.following import Following, FollowingSettings, Next
+from proxy.gateway.holding import HoldSettings, hold
+from proxy.gateway.keepalive import KeepAlive
 from proxy.gateway.mock import mocks, send_mock
 from proxy.gateway.outbound import Sender, translated
-from proxy.gateway.selection import Choice
+from proxy.gateway.retrying import RetryBudget
+from proxy.gateway.run import Failure, Run
+from proxy.gateway.waiting import WaitingRoom
 from proxy.providers.objects import IdTap
-from proxy.providers.outcome import result_of, result_of_body, retryable
+from proxy.providers.outcome import limits_of, refusal_of, result_of, result_of_body, retryable
 from proxy.routing.router import Router, Unavailable
-from proxy.types import Deployment, Headers, Outcome, Result, ResultKind
+from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Patience, UpstreamClient
+from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Destination
+from proxy.wire.reactor import Late
 
 log = logging.getLogger("sluice")
 
+STREAM_MODE = b"x-litellm-stream-mode"
+_MODES = {mode.value.encode(): mode for mode in StreamMode}
+SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
+"""What this gateway has tried already is not worth the client's trying: OpenAI's SDKs heed it."""
+SHOULD_NOT_RETRY_LINE = b"%b: %b\r\n" % SHOULD_NOT_RETRY
+NOT_YOURS_YET = Unavailable(0.0, "queued")
+"""Others were here before."""
+_RESTING = (
+    503,
+    "no_deployment_available",
+    "service_unavailable_error",
+    Fault.UPSTREAM,
+    "resting after failures",
+)
+_REFUSALS = {
+    "at capacity": (
+        429,
+        "at_capacity",
+        "rate_limit_error",
+        Fault.GATEWAY,
+        "at its limit of parallel requests",
+    ),
+    "queued": (429, "at_capacity", "rate_limit_error", Fault.GATEWAY, "at its limit, and so is the queue"),
+    "rate limited": (429, "rate_limited", "rate_limit_error", Fault.UPSTREAM, "at its rate limit"),
+}
+"""By the router's reason: status, code, type, whose fault, in words."""
+
+
+PLAIN = FollowingSettings()
+
 
 class AttemptSettings(msgspec.Struct, frozen=True):
-    retries: int
-    """Further attempts, on other deployments."""
     patience: Patience
     """Where the deployment does not say."""
     first_byte_limit_s: float
     """`first_byte_timeout_s`, whatever longer time a deployment allows; `inf`: no such limit."""
     response_headers: bool
     """Whether answers carry `x-litellm-*`."""
+    total_s: float = math.inf
+    """All attempts and the whole answer."""
+    first_token_s: float = math.inf
+    """Where the deployment does not say."""
+    drain_s: float = 60.0
+    """How long an answer is read on after its client left, where the deployment drains."""
+    hold: HoldSettings = HoldSettings(5.0, 4 * 1024 * 1024)
+    learns_limits: bool = True
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -50,19 +101,8 @@ class Lane(msgspec.Struct, frozen=True):
     """For answers that come in one piece."""
     stream: Patience
     header: bytes
-    """`x-litellm-model-id`"""
-
-
-class Run(msgspec.Struct, gc=False):
-    """One request's attempts: what they share."""
-
-    exchange: Exchange
-    call: Call
-    choice: Choice
-    record: Record
-    started: float
-    """Monotonic seconds."""
-    tried: list[Deployment]
+    """`x-litellm-model-id`, `x-litellm-model-group`"""
+    first_token_s: float
 
 
 class Attempts:
@@ -75,103 +115,199 @@ class Attempts:
         client: UpstreamClient,
         sender: Sender,
         settings: AttemptSettings,
+        following: FollowingSettings = PLAIN,
+        budget: RetryBudget | None = None,
+        room: WaitingRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`budget`, `room`: the worker's, which outlive a configuration; without them retries are unbounded
+        and nobody waits."""
         self._router = router
         self._lanes = {id_: _lane(destination, settings) for id_, destination in destinations.items()}
         self._client = client
         self._sender = sender
         self._settings = settings
+        self._budget = budget or RetryBudget(100, 0)
+        self._room = room or WaitingRoom(0, 0)
+        self._following = Following(router, following, self._budget, clock)
+        self._reads_refusals = following.reads_refusals()
         self._clock = clock
         self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
 
     async def run(self, run: Run) -> None:
         """Answer the exchange from an upstream. Raises GatewayError when none can, ClientGone."""
-        picked = self._pick(run)
-        if isinstance(picked, Unavailable):
-            raise _unavailable(picked)
-        deployment: Deployment | None = picked
-        while deployment is not None:
-            run.record.attempts += 1
-            run.record.deployment_id = deployment.id
-            if self._tells_every_attempt:
-                _log_attempt(run, deployment)
-            deployment = await self._attempt(run, deployment)
+        run.until = run.started + self._settings.total_s
+        self._budget.requests += 1
+        try:
+            picked = self._pick(run)
+            upcoming = Next(picked) if isinstance(picked, Deployment) else await self._wait(run, picked)
+            await self._begin_keep_alive(run, upcoming.deployment)
+            while True:
+                following = await self._attempt(run, upcoming.deployment)
+                if following is None:
+                    return
+                if following.wait_s:
+                    await self._pause(run, following)
+                upcoming = following
+        finally:
+            if run.keep_alive is not None:
+                run.keep_alive.stop()
+            self._budget.requests -= 1
+            if run.retrying:
+                self._budget.retrying -= 1
 
     def _pick(self, run: Run) -> Deployment | Unavailable:
         choice = run.choice
+        if self._room.queues and choice.pool in self._room.queues:
+            return NOT_YOURS_YET
+        return self._ask(run)
+
+    def _ask(self, run: Run) -> Deployment | Unavailable:
+        choice = run.choice
         return self._router.pick(
-            choice.pool, self._clock(), tried=run.tried, scope=choice.scope, caller=choice.placed_by
+            choice.pool,
+            self._clock(),
+            scope=choice.scope,
+            caller=choice.placed_by,
+            tokens=run.call.tokens,
         )
 
-    async def _attempt(self, run: Run, deployment: Deployment) -> Deployment | None:
-        """One attempt on a picked deployment. Returns the one to try next, None when the client has its answer."""
+    async def _wait(self, run: Run, refusal: Unavailable) -> Next:
+        """Another group at once, else a place in the queue. Raises GatewayError when neither helps, ClientGone."""
+        if refusal is not NOT_YOURS_YET and (instead := self._following.instead(run)) is not None:
+            return instead
+        picked = await self._room.turn(
+            run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal
+        )
+        if isinstance(picked, Unavailable):
+            raise _unavailable(picked)
+        return Next(picked)
+
+    async def _pause(self, run: Run, following: Next) -> None:
+        """The deployment's slot is taken already. Raises ClientGone."""
+        paused = False
+        try:
+            with suppress(Late), run.exchange.parking.guard(self._clock() + following.wait_s):
+                await trio.sleep_forever()
+            paused = True
+        finally:
+            if not paused:
+                self._settle(run, following.deployment, Result(ResultKind.NEUTRAL))
+
+    async def _begin_keep_alive(self, run: Run, deployment: Deployment) -> None:
+        if deployment.keepalive_s and run.call.stream:
+            lines = self._call_lines(run.record)
+            run.keep_alive = KeepAlive(run.exchange, deployment.keepalive_s, lines)
+            await run.scope.start(run.keep_alive.run)
+
+    def _settle(self, run: Run, deployment: Deployment, result: Result) -> None:
+        self._router.settle(deployment, result, self._clock(), run.call.tokens)
+        if self._room.queues:
+            self._room.call_next()
+
+    async def _attempt(self, run: Run, deployment: Deployment) -> Next | None:
+        """One attempt on a picked deployment. Returns what to try next, None when the client has its answer."""
         result = Result(ResultKind.NEUTRAL)
         answer: Answer | None = None
         call, lane = run.call, self._lanes[deployment.id]
+        run.record.attempts += 1
+        run.record.deployment_id = deployment.id
         run.tried.append(deployment)
+        if self._tells_every_attempt:
+            _log_attempt(run, deployment)
         try:
             if mocks(call, deployment):
                 await self._mock(run, deployment)
                 return None
             sent = self._clock()
             outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
-            patience = lane.stream if call.stream else lane.whole
-            answer = await self._client.send(
-                run.exchange.parking, lane.destination.endpoint, outbound, patience
-            )
+            answer = await self._send(run, lane, outbound, sent)
             answered = self._clock()
             run.record.first_byte_s = answered - run.started
             result = result_of(answer.head.status, answer.head.get, time.time())
+            limits = limits_of(answer.head.get) if self._settings.learns_limits else None
             if result.kind is ResultKind.OK:
-                self._router.answered(deployment, answered)
-            elif retryable(result):
+                self._router.answered(deployment, answered, limits, sent, call.tokens)
+                if call.stream or deployment.stream_mode is StreamMode.BUFFERED:
+                    await self._hold(run, lane, answer, sent)
+            else:
+                if limits is not None:
+                    result = msgspec.structs.replace(result, limits=limits)
                 if result.kind is ResultKind.RATE_LIMITED:
                     result = result_of_body(result, answer.beginning())
-                following = self._another(run)
-                _log_failed(run, deployment, f"answered {answer.head.status}", following)
+                following = self._after(run, deployment, self._failure(result, answer))
                 if following is not None:
                     return following
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
-            result = delivery.result
+            result = _used(delivery.result, answered - sent, run.record)
             run.record.outcome, run.record.error = delivery.outcome, delivery.error
         except UpstreamFailure as failure:
-            result = Result(failure.kind)
+            result = Result(failure.kind, limits=result.limits)
             run.record.error = failure.reason
-            following = self._another(run, unsent=failure.kind is ResultKind.REFUSED)
-            _log_failed(run, deployment, failure.reason, following)
+            following = self._after(
+                run, deployment, Failure(result, unsent=failure.kind is ResultKind.REFUSED), failure.reason
+            )
             if following is None:
-                raise _failed(failure) from failure
+                raise _failed(failure, retried=run.record.attempts > 1) from failure
             return following
         finally:
             if answer is not None:
                 answer.close()
-            self._router.settle(deployment, result, self._clock())
+            self._settle(run, deployment, result)
         return None
 
-    def _another(self, run: Run, *, unsent: bool = False) -> Deployment | None:
-        """A deployment not tried yet, with a slot taken; None when this request must end here.
+    async def _send(self, run: Run, lane: Lane, outbound: Outbound, sent: float) -> Answer:
+        patience = lane.stream if run.call.stream else lane.whole
+        left_s = run.until - sent
+        if left_s < patience.first_byte_s:
+            patience = msgspec.structs.replace(patience, first_byte_s=max(0.0, left_s))
+        parking = run.exchange.parking
+        if not lane.destination.deployment.drains:
+            answer = await self._client.send(parking, lane.destination.endpoint, outbound, patience)
+        else:
+            answer = await self._client.send(parking.another(), lane.destination.endpoint, outbound, patience)
+            answer.belongs_to(parking)
+        answer.until = run.until
+        return answer
 
-        A body still on the wire can go once only; `unsent`: no connection took any of it.
-        """
-        if run.call.rest and not unsent:
-            return None
-        if run.exchange.committed or run.record.attempts > self._settings.retries:
-            return None
-        picked = self._pick(run)
-        return None if isinstance(picked, Unavailable) else picked
+    async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> None:
+        deployment = lane.destination.deployment
+        if run.exchange.parking.gone and deployment.drains:
+            return
+        mode = _mode_asked(run.call) or deployment.stream_mode
+        deadline = min(sent + lane.first_token_s, run.until)
+        await hold(answer, mode, deadline, lane.stream.gap_s, self._settings.hold)
+
+    def _failure(self, result: Result, answer: Answer) -> Failure:
+        if not self._reads_refusals:
+            return Failure(result)
+        return Failure(result, refusal_of(answer.head.status, answer.beginning()))
+
+    def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:
+        following = self._following.after(run, failure, deployment)
+        if following is not None or reason or failure.result.kind is not ResultKind.NEUTRAL:
+            _log_failed(run, deployment, reason or f"answered {failure.result.status}", following)
+        return following
 
     async def _deliver(
         self, run: Run, lane: Lane, answer: Answer, result: Result, overhead_s: float
     ) -> Delivery:
-        deployment = lane.destination.deployment
-        extra = self._extra_lines(run.record, lane, overhead_s)
+        deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
+        if run.keep_alive is not None:
+            run.keep_alive.stop()
+        if exchange.opened_early:
+            return await relay_into_open(exchange, answer, result, record)
+        extra = self._extra_lines(record, lane, overhead_s)
+        if result.kind is not ResultKind.OK and record.attempts > 1 and retryable(result):
+            answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
+            extra += SHOULD_NOT_RETRY_LINE
+        drain_s = self._settings.drain_s if deployment.drains else 0.0
         if translated(run.call, deployment) and answer.head.status == 200:
-            return await relay_translated(run.exchange, answer, result, extra, run.record)
+            return await relay_translated(exchange, answer, result, extra, record)
         # A file's content is its author's: ids in it could be forged.
         learns = run.choice.stateful and not run.call.route.path.endswith(b"/content")
         ids = IdTap(answer.head.content_type) if learns else None
-        delivery = await relay(run.exchange, run.call, answer, result, extra, run.record, ids)
+        delivery = await relay(exchange, run.call, answer, result, extra, record, ids, drain_s)
         if ids is not None:
             remember(self._router.store, run.call, deployment, answer.head.status, ids)
         return delivery
@@ -192,14 +328,19 @@ class Attempts:
         if not self._settings.response_headers:
             return b""
         return (
-            b"x-litellm-call-id: %b\r\n%bx-litellm-attempted-retries: %d\r\nx-litellm-overhead-duration-ms: %.3f\r\n"
+            b"x-litellm-call-id: %b\r\n%bx-litellm-attempted-retries: %d\r\n"
+            b"x-litellm-attempted-fallbacks: %d\r\nx-litellm-overhead-duration-ms: %.3f\r\n"
             % (
                 record.call_id.encode(),
                 lane.header,
                 record.attempts - 1,
+                record.fallbacks,
                 overhead_s * 1000,
             )
         )
+
+    def _call_lines(self, record: Record) -> bytes:
+        return b"".join(b"%b: %b\r\n" % line for line in self.call_line(record))
 
 
 def _lane(destination: Destination, settings: AttemptSettings) -> Lane:
@@ -211,7 +352,9 @@ def _lane(destination: Destination, settings: AttemptSettings) -> Lane:
         destination,
         msgspec.structs.replace(patience, first_byte_s=whole_s),
         msgspec.structs.replace(patience, first_byte_s=stream_s),
-        b"x-litellm-model-id: %b\r\n" % deployment.id.encode(),
+        b"x-litellm-model-id: %b\r\nx-litellm-model-group: %b\r\n"
+        % (_header_value(deployment.id), _header_value(deployment.group)),
+        deployment.first_token_timeout_s or settings.first_token_s,
     )
 
 
@@ -220,29 +363,42 @@ def _log_attempt(run: Run, deployment: Deployment) -> None:
     log.debug("%s attempt %d: %s at %s", run.record.call_id, run.record.attempts, *where)
 
 
-def _log_failed(run: Run, deployment: Deployment, reason: str, following: Deployment | None) -> None:
-    then = "no other is tried" if following is None else f"next is {following.id}"
+def _log_failed(run: Run, deployment: Deployment, reason: str, following: Next | None) -> None:
+    then = "no other is tried" if following is None else f"next is {following.deployment.id}"
     log.info("%s %s failed: %s; %s", run.record.call_id, deployment.id, reason, then)
+
+
+def _used(result: Result, first_byte_s: float, record: Record) -> Result:
+    """With what strategies and quotas want to know."""
+    tokens = None if record.usage is None else record.usage.total_tokens
+    if tokens is None and result.kind is not ResultKind.OK:
+        return result
+    return Result(result.kind, result.status, result.retry_after_s, first_byte_s, tokens)
+
+
+def _mode_asked(call: Call) -> StreamMode | None:
+    value = call.head.get(STREAM_MODE)
+    return None if value is None else _MODES.get(value.strip().lower())
+
+
+def _header_value(text: str) -> bytes:
+    return text.encode("ascii", "replace")
 
 
 def _unavailable(refusal: Unavailable) -> GatewayError:
     """Nothing to pick at all: when to come back is the router's word."""
     wait_s = max(1, math.ceil(refusal.retry_after_s))
+    status, code, kind, fault, why = _REFUSALS.get(refusal.reason, _RESTING)
+    message = f"Every deployment of this model is {why}. Try again in {wait_s} s."
     headers = ((b"retry-after", b"%d" % wait_s),)
-    if refusal.reason == "at capacity":
-        message = "Every deployment of this model is at its limit of parallel requests."
-        return GatewayError(
-            429, message, kind="rate_limit_error", code="at_capacity", fault=Fault.GATEWAY, headers=headers
-        )
-    message = f"Every deployment of this model is resting after failures. Try again in {wait_s} s."
-    code = "no_deployment_available"
-    return GatewayError(
-        503, message, kind="service_unavailable_error", code=code, fault=Fault.UPSTREAM, headers=headers
-    )
+    return GatewayError(status, message, kind=kind, code=code, fault=fault, headers=headers)
 
 
-def _failed(failure: UpstreamFailure) -> GatewayError:
+def _failed(failure: UpstreamFailure, *, retried: bool) -> GatewayError:
     late = failure.kind is ResultKind.TIMEOUT
     status, code = (504, "upstream_timeout") if late else (502, "upstream_failed")
     message = failure.reason[0].upper() + failure.reason[1:] + "."
-    return GatewayError(status, message, kind="upstream_error", code=code, fault=Fault.UPSTREAM)
+    headers = (SHOULD_NOT_RETRY,) if retried else ()
+    return GatewayError(
+        status, message, kind="upstream_error", code=code, fault=Fault.UPSTREAM, headers=headers
+    )

@@ -34,5 +34,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Of the whole body: bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
     json: bytes | None = None
     """The JSON body without its compression; None when it is not JSON."""
+    tokens: int = 0
+    """What it may cost at most, estimated as OpenAI does it for its limits: the prompt's length, and `max_tokens`."""
     form: MultipartPeek | None = None
     """Where the gateway's fields lie in a multipart body."""

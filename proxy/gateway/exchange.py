@@ -30,6 +30,8 @@ class Exchange(BodySource, Protocol):
     """`fast` or `asgi`, for the record."""
     committed: bool
     """The answer's head has gone out: no other answer can take its place. Set by the door, in one place."""
+    opened_early: bool
+    """The gateway began an event stream of its own: nothing of an upstream's has been sent yet."""
     sent_bytes: int
     """Body bytes of the answer sent so far."""
 
@@ -66,6 +68,9 @@ class Exchange(BodySource, Protocol):
 
     async def end(self) -> None:
         """Its clean end."""
+
+    async def keep_alive(self, extra: bytes) -> None:
+        """A comment in an event stream, which is begun if nothing was; never waits for the client to take it."""
 
     async def abort(self, last_words: bytes = b"") -> None:
         """Its unclean end: one last piece of body if given, then the connection is cut."""

@@ -21,6 +21,10 @@ _WINDOW_BITS: Final = {b"gzip": 31, b"deflate": 15}
 """Codings that can be looked into; a body of another coding is routed by its headers."""
 
 
+BYTES_PER_TOKEN = 4
+"""https://platform.openai.com/docs/guides/rate-limits: how OpenAI estimates a request before it runs."""
+
+
 class IntakeLimits(msgspec.Struct, frozen=True):
     body_bytes: int
     """Of a body that must be held whole."""
@@ -113,6 +117,7 @@ def _json_call(head: RequestHead, known: Introduction, body: bytes, limits: Inta
         body=body,
         length=len(body),
         json=None if peeked.not_json else text,
+        tokens=len(body) // BYTES_PER_TOKEN + peeked.max_tokens,
     )
 
 

@@ -26,6 +26,8 @@ class Peeked(msgspec.Struct, frozen=True):
     """True: there is a `model` that is not one usable name, so it is no model of the router's."""
     not_json: bool = False
     """True: the body is not a JSON object (RFC 8259)."""
+    max_tokens: int = 0
+    """The most that the answer may have; 0: not said."""
 
 
 NOT_JSON = Peeked(not_json=True)
@@ -36,6 +38,8 @@ class _Fields(msgspec.Struct, gc=False):
     stream: bool | None = None
     store: bool | None = None
     target_model_names: msgspec.Raw = msgspec.Raw()
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
 
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -59,7 +63,8 @@ def peek_json(body: bytes) -> Peeked:
     model = fields.model
     if fields.target_model_names or (model is not None and not 0 < len(model) <= MAX_MODEL_CHARS):
         return _peek_leniently(body)
-    return Peeked(model, fields.stream is True, fields.store)
+    most = fields.max_completion_tokens or fields.max_tokens or 0
+    return Peeked(model, fields.stream is True, fields.store, max_tokens=max(0, most))
 
 
 def _peek_leniently(body: bytes) -> Peeked:

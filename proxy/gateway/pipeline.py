@@ -15,10 +15,11 @@ from proxy.access.keys import Caller, Keys
 from proxy.accounting.record import Record, call_id
 from proxy.accounting.recorder import Recorder
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed
-from proxy.gateway.attempts import Attempts, Run
+from proxy.gateway.attempts import Attempts
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.intake import IntakeLimits, Introduction, introduce, read_call
 from proxy.gateway.routes import Route, Routes
+from proxy.gateway.run import Run
 from proxy.gateway.selection import choose
 from proxy.routing.router import Router
 from proxy.types import Outcome, Page, PageRequest
@@ -77,7 +78,7 @@ class Pipeline:
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
-            await self._phases(exchange, record, started)
+            await self._phases(exchange, record, started, scope)
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
         except GatewayError as error:
@@ -96,7 +97,7 @@ class Pipeline:
             record.response_bytes = exchange.sent_bytes
             self._recorder.record(record)
 
-    async def _phases(self, exchange: Exchange, record: Record, started: float) -> None:
+    async def _phases(self, exchange: Exchange, record: Record, started: float, scope: RequestScope) -> None:
         """Who and what, then where and the wire."""
         known = self._known.get(exchange.head) or self._introduce(exchange.head, record)
         route = known.route
@@ -108,7 +109,7 @@ class Pipeline:
         record.model_asked = call.model
         record.stream = call.stream
         record.request_bytes = len(call.body)
-        await self._attempts.run(Run(exchange, call, choose(call, self._router), record, started, []))
+        await self._attempts.run(Run(exchange, call, choose(call, self._router), record, started, [], scope))
 
     def _introduce(self, head: RequestHead, record: Record) -> Introduction:
         """Where the path leads and who asks. Raises GatewayError 401, 404, 405."""
@@ -145,7 +146,10 @@ class Pipeline:
         record.outcome = _FAULTS[error.fault]
         record.error = record.error or error.code or error.kind
         if exchange.committed:
-            await exchange.abort()
+            # A stream that is the gateway's own so far can tell why it ends.
+            last_words = b"data: %b\n\n" % error.body() if exchange.opened_early else b""
+            with contextlib.suppress(ClientGone):
+                await exchange.abort(last_words)
             return
         record.status = error.status
         try:

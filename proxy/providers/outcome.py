@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from proxy.types import Result, ResultKind
+from proxy.types import Limits, Refusal, Result, ResultKind
 
 GetHeader: TypeAlias = Callable[[bytes], bytes | None]
 """Lower-case name -> first value."""
@@ -42,8 +42,10 @@ _CONFLICT = 409
 """OpenAI's SDKs try it again (a lock timed out upstream); it says nothing about the key."""
 
 _SAYS_WHEN = frozenset({429, 503})
-_LIMITS = ((b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
-           (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"))  # fmt: skip
+_LEFT_REQUESTS, _RESET_REQUESTS = b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"
+_LEFT_TOKENS, _RESET_TOKENS = b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"
+_LIMITS = ((_LEFT_REQUESTS, _RESET_REQUESTS), (_LEFT_TOKENS, _RESET_TOKENS))
+_LIMIT_DIGITS = 15
 
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
 _DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?(?:ms|us|ns|h|m|s))+")
@@ -66,6 +68,7 @@ def retryable(result: Result) -> bool:
 
 class _Detail(msgspec.Struct):
     code: str | None = None
+    message: str | None = None
 
 
 class _ErrorBody(msgspec.Struct):
@@ -73,6 +76,8 @@ class _ErrorBody(msgspec.Struct):
 
 
 _decode_error = msgspec.json.Decoder(_ErrorBody).decode
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
 
 
 def result_of_body(result: Result, body: bytes) -> Result:
@@ -84,11 +89,59 @@ def result_of_body(result: Result, body: bytes) -> Result:
         return result
     try:
         code = _decode_error(body).error.code
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return result
     if code != "insufficient_quota":
         return result
     return Result(ResultKind.AUTH, result.status)
+
+
+_REFUSALS = {
+    "context_length_exceeded": Refusal.CONTEXT_WINDOW,
+    "string_above_max_length": Refusal.CONTEXT_WINDOW,
+    "content_filter": Refusal.CONTENT_POLICY,
+    "content_policy_violation": Refusal.CONTENT_POLICY,
+    "moderation_blocked": Refusal.CONTENT_POLICY,
+}
+_REFUSAL_WORDS = {
+    "maximum context length": Refusal.CONTEXT_WINDOW,
+    "context window": Refusal.CONTEXT_WINDOW,
+    "prompt is too long": Refusal.CONTEXT_WINDOW,
+    "content management policy": Refusal.CONTENT_POLICY,
+    "rejected as a result of our safety system": Refusal.CONTENT_POLICY,
+}
+"""What compatible servers write where they have no code; LiteLLM looks for the same."""
+_REFUSING = frozenset({400, 413, 422})
+
+
+def refusal_of(status: int, body: bytes) -> Refusal | None:
+    """Whether an answer of this status turns the request down for its length or its content."""
+    if status not in _REFUSING:
+        return None
+    try:
+        detail = _decode_error(body).error
+    except UNREADABLE:
+        return None
+    message = (detail.message or "").lower()
+    found = (refusal for words, refusal in _REFUSAL_WORDS.items() if words in message)
+    return _REFUSALS.get(detail.code or "") or next(found, None)
+
+
+def limits_of(get_header: GetHeader) -> Limits | None:
+    """What is left of the key's limits; None where the answer does not say. -1 and 0/0 are Azure's 'unknown'."""
+    requests, tokens = get_header(_LEFT_REQUESTS), get_header(_LEFT_TOKENS)
+    if requests is None and tokens is None:
+        return None
+    resets = _duration_s(get_header(_RESET_REQUESTS)), _duration_s(get_header(_RESET_TOKENS))
+    return Limits(_left(requests, resets[0]), _left(tokens, resets[1]), *resets)
+
+
+def _left(value: bytes | None, reset_s: float | None) -> int | None:
+    """A limit that is used up and has no end is none that can be kept."""
+    if value is None or not value.isdigit() or len(value) > _LIMIT_DIGITS:
+        return None
+    left = int(value)
+    return left if left or reset_s else None
 
 
 def retry_after_s(get_header: GetHeader, now_unix: float) -> float | None:

@@ -50,6 +50,8 @@ class Headroom:
 
     def left(self, late: Totals, now: float) -> float:
         """`late`: the ledger's totals a minute ago. Infinite: nothing is known."""
+        if self._picked_at == -math.inf:
+            return math.inf
         sent = self._ledger.totals[self._column]
         if now < self._reset_at:
             return self._remaining - (sent - self._mark)

@@ -37,7 +37,7 @@ def refusal(
     """Of a pool of which no member can be picked."""
     if usable and all(member.deployment in tried for member in usable):
         return Unavailable(0.0, "tried")
-    left = [member for member in members if member.deployment not in tried]
+    left = [member for member in members if member.deployment not in tried] or members
     wait_s = min(_wait_s(member, now, tokens, alone=not usable) for member in left)
     return Unavailable(min(wait_s, LONGEST_S), _reason([_why(m, now, tokens) for m in left]))
 

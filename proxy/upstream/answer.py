@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from proxy.upstream.pool import Connection, Pool
 from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
 from proxy.wire.link import Link
 from proxy.wire.pump import End, Pump, Tap
-from proxy.wire.reactor import Late
+from proxy.wire.reactor import Late, Parking
 from proxy.wire.response_head import ResponseHead
 
 DISCARD_BYTES = 64 * 1024
@@ -35,6 +36,7 @@ class Answer:
         "head",
         "received_bytes",
         "takes_event",
+        "until",
     )
 
     def __init__(
@@ -54,6 +56,8 @@ class Answer:
         self._gap_s = gap_s
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
+        self.until = math.inf
+        """Monotonic seconds: nothing of it is waited for beyond."""
         self.received_bytes = 0
         self.takes_event = False
         """A broken stream that was pumped: it stopped between two events, so another may follow."""
@@ -84,6 +88,30 @@ class Answer:
             framing_of(self.head.framing).feed(self._buffer, pieces)
         return b"".join(pieces)
 
+    @property
+    def held(self) -> bytes:
+        """What has come of the body and was not taken: framed, as it was sent."""
+        return self._buffer if self._whole is None else self._whole
+
+    async def fetch(self, deadline: float) -> bool:
+        """Read more into `held`; False at the end of the stream. Raises UpstreamFailure, Late, ClientGone."""
+        try:
+            data = await self._connection.link.read(min(deadline, self.until))
+        except OSError as error:
+            raise UpstreamFailure(ResultKind.BROKEN, "the upstream connection broke") from error
+        self._buffer += data
+        return bool(data)
+
+    def belongs_to(self, parking: Parking) -> None:
+        """Whoever is parked there is woken by what comes of it."""
+        self._connection.link.parking = parking
+
+    def outlast(self) -> None:
+        """The client left, and the rest is read all the same: its leaving wakes nobody here any more."""
+        link = self._connection.link
+        if link.parking is not None:
+            link.parking = link.parking.another()
+
     def ends_whole_if(self, says: Callable[[], bool]) -> None:
         """Who knows the body's own last words: without a framing of its own, only they tell a whole one."""
         if isinstance(self._framing, CloseFraming):
@@ -91,7 +119,7 @@ class Answer:
 
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
-        pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s)
+        pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until)
         buffer, self._buffer = self._buffer, b""
         try:
             end = await pump.run(prefix, buffer)
@@ -130,7 +158,7 @@ class Answer:
 
     async def _receive(self) -> bytes:
         try:
-            return await self._connection.link.read(time.monotonic() + self._gap_s)
+            return await self._connection.link.read(min(time.monotonic() + self._gap_s, self.until))
         except Late as late:
             raise UpstreamFailure(ResultKind.BROKEN, "the upstream stopped sending") from late
         except OSError as error:

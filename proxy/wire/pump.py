@@ -47,13 +47,21 @@ class Pump:
     """One message from `source` to `sink`. `gap_s` bounds the source's silence, `write_s` the sink's."""
 
     __slots__ = (
-        "_end", "_framing", "_gap_s", "_parking", "_pending", "_posted", "_sink", "_source", "_tap", "_write_s",
-        "last", "leftover", "moved_bytes", "sink_may_speak",
+        "_end", "_framing", "_gap_s", "_parking", "_pending", "_posted", "_sink", "_source", "_tap", "_until",
+        "_write_s", "last", "leftover", "moved_bytes", "sink_may_speak",
     )  # fmt: skip
 
     def __init__(
-        self, source: Link, sink: Link, framing: Framing, tap: Tap | None, gap_s: float, write_s: float
+        self,
+        source: Link,
+        sink: Link,
+        framing: Framing,
+        tap: Tap | None,
+        gap_s: float,
+        write_s: float,
+        until: float = math.inf,
     ) -> None:
+        """`until`: monotonic seconds; what has not come by then has stalled."""
         assert source.parking is not None
         assert source.parking is sink.parking, "both ends belong to one request"
         self._source = source
@@ -61,6 +69,7 @@ class Pump:
         self._framing = framing
         self._tap = tap
         self._gap_s = gap_s
+        self._until = until
         self._write_s = write_s
         self._parking = source.parking
         self._pending = memoryview(b"")
@@ -85,7 +94,7 @@ class Pump:
 
         Returns why it ended; never raises for either end's faults.
         """
-        self._parking.set_deadline(time.monotonic() + self._gap_s)
+        self._parking.set_deadline(min(time.monotonic() + self._gap_s, self._until))
         self._begin(prefix, first)
         while self._may_fill():
             self._fill()
@@ -233,7 +242,7 @@ class Pump:
             self._finish(End.DONE)
         else:
             # The deadline only moves on: whoever looks at it next looks early enough.
-            self._parking.deadline = time.monotonic() + self._gap_s
+            self._parking.deadline = min(time.monotonic() + self._gap_s, self._until)
 
     def _flush(self) -> None:
         try:
@@ -248,7 +257,7 @@ class Pump:
         elif self._framing.done:
             self._finish(End.DONE)
         else:
-            self._parking.set_deadline(time.monotonic() + self._gap_s)
+            self._parking.set_deadline(min(time.monotonic() + self._gap_s, self._until))
             if self._source.readable:
                 self._source.reactor.again(self._source)
 

@@ -196,6 +196,10 @@ class Parking:
         self.gone = False
         self.late = False
 
+    def another(self) -> Parking:
+        """For what must outlast this one's client."""
+        return Parking(self._reactor)
+
     async def park(self, deadline: float = math.inf) -> None:
         """Until `wake`, which a leaving client causes too. Raises `Late` at the deadline (monotonic seconds)."""
         self.deadline = deadline

@@ -33,6 +33,8 @@ class FakeExchange:
         self.beside = None
         self.door = "fake"
         self.committed = False
+        self.opened_early = False
+        self.comments = 0
         self.sent_bytes = 0
         self.replies: list[Reply] = []
         self.extra = b""
@@ -97,6 +99,10 @@ class FakeExchange:
     async def end(self) -> None:
         self._may("end")
         self.ended = True
+
+    async def keep_alive(self, extra: bytes) -> None:
+        self.committed = self.opened_early = True
+        self.comments += 1
 
     async def abort(self, last_words: bytes = b"") -> None:
         self.last_words = last_words

@@ -16,10 +16,12 @@ from loadtest.answers import Answer, Fault, chat, error, reset, stalled
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, GatewayError
-from proxy.gateway.attempts import Attempts, AttemptSettings, Run
+from proxy.gateway.attempts import Attempts, AttemptSettings
 from proxy.gateway.call import Call
+from proxy.gateway.following import FollowingSettings
 from proxy.gateway.outbound import Sender
 from proxy.gateway.routes import Kind, Route
+from proxy.gateway.run import Run
 from proxy.gateway.selection import choose
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
@@ -28,6 +30,7 @@ from proxy.upstream.client import Patience, UpstreamClient
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint
 from proxy.upstream.pool import Pool
 from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.scope import RequestScope
 
 PATIENCE = Patience(connect_s=1.0, write_s=1.0, first_byte_s=0.2, gap_s=0.2)
 FILES = Route(Kind.THROUGH, "/files", b"/v1/files")
@@ -36,7 +39,14 @@ FILES = Route(Kind.THROUGH, "/files", b"/v1/files")
 class Stage:
     """Three keys, tried in this order, each with an upstream of its own."""
 
-    def __init__(self, deployments: list[Deployment], mocks: list[MockUpstream], retries: int) -> None:
+    def __init__(
+        self,
+        deployments: list[Deployment],
+        mocks: list[MockUpstream],
+        retries: int,
+        following_fields: dict[str, Any],
+        parts: dict[str, Any],
+    ) -> None:
         self.reactor = Reactor()
         self.mocks = mocks
         self.router = Router(deployments, RouterSettings(), store=MemoryStore(9))
@@ -45,14 +55,17 @@ class Stage:
             d.id: Destination(d, Endpoint("127.0.0.1", mock.port, False), b"/v1", b"mock")
             for d, mock in zip(deployments, mocks, strict=True)
         }
-        settings = AttemptSettings(retries, PATIENCE, math.inf, response_headers=True)
+        settings = AttemptSettings(PATIENCE, math.inf, response_headers=True)
         client = UpstreamClient(self.reactor, self.pool)
-        self.attempts = Attempts(self.router, destinations, client, Sender(EVERYTHING), settings)
+        following = FollowingSettings(num_retries=retries, **following_fields)
+        self.attempts = Attempts(
+            self.router, destinations, client, Sender(EVERYTHING), settings, following, **parts
+        )
 
     def new_run(self, door: Any, call: Call) -> Run:
         door.parking = Parking(self.reactor)
         record = Record(call_id="call", started_unix_s=0.0, method="POST", route="")
-        return Run(door, call, choose(call, self.router), record, time.monotonic(), [])
+        return Run(door, call, choose(call, self.router), record, time.monotonic(), [], RequestScope())
 
     async def run(self, door: Any, call: Call) -> Record:
         run = self.new_run(door, call)
@@ -72,10 +85,12 @@ async def stage(
     async with AsyncExitStack() as stack:
         mocks = [await stack.enter_async_context(mock_upstream()) for _ in range(3)]
 
-        def make(*fields: dict[str, Any], retries: int = 2) -> Stage:
+        def make(
+            *fields: dict[str, Any], retries: int = 2, following: Any = None, parts: Any = None
+        ) -> Stage:
             specials = fields or ({}, {}, {})
             found = [a_deployment(f"d{n}", order=n, **own) for n, own in enumerate(specials)]
-            made = Stage(found, mocks[: len(found)], retries)
+            made = Stage(found, mocks[: len(found)], retries, following or {}, parts or {})
             nursery.start_soon(made.reactor.run)
             stack.callback(made.pool.close)
             return made
@@ -118,7 +133,7 @@ async def test_every_key_once_then_the_next(
     assert s.in_flight() == 0
 
 
-@pytest.mark.parametrize(("retries", "asked"), [(0, 1), (1, 2), (2, 3), (9, 3)])
+@pytest.mark.parametrize(("retries", "asked"), [(0, 1), (1, 2), (2, 3)])
 async def test_no_more_attempts_than_allowed_and_none_twice(
     stage: Any, exchange: Any, a_call: Any, retries: int, asked: int
 ) -> None:
@@ -156,7 +171,7 @@ async def test_a_conflict_is_tried_again_and_is_no_ones_failure(
 async def test_no_answer_from_anybody(
     stage: Any, exchange: Any, a_call: Any, answer: Answer, status: int, code: str
 ) -> None:
-    s, door = stage({}), exchange()
+    s, door = stage({}, retries=0), exchange()
     s.mocks[0].script(answer)
     run = s.new_run(door, a_call())
     with pytest.raises(GatewayError) as caught:
@@ -217,13 +232,15 @@ async def test_all_at_capacity_is_429(stage: Any, exchange: Any, a_call: Any) ->
     assert caught.value.headers == ((b"retry-after", b"1"),)
 
 
-async def test_all_benched_is_503_with_the_time_to_wait(stage: Any, exchange: Any, a_call: Any) -> None:
+async def test_all_at_their_rate_limit_is_429_with_the_time_to_wait(
+    stage: Any, exchange: Any, a_call: Any
+) -> None:
     s = stage({})
     s.mocks[0].script(error(429, retry_after="30"))
     await s.run(exchange(), a_call())
     with pytest.raises(GatewayError) as caught:
         await s.run(exchange(), a_call())
-    assert (caught.value.status, caught.value.code) == (503, "no_deployment_available")
+    assert (caught.value.status, caught.value.code) == (429, "rate_limited")
     assert caught.value.headers == ((b"retry-after", b"30"),)
 
 
@@ -256,7 +273,7 @@ def test_the_first_byte_limit_is_below_every_other(a_deployment: Any) -> None:
         d.id: Destination(d, endpoint, b"", b"")
         for d in (a_deployment("a", timeout_s=600.0, stream_timeout_s=60.0), a_deployment("b", timeout_s=1.0))
     }
-    settings = AttemptSettings(0, PATIENCE, 30.0, response_headers=False)
+    settings = AttemptSettings(PATIENCE, 30.0, response_headers=False)
     router = Router([d.deployment for d in found.values()], RouterSettings(), store=MemoryStore(1))
     lanes = Attempts(
         router, found, UpstreamClient(Reactor(), Pool(1, 1.0)), Sender(EVERYTHING), settings

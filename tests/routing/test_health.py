@@ -109,8 +109,8 @@ def test_a_deployment_s_own_cooldown_wins() -> None:
 @pytest.mark.parametrize(
     ("result", "lengths_s"),
     [
-        (REFUSED, [5, 10, 20, 40, 80, 160, 300, 300]),
-        (ERROR, [5, 10, 20, 40, 80, 160, 300, 300]),
+        (REFUSED, [5, 10, 20, 30, 30]),
+        (ERROR, [5, 10, 20, 30, 30]),
         (AUTH, [300, 600, 1200, 2400, 3600, 3600]),
         (limited(), [5, 5, 5]),
         (limited(30.0), [30, 30, 30]),
@@ -133,7 +133,7 @@ def test_a_bench_for_another_reason_starts_small(health: Health) -> None:
 
 
 @pytest.mark.parametrize(
-    ("quiet_s", "length_s"), [(0, 40), (QUIET_S - 1, 40), (QUIET_S, 20), (9 * QUIET_S, 5)]
+    ("quiet_s", "length_s"), [(0, 30), (QUIET_S - 1, 30), (QUIET_S, 20), (9 * QUIET_S, 5)]
 )
 def test_quiet_minutes_take_doublings_back(health: Health, quiet_s: float, length_s: float) -> None:
     now = 0.0
@@ -257,9 +257,9 @@ def test_no_last_resort_against_the_upstream_s_word(health: Health, result: Resu
 
 def test_a_reload_changes_the_numbers_and_keeps_the_bench(health: Health) -> None:
     bench(health, REFUSED, 0.0)
-    health.configure(RouterSettings(cooldown_s=50.0), None)
+    health.configure(RouterSettings(cooldown_s=9.0), None)
     assert health.until_s(0.0) == 5.0
-    assert bench_again(health, REFUSED, 0.0)[1] == 100.0
+    assert bench_again(health, REFUSED, 0.0)[1] == 18.0
 
 
 def test_a_reload_that_turns_benches_off_ends_them(health: Health) -> None:
@@ -267,6 +267,46 @@ def test_a_reload_that_turns_benches_off_ends_them(health: Health) -> None:
     health.configure(RouterSettings(disable_cooldowns=True), None)
     assert health.stage(0.0) is Stage.CLOSED
     assert health.admits(0.0)
+    health.configure(RouterSettings(), None)
+    assert bench(health, AUTH, 0.0) == 300.0
+
+
+def test_a_reload_may_bring_a_better_key(health: Health) -> None:
+    now, _ = bench_again(health, AUTH, bench(health, AUTH, 0.0))
+    health.trust_key()
+    assert (health.stage(now), health.reason()) == (Stage.CLOSED, "")
+    assert bench(health, AUTH, now) == 300.0
+
+
+@pytest.mark.parametrize("result", [REFUSED, ERROR, limited(60.0)])
+def test_a_reload_forgives_nothing_but_the_key(health: Health, result: Result) -> None:
+    length_s = bench(health, result, 0.0)
+    health.trust_key()
+    assert health.until_s(0.0) == length_s
+
+
+@pytest.mark.parametrize("result", [*HARD, *SOFT])
+def test_the_operator_ends_any_bench(health: Health, result: Result) -> None:
+    length_s = bench(health, result, 0.0)
+    now, _ = bench_again(health, result, length_s)
+    health.revive()
+    assert health.stage(now) is Stage.CLOSED
+    assert health.consecutive == 0
+    assert bench(health, result, now) == length_s
+
+
+def test_a_slow_one_rests_but_stays_a_last_resort(health: Health) -> None:
+    assert health.fall_behind(0.0)
+    assert (health.stage(0.0), health.reason(), health.until_s(0.0)) == (Stage.OPEN, "slow", 5.0)
+    assert not health.admits(4.9)
+    assert health.admits_last_resort(0.0)
+    assert not health.fall_behind(1.0)
+    assert health.admits(5.0)
+    health.begin_trial(5.0)
+    assert not health.admits(5.0)
+    assert health.observe(OK, 6.0)
+    assert health.fall_behind(6.0)
+    assert health.until_s(6.0) == 10.0
 
 
 RESULTS = st.sampled_from([OK, NEUTRAL, *HARD, *SOFT, limited(7.0), limited(400.0)])

@@ -174,7 +174,7 @@ def test_benched_waits_for_the_first_to_come_back(make: Make) -> None:
     bench = make({"a": 1, "b": 1})
     bench.fail("a", AUTH, now=100.0)
     bench.fail("b", Result(ResultKind.RATE_LIMITED, 429, 12.5), now=100.0)
-    assert bench.pool.take(101.0) == Unavailable(11.5, "benched")
+    assert bench.pool.take(101.0) == Unavailable(11.5, "rate limited")
     assert bench.send(now=112.5) == "b"
 
 

@@ -222,7 +222,7 @@ def test_snapshot_keeps_secrets(deployment: Make) -> None:
 def test_reload_keeps_state_by_id(deployment: Make) -> None:
     old = router([deployment("a"), deployment("b"), deployment("gone")])
     pool = pool_of(old, "gpt")
-    assert send(old, pool, result=AUTH) == "a"
+    assert send(old, pool, result=REFUSED) == "a"
     in_flight = old.pick(pool, 0.0, tried=pool.deployments[2:])
     assert isinstance(in_flight, Deployment)
     assert in_flight.id == "b"
@@ -303,7 +303,7 @@ def costs(deployment: Make, size: int) -> dict[str, int]:
 def test_the_cost_of_a_request_does_not_grow_with_the_number_of_deployments(deployment: Make) -> None:
     small, large = costs(deployment, 3), costs(deployment, 300)
     assert {name: cost for name, cost in large.items() if cost > small[name]} == {}
-    assert 0 < small["plain"] < 50
+    assert 0 < small["plain"] < 60
 
 
 KINDS = st.sampled_from(
@@ -355,7 +355,7 @@ def test_whatever_happens_picks_are_lawful(
             assert picked.retry_after_s == 0
             assert tried
         else:
-            assert picked.reason in ("benched", "at capacity")
+            assert picked.reason in ("benched", "at capacity", "rate limited")
             assert 0 < picked.retry_after_s <= 3600
         if open_requests and which < 6:
             routes.settle(open_requests.pop(which % len(open_requests)), result, now)

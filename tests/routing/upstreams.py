@@ -131,7 +131,7 @@ class Load:
 
     def _come(self, now: float, mean_tokens: int) -> None:
         tokens = int(mean_tokens * self._random.uniform(0.1, 1.9))
-        expected = int(tokens * self._random.uniform(0.9, 1.5))
+        expected = int(tokens * self._random.uniform(1.0, 1.5))
         self._queue.append(Job(now, expected, tokens))
         self._serve(now)
 

@@ -1,0 +1,78 @@
+"""How much of a stream must be here before its client gets the first byte: until then it can still fail over."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from proxy.errors import UpstreamFailure
+from proxy.providers.first_content import Beginning, FirstContent
+from proxy.types import ResultKind, StreamMode
+from proxy.upstream.ahead import Ahead
+from proxy.upstream.answer import Answer
+from proxy.wire.head import UNTIL_CLOSE
+from proxy.wire.reactor import Late
+
+EVENT_STREAM = b"text/event-stream"
+_SILENT = "the upstream's stream did not begin in time"
+_STALLED = "the upstream stopped sending"
+
+
+class HoldSettings(msgspec.Struct, frozen=True):
+    probe_s: float
+    buffer_bytes: int
+
+
+async def hold(
+    answer: Answer, mode: StreamMode, token_deadline: float, gap_s: float, settings: HoldSettings
+) -> None:
+    """Returns when the relay may begin. Raises UpstreamFailure while failing over is still possible, ClientGone."""
+    if mode is StreamMode.LIVE and answer.held:
+        return
+    if not answer.head.content_type.startswith(EVENT_STREAM) and mode is not StreamMode.BUFFERED:
+        return
+    ahead = Ahead(answer)
+    if mode is StreamMode.BUFFERED:
+        await _whole(answer, ahead, token_deadline, gap_s, settings.buffer_bytes)
+        return
+    if not ahead.payload and not ahead.done:
+        await _begun(ahead, token_deadline)
+    if mode is StreamMode.PROBE:
+        await _content(ahead, min(token_deadline, time.monotonic() + settings.probe_s))
+
+
+async def _begun(ahead: Ahead, deadline: float) -> None:
+    """Its first byte of payload."""
+    try:
+        while not ahead.payload and not ahead.done:
+            await ahead.read(deadline)
+    except Late as late:
+        raise UpstreamFailure(ResultKind.TIMEOUT, _SILENT) from late
+
+
+async def _content(ahead: Ahead, deadline: float) -> None:
+    """Its first content; a stream that is alive but has none in time goes on as it is."""
+    looking = FirstContent()
+    found = looking.feed(ahead.payload)
+    try:
+        while found is Beginning.NOTHING and not ahead.done:
+            found = looking.feed(await ahead.read(deadline))
+    except Late:
+        return
+    if found is Beginning.ERROR:
+        raise UpstreamFailure(ResultKind.SERVER_ERROR, "the upstream's stream began with an error")
+
+
+async def _whole(answer: Answer, ahead: Ahead, token_deadline: float, gap_s: float, limit_bytes: int) -> None:
+    """All of it; a stream beyond the limit passes live from there on."""
+    await _begun(ahead, token_deadline)
+    try:
+        while not ahead.done and len(ahead.payload) <= limit_bytes:
+            await ahead.read(time.monotonic() + gap_s)
+    except Late as late:
+        raise UpstreamFailure(ResultKind.BROKEN, _STALLED) from late
+    if FirstContent().feed(ahead.payload) is Beginning.ERROR:
+        raise UpstreamFailure(ResultKind.SERVER_ERROR, "the upstream's stream began with an error")
+    if ahead.done and answer.head.framing == UNTIL_CLOSE and b"[DONE]" not in ahead.payload[-64:]:
+        raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")

@@ -1,0 +1,86 @@
+"""Whether a failed attempt is worth another, and how long to wait before the same deployment is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from proxy.providers.outcome import retryable
+from proxy.types import Refusal, Result, ResultKind
+
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 8.0
+"""Both as in OpenAI's SDKs (INITIAL_RETRY_DELAY, MAX_RETRY_DELAY), which would wait so themselves."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """LiteLLM's `retry_policy`: further attempts by what failed. None: not said."""
+
+    bad_request: int | None = None
+    authentication: int | None = None
+    timeout: int | None = None
+    rate_limit: int | None = None
+    content_policy: int | None = None
+    server_error: int | None = None
+
+
+_FIELDS: dict[ResultKind, Callable[[Policy], int | None]] = {
+    ResultKind.AUTH: lambda policy: policy.authentication,
+    ResultKind.TIMEOUT: lambda policy: policy.timeout,
+    ResultKind.RATE_LIMITED: lambda policy: policy.rate_limit,
+    ResultKind.REFUSED: lambda policy: policy.server_error,
+    ResultKind.SERVER_ERROR: lambda policy: policy.server_error,
+    ResultKind.BROKEN: lambda policy: policy.server_error,
+}
+_BAD_REQUESTS = frozenset({400, 422})
+_LATE = 408
+
+
+def retries_for(result: Result, refusal: Refusal | None, policy: Policy, num_retries: int) -> int:
+    """How many further attempts a failure of this sort is worth; 0: the client is told at once."""
+    if refusal is Refusal.CONTENT_POLICY:
+        return policy.content_policy or 0
+    if result.status in _BAD_REQUESTS:
+        return policy.bad_request or 0
+    if not retryable(result):
+        return 0
+    said = policy.timeout if result.status == _LATE else _FIELDS.get(result.kind, _not_said)(policy)
+    return num_retries if said is None else said
+
+
+def _not_said(_policy: Policy) -> None:
+    return None
+
+
+def backoff_s(retry: int, at_least_s: float, chance: float) -> float:
+    """Full jitter: anything up to a ceiling that doubles. `retry` counts from 0, `chance` is in [0, 1).
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    ceiling_s: float = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(retry, 10))
+    return max(at_least_s, ceiling_s * chance)
+
+
+class RetryBudget:
+    """How many requests may be on a further attempt, of all that are under way: retries must not multiply an outage.
+
+    Envoy's retry budget: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/circuit_breaker.proto
+    """
+
+    __slots__ = ("_least", "_share", "requests", "retrying")
+
+    def __init__(self, percent: float, least: int) -> None:
+        self._share = percent / 100
+        self._least = least
+        self.requests = 0
+        """Under way."""
+        self.retrying = 0
+        """Of these, on a further attempt."""
+
+    def admit(self) -> bool:
+        """One more request turns to a further attempt; `retrying` is given back when it ends."""
+        if self.retrying >= max(self._least, self.requests * self._share):
+            return False
+        self.retrying += 1
+        return True

@@ -1,0 +1,87 @@
+"""Where requests wait for a deployment when all rest or are full: first come, first served, and bounded."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+
+import trio
+
+from proxy.routing.router import Unavailable
+from proxy.types import Deployment
+from proxy.wire.reactor import Late, Parking
+
+SHORTEST_LOOK_S = 0.01
+"""A rest that ends this moment is not asked about in a loop."""
+
+
+class _Place:
+    __slots__ = ("called",)
+
+    def __init__(self) -> None:
+        self.called = trio.Event()
+
+
+class WaitingRoom:
+    """One queue for each set of deployments; only the first of a queue asks for one."""
+
+    def __init__(self, limit: int, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self.queues: dict[Hashable, deque[_Place]] = {}
+        """None is empty: nobody waits while there is none."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self.queues.values()))
+
+    def call_next(self) -> None:
+        """A slot came free: the first of every queue looks again."""
+        for queue in self.queues.values():
+            queue[0].called.set()
+
+    async def turn(
+        self,
+        key: Hashable,
+        parking: Parking,
+        pick: Callable[[], Deployment | Unavailable],
+        refusal: Unavailable,
+    ) -> Deployment | Unavailable:
+        """A deployment with its slot taken, or the refusal at the time limit. Raises ClientGone."""
+        if self._timeout_s <= 0 or len(self) >= self._limit:
+            return refusal
+        deadline = self._clock() + self._timeout_s
+        place = _Place()
+        queue = self.queues.setdefault(key, deque())
+        queue.append(place)
+        try:
+            while True:
+                look_at = deadline
+                if queue[0] is place:
+                    picked = pick()
+                    if isinstance(picked, Deployment):
+                        return picked
+                    refusal = picked
+                    look_at = min(deadline, self._clock() + max(refusal.retry_after_s, SHORTEST_LOOK_S))
+                if self._clock() >= deadline:
+                    return refusal
+                await _called(place, parking, look_at)
+        finally:
+            self._leave(key, queue, place)
+
+    def _leave(self, key: Hashable, queue: deque[_Place], place: _Place) -> None:
+        queue.remove(place)
+        if queue:
+            queue[0].called.set()
+        else:
+            del self.queues[key]
+
+
+async def _called(place: _Place, parking: Parking, deadline: float) -> None:
+    try:
+        with parking.guard(deadline):
+            await place.called.wait()
+    except Late:
+        return
+    place.called = trio.Event()
