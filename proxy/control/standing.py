@@ -122,5 +122,5 @@ def until(status: DeploymentStatus, now_unix_s: float) -> str | None:
     """RFC 3339 in UTC, to the millisecond."""
     if not 0 < status.until_s < math.inf:
         return None
-    moment = datetime.fromtimestamp(now_unix_s, UTC) + timedelta(seconds=status.until_s)
+    moment = datetime.fromtimestamp(now_unix_s, UTC) + timedelta(milliseconds=round(status.until_s * 1000))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

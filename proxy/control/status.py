@@ -57,9 +57,7 @@ def status_pages(
     )
 
 
-def _report(
-    statuses: Sequence[DeploymentStatus], probed: Mapping[str, ProbeResult], worker: int
-) -> Health:
+def _report(statuses: Sequence[DeploymentStatus], probed: Mapping[str, ProbeResult], worker: int) -> Health:
     now_unix_s = time.time()
     endpoints = [endpoint(status, now_unix_s, probed.get(status.id, msgspec.UNSET)) for status in statuses]
     healthy = [found for found in endpoints if found.healthy]
