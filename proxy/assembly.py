@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from proxy import __version__, control
 from proxy.access.keys import Keys
 from proxy.accounting.recorder import Recorder
+from proxy.commands import Command, LastWords, target_of
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
 from proxy.edge.limits import DoorLimits
+from proxy.errors import workers_not_told
 from proxy.gateway.attempts import Attempts, AttemptSettings
 from proxy.gateway.fallbacks import Fallbacks
 from proxy.gateway.following import FollowingSettings
@@ -28,7 +30,7 @@ from proxy.gateway.waiting import WaitingRoom
 from proxy.providers.table import deployments, env_deployment
 from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
-from proxy.routing.router import Router, RouterSettings
+from proxy.routing.router import Hold, Router, RouterSettings
 from proxy.types import Deployment, Page, Secret
 from proxy.upstream.client import Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
@@ -41,38 +43,116 @@ UNNAMED = ""
 ORGANIZATION = b"openai-organization"
 
 
-class Gateway:
-    """One worker's parts, wired."""
+class Parts:
+    """What one configuration makes, and the next replaces."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], recorder: Recorder) -> None:
-        """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process."""
-        limits = config.sluice_settings
+    def __init__(self, config: Config, environ: Mapping[str, str], store: MemoryStore) -> None:
+        """Raises ConfigError when the deployments cannot be made."""
         env = env_deployment(environ)
         served = [
             *deployments(config, environ),
             *map(_target, config.general_settings.pass_through_endpoints),
         ]
+        self.config = config
         self.by_id = {deployment.id: deployment for deployment in (*served, *([env] if env else []))}
-        self.reactor = Reactor()
-        self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
-        self.recorder = recorder
-        self.router = _router(config, served, env)
-        self.pipeline = self._pipeline(config)
-        self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
-        self.app = AsgiApp(self.reactor, self.doorway.limits, self.pipeline.serve)
+        self.router = _router(config, served, env, store)
 
     @property
     def model_names(self) -> tuple[str, ...]:
         return tuple(name for name in self.router.model_names() if name != UNNAMED)
 
-    def _pipeline(self, config: Config) -> Pipeline:
+
+class Gateway:
+    """One worker's parts, wired: those that it keeps, and those that a reload exchanges."""
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        recorder: Recorder,
+        worker: int = 1,
+        pass_on: Callable[[Command], bool] = lambda _: True,
+    ) -> None:
+        """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
+
+        `pass_on`: tells the other workers what the operator said; False when it cannot.
+        """
+        limits = config.sluice_settings
+        self.worker = worker
+        self.reactor = Reactor()
+        self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
+        self.recorder = recorder
+        self._store = MemoryStore(limits.remembered_objects)
+        self._pass_on = pass_on
+        self._said = LastWords()
+        self._parts, self.pipeline = self.prepare(config, environ)
+        self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
+        self.app = AsgiApp(self.reactor, self.doorway.limits, self.pipeline.serve)
+
+    @property
+    def config(self) -> Config:
+        return self._parts.config
+
+    @property
+    def router(self) -> Router:
+        return self._parts.router
+
+    @property
+    def by_id(self) -> Mapping[str, Deployment]:
+        return self._parts.by_id
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        return self._parts.model_names
+
+    def reload(self, config: Config, environ: Mapping[str, str]) -> None:
+        """New requests get the new parts, running ones finish with the old. Raises ConfigError, and nothing changed."""
+        self.adopt(*self.prepare(config, environ))
+
+    def prepare(self, config: Config, environ: Mapping[str, str]) -> tuple[Parts, Pipeline]:
+        """The slow part of a reload: changes nothing, so that a thread may do it. Raises ConfigError."""
+        parts = Parts(config, environ, self._store)
+        return parts, self._pipeline(parts)
+
+    def adopt(self, parts: Parts, pipeline: Pipeline) -> None:
+        """Deployments that stay keep counts and health; what the operator said of others, before, holds again."""
+        old, self._parts = self._parts, parts
+        parts.router.carry_over(old.router)
+        now = time.monotonic()
+        for deployment_id, hold in self._said.of(parts.by_id.keys() - old.by_id.keys()):
+            parts.router.hold(deployment_id, hold, now)
+        self.pipeline = pipeline
+        self.doorway.limits = self.app.limits = _door_limits(parts.config.sluice_settings)
+        self.doorway.serve = self.app.serve = pipeline.serve
+
+    def obey(self, command: Command) -> None:
+        """What another worker was told."""
+        self._said.add(command)
+        for deployment_id in self.by_id:
+            if target_of(deployment_id) == command.target:
+                self.router.hold(deployment_id, command.hold, time.monotonic())
+
+    def _hold(self, deployment_id: str, word: control.Word, length_s: float | None) -> bool:
+        """What this worker was told."""
+        now = time.monotonic()
+        hold = _HOLDS[word](math.inf if length_s is None else now + length_s)
+        if not self.router.hold(deployment_id, hold, now):
+            return False
+        command = Command(target_of(deployment_id), hold)
+        self._said.add(command)
+        if not self._pass_on(command):
+            raise workers_not_told()
+        return True
+
+    def _pipeline(self, parts: Parts) -> Pipeline:
+        config, router = parts.config, parts.router
         general, limits = config.general_settings, config.sluice_settings
         forwards_organization = general.forward_openai_org_id is True
-        destinations = {id_: _destination(d, forwards_organization) for id_, d in self.by_id.items()}
+        destinations = {id_: _destination(d, forwards_organization) for id_, d in parts.by_id.items()}
         client = UpstreamClient(self.reactor, self.pool)
         sender = Sender(_native_forwarding(general))
         attempts = Attempts(
-            self.router,
+            router,
             destinations,
             client,
             sender,
@@ -84,31 +164,43 @@ class Gateway:
         customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name
         return Pipeline(
-            Routes(self._pages(customs), customs),
+            Routes(self._pages(parts, customs), customs),
             Keys(general.master_key, header.lower().encode() if header else None),
-            self.router,
+            router,
             attempts,
             self.recorder,
             _intake_limits(config),
         )
 
-    def _pages(self, customs: Sequence[Custom]) -> tuple[Page, ...]:
-        router = self.router
+    def _pages(self, parts: Parts, customs: Sequence[Custom]) -> tuple[Page, ...]:
+        router = parts.router
         pages = control.pages(
             version=__version__,
             snapshot=lambda: router.snapshot(time.monotonic()),
-            model_names=lambda: self.model_names,
+            model_names=lambda: parts.model_names,
             serves=lambda model: router.match(model) is not None,
             routes=lambda: [control.RouteInfo(*row) for row in described(customs)],
             draining=lambda: self.doorway.draining,
-            probe=control.HttpProbe(self.by_id.get),
+            probe=control.HttpProbe(parts.by_id.get),
+            find=parts.by_id.get,
+            hold=self._hold,
+            worker=self.worker,
         )
         # What a lone `*` stands for only its upstream can list: the request passes through to it.
-        lone_star = not self.model_names and any(d.group == "*" for d in self.by_id.values())
+        lone_star = not parts.model_names and any(d.group == "*" for d in parts.by_id.values())
         return tuple(page for page in pages if not (lone_star and page.path.startswith(control.MODEL_PATHS)))
 
 
-def _router(config: Config, served: Sequence[Deployment], env: Deployment | None) -> Router:
+_HOLDS: dict[control.Word, Callable[[float], Hold]] = {
+    "bench": Hold.benched,
+    "drain": lambda _: Hold.draining(),
+    "revive": lambda _: Hold.revived(),
+}
+
+
+def _router(
+    config: Config, served: Sequence[Deployment], env: Deployment | None, store: MemoryStore
+) -> Router:
     settings = config.router_settings
     aliases = settings.model_group_alias
     return Router(
@@ -125,7 +217,7 @@ def _router(config: Config, served: Sequence[Deployment], env: Deployment | None
         ),
         aliases={name: alias.model for name, alias in aliases.items()},
         hidden_aliases=[name for name, alias in aliases.items() if alias.hidden],
-        store=MemoryStore(config.sluice_settings.remembered_objects),
+        store=store,
         env_deployment=env,
     )
 

@@ -75,6 +75,31 @@ def unauthorized(message: str) -> GatewayError:
     return GatewayError(401, message, code="invalid_api_key", headers=((b"www-authenticate", b"Bearer"),))
 
 
+def master_key_needed() -> GatewayError:
+    message = (
+        "Only the holder of the master key may do this."
+        " Where none is set, nobody may: set general_settings.master_key or LITELLM_MASTER_KEY."
+    )
+    return GatewayError(403, message, code="master_key_needed")
+
+
+def deployment_not_found(deployment_id: str) -> GatewayError:
+    message = f"There is no deployment `{deployment_id}`. GET /admin/deployments lists them."
+    return GatewayError(404, message, param="id", code="deployment_not_found")
+
+
+def invalid_value(param: str, message: str) -> GatewayError:
+    return GatewayError(400, message, param=param, code="invalid_value")
+
+
+def workers_not_told() -> GatewayError:
+    message = "This worker did it, but could not tell the others. Ask again."
+    headers = ((b"retry-after", b"1"),)
+    return GatewayError(
+        503, message, kind="server_error", code="workers_not_told", fault=Fault.GATEWAY, headers=headers
+    )
+
+
 def model_not_found(model: str) -> GatewayError:
     message = f"The model `{model}` does not exist or you do not have access to it."
     return GatewayError(404, message, param="model", code="model_not_found")

@@ -36,7 +36,9 @@ async def serve(
             if at_once is not None:
                 background.start_soon(_cancel_when, at_once, connections.cancel_scope)
             await _accept_until(stop, gateway, listeners, limits, ready, connections)
-            connections.cancel_scope.deadline = trio.current_time() + limits.drain_timeout_s
+            connections.cancel_scope.deadline = (
+                trio.current_time() + gateway.config.sluice_settings.drain_timeout_s
+            )
         background.cancel_scope.cancel()
     gateway.pool.close()
     gateway.recorder.flush()

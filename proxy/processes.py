@@ -12,6 +12,8 @@ from collections.abc import Callable
 log = logging.getLogger("sluice")
 
 TOLD_TO_STOP = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT))
+TOLD_OF_NEWS = signal.SIGHUP
+"""To the first process: read the configuration anew. To its workers: read what it has written down."""
 
 
 class Lifeline:
@@ -35,9 +37,10 @@ class Lifeline:
 def fork(run: Callable[[], object], lifeline: Lifeline) -> int:
     """A child that runs `run` and exits; its process id. Call it before threads and event loops exist.
 
-    The child ignores Ctrl-C, which reaches the whole terminal: its parent decides, by the lifeline.
+    The child ignores Ctrl-C, which reaches the whole terminal: its parent decides, by the lifeline. It ignores news
+    too until it listens for them.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, TOLD_TO_STOP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TOLD_TO_STOP | {TOLD_OF_NEWS})
     pid = os.fork()
     if not pid:
         _live(run, lifeline)
@@ -64,7 +67,8 @@ def _live(run: Callable[[], object], lifeline: Lifeline) -> None:
 
 def _forget_parents_signals() -> None:
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, TOLD_OF_NEWS):
+        signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())

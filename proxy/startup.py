@@ -20,11 +20,14 @@ from proxy.config.load import Loaded, load
 from proxy.config.notices import Notice
 from proxy.config.schema import Config
 from proxy.defaults import Wanted, needs_simulator, served_by_environment, simulated
+from proxy.edition import Edition, Latest
+from proxy.editions import Editions
 from proxy.errors import ConfigError
 from proxy.exit_codes import EX_CONFIG, EX_OK
 from proxy.listening import LOOPBACK, WILDCARDS, host_to_serve, is_loopback, listen
 from proxy.providers.table import deployments
 from proxy.providers.url import origin
+from proxy.reports import Parent
 from proxy.systemd import Service, watchdog_s
 
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
@@ -58,8 +61,7 @@ def start(options: Options, environ: Mapping[str, str]) -> int:
     if options.action is Action.VALIDATE:
         return _validate(options, environ)
     loaded = load(options.config, environ)
-    for warning in loaded.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    _warn_of(loaded)
     if options.action is Action.SERVE:
         return _serve(options, loaded, environ)
     from proxy import inquiries  # noqa: PLC0415 - brings httpx, which a server need not wait for
@@ -67,6 +69,11 @@ def start(options: Options, environ: Mapping[str, str]) -> int:
     if options.action is Action.HEALTH:
         return inquiries.health(_configured(options, loaded), loaded.environ)
     return inquiries.test(options.host or LOOPBACK, options.port, loaded)
+
+
+def _warn_of(loaded: Loaded) -> None:
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _validate(options: Options, environ: Mapping[str, str]) -> int:
@@ -89,41 +96,76 @@ def _unservable(options: Options, environ: Mapping[str, str]) -> tuple[Notice, .
     return ()
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """What stays from the start to the end."""
+
+    host: str
+    port: int
+    simulator: str | None
+    """Its URL; None: there is none."""
+
+
 def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
     key = loaded.config.general_settings.master_key
     host = host_to_serve(options.host, has_key=bool(key))
     simulates = needs_simulator(options.wanted, loaded.config, loaded.environ)
     with ExitStack() as open_until_exit:
-        config = _configured(options, loaded)
+        simulator = None
         if simulates:
             from proxy import simulation  # noqa: PLC0415 - only who has no upstream needs one
 
-            config = simulated(config, open_until_exit.enter_context(simulation.running()))
+            simulator = open_until_exit.enter_context(simulation.running())
+        config = _to_serve(options, loaded, simulator)
         names = _names(config, loaded.environ)
         backlog = config.sluice_settings.listen_backlog
         listener = open_until_exit.enter_context(listen(host, options.port, backlog, environ))
-        port = listener.getsockname()[1]
-        _refuse_itself(config, loaded.environ, host, port)
+        place = _Place(host, listener.getsockname()[1], simulator)
+        _refuse_itself(config, loaded.environ, host, place.port)
         shown = _shown_key(options, environ, key.reveal()) if key else None
         greeting = banner(
-            version=__version__, host=host, port=port, models=names, key=shown, simulated=simulates
+            version=__version__, host=host, port=place.port, models=names, key=shown, simulated=simulates
         )
-        return _run(options, config, loaded.environ, listener, Service(greeting))
+        editions = Editions(Edition(1, config, loaded.environ), partial(_reread, options, environ, place))
+        return _run(options, editions, listener, Service(greeting))
 
 
-def _run(
-    options: Options, config: Config, environ: Mapping[str, str], listener: socket.socket, service: Service
-) -> int:
+def _reread(options: Options, environ: Mapping[str, str], place: _Place) -> Loaded:
+    """The files as they are now. Raises ConfigError also for what could be loaded and not be served here."""
+    # Not on top: the other actions need not wait for it.
+    from proxy.assembly import Parts  # noqa: PLC0415
+    from proxy.routing.affinity import MemoryStore  # noqa: PLC0415
+
+    loaded = load(options.config, environ)
+    _warn_of(loaded)
+    host_to_serve(place.host, has_key=bool(loaded.config.general_settings.master_key))
+    config = _to_serve(options, loaded, place.simulator)
+    Parts(config, loaded.environ, MemoryStore(0))
+    _refuse_itself(config, loaded.environ, place.host, place.port)
+    return msgspec.structs.replace(loaded, config=config)
+
+
+def _run(options: Options, editions: Editions, listener: socket.socket, service: Service) -> int:
     watched_s = watchdog_s(os.environ)
     # Imported before workers are forked: they share what is loaded.
     from proxy.worker import work  # noqa: PLC0415
 
-    worker = partial(work, config, environ, listener, watched_s)
     if options.num_workers == 1:
-        return worker(service)
+        return work(editions.newest, listener, watched_s, service, editions.latest)
     from proxy.workers import Workers  # noqa: PLC0415
 
-    return Workers(options.num_workers, worker, service, [listener], watched_s).supervise()
+    def one(edition: Edition, parent: Parent, latest: Latest, lifeline: int, number: int) -> None:
+        work(edition, listener, watched_s, parent, latest, lifeline, number)
+
+    return Workers(options.num_workers, one, editions, service, [listener], watched_s).supervise()
+
+
+def _to_serve(options: Options, loaded: Loaded, simulator: str | None) -> Config:
+    """Raises ConfigError where a simulator is needed and there is none."""
+    if not needs_simulator(options.wanted, loaded.config, loaded.environ):
+        return _configured(options, loaded)
+    if simulator is None:
+        raise ConfigError("No models are left to serve. The simulated upstream comes with a restart only.")
+    return simulated(_configured(options, loaded), simulator)
 
 
 def _configured(options: Options, loaded: Loaded) -> Config:

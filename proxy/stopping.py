@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType
 
 import trio
 
 from proxy.exit_codes import EX_INTERRUPTED, EX_OK
+
+
+class Terminal:
+    """Whether the terminal that this process was started from is still there: SIGHUP tells of its end too."""
+
+    def __init__(self) -> None:
+        ignores = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # nohup: to outlive the terminal
+        self._had_one = not ignores and _has_terminal()
+
+    def hung_up(self) -> bool:
+        return self._had_one and not _has_terminal()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 class Stop:

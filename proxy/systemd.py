@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
+
+from proxy.commands import Command
+from proxy.edition import Edition
 
 FIRST_PASSED_FD = 3
 MICROSECONDS = 1_000_000
@@ -33,6 +37,17 @@ class Service:
     def stopping(self) -> None:
         """Running requests are finished, no others accepted."""
         _notify("STOPPING=1")
+
+    def reloading(self) -> None:
+        """The configuration is being read; `reloaded` follows, whatever came of it."""
+        _notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self, _edition: Edition | None) -> None:
+        _notify("READY=1")
+
+    def pass_on(self, _command: Command) -> bool:
+        """There is no other worker to tell."""
+        return True
 
 
 def _notify(state: str) -> None:

@@ -89,6 +89,8 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     input_cost_per_token: float = 0.0
     output_cost_per_token: float = 0.0
     max_input_tokens: int | None = None
+    mode: str | None = None
+    """What the model is for, as `model_info` says; shown, not used."""
     lacks: frozenset[str] = frozenset()
     """What it is known to refuse, of gateway.features: `vision`, `tools` ..."""
     cooldown_s: float | None = None
@@ -185,6 +187,9 @@ class Page(msgspec.Struct, frozen=True):
     public: bool
     """True: no key asked (liveness, docs). False: a key is needed."""
     summary: str
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    admin: bool = False
+    """True: the key must be the master key, and a gateway without one refuses."""
 
 
 class Refusal(enum.Enum):

@@ -18,9 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from proxy.bulletin import Bulletin, Reader
+from proxy.edition import Edition, Latest
+from proxy.editions import Editions
 from proxy.exit_codes import EX_FAILED, EX_INTERRUPTED, EX_OK
-from proxy.processes import TOLD_TO_STOP, Lifeline, fork
+from proxy.processes import TOLD_OF_NEWS, TOLD_TO_STOP, Lifeline, fork
 from proxy.reports import Parent, Reports
+from proxy.stopping import Terminal
 from proxy.systemd import BEATS_PER_WATCHDOG, Service
 
 log = logging.getLogger("sluice")
@@ -34,14 +38,17 @@ PAUSE_S = 0.5
 """Before a worker that died quickly is replaced."""
 _SIGNALS_AT_ONCE = 64
 
-Work = Callable[[Parent, int], object]
-"""What a worker does until its end, given whom to report to and the lifeline to watch."""
+Work = Callable[[Edition, Parent, Latest, int, int], object]
+"""What a worker does until its end, given what to serve with, whom to report to, where news are, the lifeline to
+watch, and its number."""
 
 
 class _Worker:
-    __slots__ = ("accepts", "heard", "started")
+    __slots__ = ("accepts", "edition", "heard", "number", "started")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, number: int, edition: int, now: float) -> None:
+        self.number = number
+        self.edition = edition
         self.started = self.heard = now
         self.accepts = False
 
@@ -53,20 +60,25 @@ class Workers:
         self,
         count: int,
         work: Work,
+        editions: Editions,
         service: Service,
         shared: Sequence[socket.socket] = (),
         watchdog_s: float | None = None,
     ) -> None:
         """`shared`: what the workers accept from; the parent closes its own copies when the drain begins."""
         self._count = count
+        self._work = work
+        self._editions = editions
         self._service = service
         self._shared = shared
         self._watchdog_s = watchdog_s
         self._reports = Reports()
+        self._bulletin = Bulletin()
         self._lifeline = Lifeline()
-        self._work = partial(work, Parent(self._reports), self._lifeline.fd)
+        self._terminal = Terminal()
         self._workers: dict[int, _Worker] = {}
         self._announced = False
+        self._reloading = False
         self._draining = False
         self._quick_deaths: deque[float] = deque(maxlen=MAX_QUICK_DEATHS)
         self._start_after = 0.0
@@ -74,7 +86,7 @@ class Workers:
 
     def supervise(self) -> int:
         """Start them and stay. Returns the exit code: 0 or 130 after a signal, 1 when workers die at once."""
-        with _bell(TOLD_TO_STOP | {signal.SIGCHLD}) as bell:
+        with _bell(TOLD_TO_STOP | {TOLD_OF_NEWS, signal.SIGCHLD}) as bell:
             told = 0
             while not told and not self._hopeless():
                 self._start_missing()
@@ -86,8 +98,18 @@ class Workers:
 
     def _start_missing(self) -> None:
         while len(self._workers) < self._count and time.monotonic() >= self._start_after:
-            pid = fork(self._work, self._lifeline)
-            self._workers[pid] = _Worker(time.monotonic())
+            number = min(
+                set(range(1, self._count + 1)) - {worker.number for worker in self._workers.values()}
+            )
+            edition = self._editions.newest
+            pid = fork(partial(self._live, edition, number), self._lifeline)
+            self._workers[pid] = _Worker(number, edition.number, time.monotonic())
+
+    def _live(self, edition: Edition, number: int) -> None:
+        """In the worker."""
+        parent = Parent(self._reports, edition.number)
+        latest = Reader(self._bulletin, edition.number).latest
+        self._work(edition, parent, latest, self._lifeline.fd, number)
 
     def _wait(self, bell: int) -> int:
         """Until something happens, and take note of it. Returns a signal that says stop, or 0."""
@@ -96,7 +118,28 @@ class Workers:
         self._note_reports()
         self._note_deaths()
         self._beat()
+        if TOLD_OF_NEWS in rung and not self._draining:
+            if self._terminal.hung_up():
+                return TOLD_OF_NEWS
+            self._reload()
         return next((number for number in rung if number in TOLD_TO_STOP), 0)
+
+    def _reload(self) -> None:
+        """Signals that come while the files are read are answered by one more reload."""
+        self._service.reloading()
+        self._reloading = True
+        edition = self._editions.latest().edition
+        if edition is not None:
+            self._bulletin.publish(edition)
+            self._tell(TOLD_OF_NEWS)
+        self._note_reloaded()
+
+    def _note_reloaded(self) -> None:
+        """Once every worker serves with the newest."""
+        newest = self._editions.newest
+        if self._reloading and all(worker.edition == newest.number for worker in self._workers.values()):
+            self._reloading = False
+            self._service.reloaded(newest)
 
     def _patience_s(self) -> float | None:
         missing = not self._draining and len(self._workers) < self._count
@@ -106,13 +149,20 @@ class Workers:
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _note_reports(self) -> None:
-        for pid in self._reports.read() & self._workers.keys():
-            self._workers[pid].heard = time.monotonic()
-            self._workers[pid].accepts = True
+        for report in self._reports.read():
+            if report.command is not None:
+                self._bulletin.pass_on(report.command)
+                self._tell(TOLD_OF_NEWS)
+            worker = self._workers.get(report.pid)
+            if worker is not None:
+                worker.heard = time.monotonic()
+                worker.accepts = report.accepts
+                worker.edition = report.edition
         accepting = sum(worker.accepts for worker in self._workers.values())
         if accepting == self._count and not self._announced:
             self._announced = True
             self._service.ready()
+        self._note_reloaded()
 
     def _beat(self) -> None:
         """systemd hears that all is well only while every worker reports: it restarts a service that hangs."""

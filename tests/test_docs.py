@@ -90,6 +90,9 @@ def _pages() -> tuple[str, ...]:
         routes=list,
         draining=lambda: False,
         probe=probe,
+        find=lambda _: None,
+        hold=lambda *_: False,
+        worker=1,
     )
     return tuple(page.path for page in made)
 

@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
+import math
 import os
 
-from proxy.reports import Parent, Reports
+import pytest
+
+from proxy.commands import Command, target_of
+from proxy.config.schema import Config
+from proxy.edition import Edition
+from proxy.reports import Parent, Report, Reports
+from proxy.routing.router import Hold
 
 
 def test_reports_come_from_who_sends_them() -> None:
     reports = Reports()
-    assert reports.read() == set()
-    parent = Parent(reports)
+    assert reports.read() == []
+    parent = Parent(reports, 4)
+    parent.alive()
     parent.ready()
     parent.alive()
-    assert reports.read() == {os.getpid()}
-    assert reports.read() == set()
+    me = os.getpid()
+    assert reports.read() == [Report(me, 4, accepts=False), *[Report(me, 4, accepts=True)] * 2]
+    assert reports.read() == []
 
 
-def test_stopping_is_nothing_new_to_the_parent() -> None:
+def test_stopping_and_reloading_are_nothing_new_to_the_parent() -> None:
     reports = Reports()
-    Parent(reports).stopping()
-    assert reports.read() == set()
+    parent = Parent(reports, 1)
+    parent.stopping()
+    parent.reloading()
+    parent.reloaded(None)
+    assert reports.read() == []
 
 
-def test_a_parent_that_does_not_read_holds_nobody_up() -> None:
+def test_a_reload_is_told_when_it_is_done() -> None:
     reports = Reports()
+    parent = Parent(reports, 1)
+    parent.reloaded(Edition(2, Config(), {}))
+    parent.alive()
+    assert [report.edition for report in reports.read()] == [2, 2]
+
+
+@pytest.mark.parametrize("hold", [Hold.benched(12.5), Hold.benched(), Hold.draining(), Hold.revived()])
+def test_the_operators_word_arrives_whole(hold: Hold) -> None:
+    reports = Reports()
+    command = Command(target_of("a deployment with an id of " + "some length " * 100), hold)
+    assert Parent(reports, 1).pass_on(command)
+    (report,) = reports.read()
+    assert report.command == command
+    assert math.isinf(hold.until) or report.command.hold.until == 12.5
+
+
+def test_a_parent_that_does_not_read_holds_nobody_up_and_is_noticed() -> None:
+    reports = Reports()
+    parent = Parent(reports, 1)
     for _ in range(100_000):
-        reports.send()
-    assert reports.read() == {os.getpid()}
+        parent.alive()
+    assert not parent.pass_on(Command(target_of("a"), Hold.draining()))
+    while found := reports.read():
+        assert {report.pid for report in found} == {os.getpid()}

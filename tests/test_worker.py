@@ -10,10 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from proxy.commands import Command
 from proxy.config.schema import Config
 from proxy.config.settings import LitellmSettings
 from proxy.config.sluice import SluiceSettings
+from proxy.edition import Edition, News
 from proxy.worker import _log_format, work
+
+FIRST = Edition(1, Config(), {})
 
 
 class Overseer:
@@ -35,6 +39,15 @@ class Overseer:
     def stopping(self) -> None:
         self.heard.append("stopping")
 
+    def reloading(self) -> None:
+        self.heard.append("reloading")
+
+    def reloaded(self, edition: Edition | None) -> None:
+        self.heard.append("reloaded")
+
+    def pass_on(self, command: Command) -> bool:
+        raise AssertionError("nobody said anything")
+
     def _end_when(self, enough: bool) -> None:
         if enough:
             os.close(self._held)
@@ -43,7 +56,9 @@ class Overseer:
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """With the process's signals and garbage collector put back afterwards."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGQUIT)}
+    handlers = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+    }
     thresholds = gc.get_threshold()
     with socket.create_server(("127.0.0.1", 0)) as sock:
         sock.setblocking(False)
@@ -56,14 +71,17 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.mark.parametrize(
     ("watchdog_s", "beats", "heard"),
-    [(None, 0, ["ready", "stopping"]), (0.03, 3, ["ready", "alive", "alive", "alive", "stopping"])],
+    [
+        (None, 0, ["reloading", "reloaded", "ready", "stopping"]),
+        (0.03, 3, ["reloading", "reloaded", "ready", "alive", "alive", "alive", "stopping"]),
+    ],
 )
 def test_it_serves_until_its_lifeline_ends(
     listener: socket.socket, watchdog_s: float | None, beats: int, heard: list[str]
 ) -> None:
     overseer = Overseer(beats)
     before = signal.getsignal(signal.SIGINT)
-    assert work(Config(), {}, listener, watchdog_s, overseer, overseer.lifeline) == 0
+    assert work(FIRST, listener, watchdog_s, overseer, News, overseer.lifeline) == 0
     assert overseer.heard == heard
     assert signal.getsignal(signal.SIGINT) == before, "Ctrl-C is its parent's business"
     os.close(overseer.lifeline)

@@ -7,15 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proxy.control.admin import HoldDeployment, Word, admin_pages
 from proxy.control.docs import docs_pages
+from proxy.control.model_info import FindDeployment, model_info_pages
 from proxy.control.models import PREFIXES as MODEL_PATHS
 from proxy.control.models import ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
 from proxy.control.routes_page import RouteInfo, Routes, routes_page
-from proxy.control.status import DeploymentStatus, Snapshot, status_pages
+from proxy.control.standing import DeploymentStatus, Snapshot
+from proxy.control.status import status_pages
 from proxy.types import Page
 
-__all__ = ["MODEL_PATHS", "DeploymentStatus", "HttpProbe", "Probe", "ProbeResult", "RouteInfo", "pages"]
+__all__ = [
+    "MODEL_PATHS",
+    "DeploymentStatus",
+    "HttpProbe",
+    "Probe",
+    "ProbeResult",
+    "RouteInfo",
+    "Word",
+    "pages",
+]
 
 
 def pages(
@@ -27,11 +39,19 @@ def pages(
     routes: Routes,
     draining: Callable[[], bool],
     probe: Probe,
+    find: FindDeployment,
+    hold: HoldDeployment,
+    worker: int,
 ) -> tuple[Page, ...]:
-    """Every page of the gateway's own. They answer GET, and HEAD by leaving out the body."""
+    """Every page of the gateway's own. Those for GET answer HEAD too, by leaving out the body.
+
+    `worker`: the number of the one that answers.
+    """
     described = (
         *model_pages(model_names, serves),
-        *status_pages(snapshot, draining, probe, version),
+        *model_info_pages(snapshot, find, worker),
+        *status_pages(snapshot, draining, probe, version, worker),
+        *admin_pages(snapshot, hold, worker),
         routes_page(routes),
     )
     return (*described, *docs_pages(described, version))

@@ -40,6 +40,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     (PASSTHROUGH, "Any method and path of the OpenAI API, byte for byte."),
     (MODEL_IN_PATH, "Azure-style and engine paths: the model of the path is the one used."),
     (ALIASES, "For clients whose `base_url` has no `/v1`."),
+    ("Admin", "The operator's word on single deployments. Only the master key may."),
     ("Health", "The liveness and readiness pages need no key."),
     ("Documentation", "This page, and what it is made of."),
 )
@@ -213,17 +214,18 @@ def _passthrough_at(path: str, method: str, summary: str, rest: str, body: Node)
 
 def _own(pages: Sequence[Page], schema_of: JsonSchemas) -> Iterable[_Described]:
     for page in pages:
-        yield page.path, "get", _page(page, PAGE_ANSWERS.get(page.path, OTHER), schema_of)
+        method = page.methods[0].lower()
+        yield page.path, method, _page(page, method, PAGE_ANSWERS.get(page.path, OTHER), schema_of)
 
 
-def _page(page: Page, shown: PageAnswer, schema_of: JsonSchemas) -> Node:
+def _page(page: Page, method: str, shown: PageAnswer, schema_of: JsonSchemas) -> Node:
     answer: Node = {
         "description": page.summary,
         "content": {shown.media_type: {"schema": schema_of(shown.answer)}},
     }
     others = {status: {"description": text} for status, text in shown.other_statuses.items()}
     operation: Node = {
-        "operationId": _operation_id("get", page.path),
+        "operationId": _operation_id(method, page.path),
         "tags": [shown.tag],
         "summary": page.summary,
         "parameters": [*_path_parameters(page.path), *_query_parameters(shown.query)],

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from proxy.control.admin import Deployments
+from proxy.control.model_info import ModelInfoList
 from proxy.control.models import ModelCard, ModelList
 from proxy.control.routes_page import RouteList
 from proxy.control.schemas import Object
@@ -38,6 +40,13 @@ _HEALTH = PageAnswer(
         "probe": "`true`: ask every upstream for its model list now (no tokens are spent).",
     },
 )
+_MODEL_INFO = PageAnswer(
+    "Models", ModelInfoList, query={"litellm_model_id": "Only the deployment of this id."}
+)
+_HELD = PageAnswer("Admin", Deployments)
+_BENCHED = PageAnswer(
+    "Admin", Deployments, query={"seconds": "How long; without it until the deployment is revived."}
+)
 
 OTHER = PageAnswer("Gateway", media_type="*/*")
 """For a page that has no row."""
@@ -47,7 +56,13 @@ PAGE_ANSWERS: dict[str, PageAnswer] = {
     "/models": _MODELS,
     "/v1/models/{id}": _MODEL,
     "/models/{id}": _MODEL,
+    "/v1/model/info": _MODEL_INFO,
+    "/model/info": _MODEL_INFO,
     "/health": _HEALTH,
+    "/admin/deployments": _HELD,
+    "/admin/deployments/bench/{id}": _BENCHED,
+    "/admin/deployments/drain/{id}": _HELD,
+    "/admin/deployments/revive/{id}": _HELD,
     "/health/liveliness": _LIVE,
     "/health/liveness": _LIVE,
     "/livez": _LIVE,

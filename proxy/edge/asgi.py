@@ -44,13 +44,14 @@ class AsgiApp:
     def __init__(
         self, reactor: Reactor, limits: DoorLimits, serve: Callable[[Exchange], Awaitable[None]]
     ) -> None:
+        """`limits` and `serve` may be exchanged: the next request is served by the new ones."""
         self._reactor = reactor
-        self._limits = limits
-        self._serve = serve
+        self.limits = limits
+        self.serve = serve
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "http":
-            await self._serve(AsgiExchange(self._reactor, self._limits, scope, receive, send))
+            await self.serve(AsgiExchange(self._reactor, self.limits, scope, receive, send))
         elif scope["type"] == "websocket":
             await _refuse_websocket(send)
         else:

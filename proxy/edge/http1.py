@@ -36,7 +36,7 @@ LINGER_BYTES = 1024 * 1024
 
 
 class Doorway:
-    """What the connections of one worker share."""
+    """What the connections of one worker share. `limits` and `serve` may be exchanged: the next request has the new."""
 
     def __init__(
         self, reactor: Reactor, limits: DoorLimits, serve: Callable[[Exchange], Awaitable[None]]

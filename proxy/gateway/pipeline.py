@@ -14,7 +14,7 @@ import trio
 from proxy.access.keys import Caller, Keys
 from proxy.accounting.record import Record, call_id
 from proxy.accounting.recorder import Recorder
-from proxy.errors import ClientGone, Fault, GatewayError
+from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed
 from proxy.gateway.attempts import Attempts
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.intake import IntakeLimits, Introduction, introduce, read_call
@@ -126,7 +126,10 @@ class Pipeline:
             route.custom is not None and not route.custom.auth
         ):
             return NOBODY
-        return self._keys.who(head.get)
+        caller = self._keys.who(head.get)
+        if route.page is not None and route.page.admin and not self._keys.is_master(caller):
+            raise master_key_needed()
+        return caller
 
     async def _show(self, exchange: Exchange, page: Page, record: Record) -> None:
         head = exchange.head

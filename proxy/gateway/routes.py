@@ -149,11 +149,12 @@ class Routes:
             route = next((r for prefix, r in self._page_prefixes if _is_below(path, prefix)), None)
         if route is None:
             return None
-        if method in (b"GET", b"HEAD"):
+        assert route.page is not None
+        if method.decode() in route.page.methods:
             return route
         if _is_openai(path):
             return None  # DELETE /v1/models/{id} is the upstream's business
-        raise method_not_allowed(method.decode(), _shown(path), "GET, HEAD")
+        raise method_not_allowed(method.decode(), _shown(path), ", ".join(route.page.methods))
 
 
 def _is_below(path: bytes, prefix: bytes) -> bool:

@@ -99,6 +99,7 @@ def _of_entry(
             input_cost_per_token=_said(params.input_cost_per_token, info.input_cost_per_token, 0.0),
             output_cost_per_token=_said(params.output_cost_per_token, info.output_cost_per_token, 0.0),
             max_input_tokens=info.max_input_tokens,
+            mode=info.mode,
             lacks=_lacks(info),
             cooldown_s=params.cooldown_time,
             ssl_verify=defaults.ssl_verify if params.ssl_verify is None else params.ssl_verify,

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 import pytest
 
-from proxy.control import DeploymentStatus, ProbeResult, RouteInfo, pages
-from proxy.types import Page, PageRequest, Reply
+from proxy.control import DeploymentStatus, ProbeResult, RouteInfo, Word, pages
+from proxy.types import Deployment, Page, PageRequest, Reply
 
 Ask = Callable[..., Awaitable[Reply]]
 
@@ -26,6 +26,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     requests: int = 0
     failures: int = 0
+    consecutive: int = 0
+    ewma_s: float | None = None
+    remaining_requests: int | None = None
+    remaining_tokens: int | None = None
+    rpm_used: int | None = None
+    tpm_used: int | None = None
 
 
 class House:
@@ -37,6 +43,8 @@ class House:
         self.is_draining = False
         self.probed: list[str] = []
         self.probe_results: dict[str, ProbeResult] = {}
+        self.deployments: dict[str, Deployment] = {}
+        self.held: list[tuple[str, Word, float | None]] = []
 
     def snapshot(self) -> Sequence[DeploymentStatus]:
         return self.statuses
@@ -44,6 +52,10 @@ class House:
     async def probe(self, deployment_id: str) -> ProbeResult:
         self.probed.append(deployment_id)
         return self.probe_results[deployment_id]
+
+    def hold(self, deployment_id: str, word: Word, length_s: float | None) -> bool:
+        self.held.append((deployment_id, word, length_s))
+        return any(status.id == deployment_id for status in self.statuses)
 
     def pages(self) -> tuple[Page, ...]:
         return pages(
@@ -54,6 +66,9 @@ class House:
             routes=lambda: [RouteInfo("/v1/chat/completions", ("POST",), "chat", "pipeline")],
             draining=lambda: self.is_draining,
             probe=self.probe,
+            find=self.deployments.get,
+            hold=self.hold,
+            worker=3,
         )
 
 
@@ -69,15 +84,15 @@ def status() -> type[Status]:
 
 @pytest.fixture
 def ask(house: House) -> Ask:
-    """Answers a GET as the pipeline would: the page of that path, else the one whose `{name}` takes the rest."""
+    """Answers as the pipeline would: the page of that path, else the one whose `{name}` takes the rest."""
     by_path = {page.path: page for page in house.pages()}
 
-    async def answer(path: str, query: str = "") -> Reply:
+    async def answer(path: str, query: str = "", method: str = "GET") -> Reply:
         page = by_path.get(path) or next(
             page
             for known, page in by_path.items()
             if "{" in known and path.startswith(known.partition("{")[0])
         )
-        return await page.answer(PageRequest("GET", path, query))
+        return await page.answer(PageRequest(method, path, query))
 
     return answer

@@ -29,7 +29,7 @@ async def test_ready_though_every_upstream_is_benched(ask, house, status):
 
 async def test_health_says_which_deployments_work_and_why_others_do_not(ask, house, status):
     house.statuses = [
-        status(id="a", in_flight=2, requests=10, failures=1),
+        status(id="a", in_flight=2, requests=10, failures=1, ewma_s=0.25, remaining_requests=12, tpm_used=7),
         status(id="b", state="open", reason="auth", until_s=12.5, requests=3, failures=3),
         status(id="c", state="half_open", reason="refused"),
     ]
@@ -43,12 +43,20 @@ async def test_health_says_which_deployments_work_and_why_others_do_not(ask, hou
             "deployment_id": "a",
             "state": "closed",
             "reason": "",
+            "until": None,
             "until_s": 0.0,
             "in_flight": 2,
             "requests": 10,
             "failures": 1,
+            "consecutive": 0,
+            "ewma_s": 0.25,
+            "remaining_requests": 12,
+            "remaining_tokens": None,
+            "rpm_used": None,
+            "tpm_used": 7,
         }
     ]
+    assert health["worker"] == 3
     benched = health["unhealthy_endpoints"][0]
     assert (benched["deployment_id"], benched["reason"], benched["until_s"]) == ("b", "auth", 12.5)
     assert house.probed == []

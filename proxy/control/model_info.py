@@ -1,0 +1,117 @@
+"""`/model/info`: every deployment with what is configured and how it stands, in LiteLLM's shape; never a key.
+
+Source: https://docs.litellm.ai/docs/proxy/model_management
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from proxy.control.query import fields_of
+from proxy.control.standing import DeploymentStatus, Snapshot, until, until_s
+from proxy.types import Deployment, Page, PageRequest, Reply
+
+MODEL_INFO_PATHS = ("/v1/model/info", "/model/info")
+
+FindDeployment = Callable[[str], Deployment | None]
+
+
+class ShownParams(msgspec.Struct, frozen=True, kw_only=True):
+    """How it is reached. There is no field that a key could stand in."""
+
+    model: str
+    """With its provider, as in the configuration."""
+    api_base: str
+    """Without credentials and query."""
+    weight: int
+    """Its share of the group's requests, relative to the others."""
+    order: int
+    rpm: int | None
+    tpm: int | None
+    max_parallel_requests: int | None
+    timeout: float | None
+    stream_timeout: float | None
+    stream_mode: str
+    use_in_pass_through: bool
+
+
+class ShownInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of it, and how it stands."""
+
+    id: str
+    mode: str | None
+    max_input_tokens: int | None
+    input_cost_per_token: float
+    output_cost_per_token: float
+    state: str
+    reason: str
+    until: str | None
+    until_s: float | None
+    in_flight: int
+    ewma_s: float | None
+    remaining_requests: int | None
+    remaining_tokens: int | None
+    db_model: bool = False
+    """LiteLLM's: it comes from the file."""
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    model_name: str
+    litellm_params: ShownParams
+    model_info: ShownInfo
+
+
+class ModelInfoList(msgspec.Struct, frozen=True):
+    data: list[ModelInfo]
+    worker: int
+    """Which of the workers answers."""
+
+
+def model_info_pages(snapshot: Snapshot, find: FindDeployment, worker: int) -> tuple[Page, ...]:
+    async def info(request: PageRequest) -> Reply:
+        wanted = fields_of(request).get("litellm_model_id") or None
+        now_unix_s = time.time()
+        found = [(find(status.id), status) for status in snapshot() if wanted in (None, status.id)]
+        shown = [_shown(deployment, status, now_unix_s) for deployment, status in found if deployment]
+        return Reply(200, msgspec.json.encode(ModelInfoList(shown, worker)))
+
+    summary = "Every deployment: what is configured, and how it stands"
+    return tuple(Page(path, info, public=False, summary=summary) for path in MODEL_INFO_PATHS)
+
+
+def _shown(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) -> ModelInfo:
+    params = ShownParams(
+        model=f"{deployment.provider}/{deployment.model}",
+        api_base=status.api_base,
+        weight=deployment.weight,
+        order=deployment.order,
+        rpm=deployment.rpm,
+        tpm=deployment.tpm,
+        max_parallel_requests=deployment.max_parallel_requests,
+        timeout=deployment.timeout_s,
+        stream_timeout=deployment.stream_timeout_s,
+        stream_mode=deployment.stream_mode.value,
+        use_in_pass_through=deployment.use_in_pass_through,
+    )
+    return ModelInfo(deployment.group, params, _info(deployment, status, now_unix_s))
+
+
+def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) -> ShownInfo:
+    return ShownInfo(
+        id=deployment.id,
+        mode=deployment.mode,
+        max_input_tokens=deployment.max_input_tokens,
+        input_cost_per_token=deployment.input_cost_per_token,
+        output_cost_per_token=deployment.output_cost_per_token,
+        state=status.state,
+        reason=status.reason,
+        until=until(status, now_unix_s),
+        until_s=until_s(status),
+        in_flight=status.in_flight,
+        ewma_s=status.ewma_s,
+        remaining_requests=status.remaining_requests,
+        remaining_tokens=status.remaining_tokens,
+    )
