@@ -79,6 +79,8 @@ def test_what_was_sent_between_report_and_reset_may_be_missing_after_it(
     assert left(headroom, ledger, 1.0) == 0
     assert left(headroom, ledger, 6.0) == 0  # a bucket has one, a window ten
     assert headroom.wait_s(1, 1.0) == 0.5 + MINUTE_S - 1.0
+    send(ledger, 1, 40.0)
+    assert left(headroom, ledger, 63.0) == 9  # the last minute's is all that can be missing
 
 
 def test_without_a_reset_it_is_a_minute(headroom: Headroom, ledger: Ledger) -> None:

@@ -78,6 +78,16 @@ def test_an_average_share_is_given_back_by_those_who_do_not_remember() -> None:
     assert one.used(1.0) == (2, 0)
 
 
+def test_what_was_never_reserved_frees_nothing() -> None:
+    """A request that was sent before its deployment had a limit."""
+    one = quota(tpm=1000)
+    take(one, 0.0, 100)
+    one.give_back(Result(OK, tokens=0), 1.0, 300, running=3)
+    assert one.used(1.0) == (1, 0)
+    take(one, 1.0, 1000)
+    assert not one.admits(1.0, 1)
+
+
 def test_a_request_larger_than_a_minute_goes_alone() -> None:
     one = quota(tpm=100)
     take(one, 0.0, 5000)

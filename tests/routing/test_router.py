@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Hold, Pool, Router, RouterSettings, Unavailable
+from proxy.routing.strategies import STRATEGIES
 from proxy.types import Deployment, Limits, Result, ResultKind
 
 OK = Result(ResultKind.OK, 200)
@@ -21,8 +22,9 @@ REFUSED = Result(ResultKind.REFUSED)
 Make = Callable[..., Deployment]
 
 
-def router(deployments: Sequence[Deployment], **named: object) -> Router:
-    return Router(deployments, RouterSettings(), store=MemoryStore(10), **named)  # type: ignore[arg-type]
+def router(deployments: Sequence[Deployment], strategy: str = "simple-shuffle", **named: object) -> Router:
+    settings = RouterSettings(strategy=strategy)
+    return Router(deployments, settings, store=MemoryStore(10), **named)  # type: ignore[arg-type]
 
 
 def pool_of(routes: Router, model: str) -> Pool:
@@ -280,11 +282,11 @@ def lines_run(work: Callable[[], object]) -> int:
     return count
 
 
-def costs(deployment: Make, size: int) -> dict[str, int]:
+def costs(deployment: Make, size: int, strategy: str) -> dict[str, int]:
     large = [deployment(f"a{number}") for number in range(size)]
     others = [deployment(f"b{number}", group=f"group-{number}") for number in range(size)]
     wild = [deployment(f"w{number}", group=f"family-{number}/*") for number in range(size)]
-    routes = router([*large, *others, *wild])
+    routes = router([*large, *others, *wild], strategy)
     pool = pool_of(routes, "gpt")
     ways: dict[str, Callable[[], object]] = {
         "plain": lambda: send(routes, pool),
@@ -301,9 +303,13 @@ def costs(deployment: Make, size: int) -> dict[str, int]:
 
 
 def test_the_cost_of_a_request_does_not_grow_with_the_number_of_deployments(deployment: Make) -> None:
-    small, large = costs(deployment, 3), costs(deployment, 300)
+    small, large = costs(deployment, 3, "simple-shuffle"), costs(deployment, 300, "simple-shuffle")
     assert {name: cost for name, cost in large.items() if cost > small[name]} == {}
     assert 0 < small["plain"] < 60
+
+
+def test_nor_does_that_of_two_by_chance(deployment: Make) -> None:
+    assert max(costs(deployment, 300, "latency-based-routing").values()) < 120
 
 
 KINDS = st.sampled_from(
@@ -323,10 +329,11 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
+@given(STEPS, st.sampled_from(sorted(STRATEGIES)))
 def test_whatever_happens_picks_are_lawful(
     deployment: Make,
     steps: list[tuple[float, str, str | None, bytes | None, set[int], Result, int]],
+    strategy: str,
 ) -> None:
     deployments = [
         deployment(
@@ -336,10 +343,11 @@ def test_whatever_happens_picks_are_lawful(
             order=number // 3,
             weight=number % 3,
             max_parallel_requests=2,
+            rpm=9 if number % 2 else None,
         )
         for number in range(6)
     ]
-    routes = router(deployments)
+    routes = router(deployments, strategy)
     now, open_requests = 0.0, []
     for step, model, scope, caller, tried_numbers, result, which in steps:
         now += step
