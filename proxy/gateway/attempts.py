@@ -238,7 +238,7 @@ class Attempts:
             result = _used(delivery.result, answered - sent, run.record)
             run.record.outcome, run.record.error = delivery.outcome, delivery.error
         except UpstreamFailure as failure:
-            result = Result(failure.kind, limits=result.limits)
+            result = Result(failure.kind)
             run.record.error = failure.reason
             if settled:  # the error that was to be passed on broke off too
                 raise _failed(failure, retried=run.record.attempts > 1) from failure
