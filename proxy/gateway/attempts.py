@@ -52,25 +52,37 @@ SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
 SHOULD_NOT_RETRY_LINE = b"%b: %b\r\n" % SHOULD_NOT_RETRY
 NOT_YOURS_YET = Unavailable(0.0, "queued")
 """Others were here before."""
-_RESTING = (
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """How a request is told that nothing can be picked."""
+
+    status: int
+    code: str
+    kind: str
+    fault: Fault
+    why: str
+
+
+_RESTING = _Refused(
     503,
-    "no_deployment_available",
-    "service_unavailable_error",
-    Fault.UPSTREAM,
-    "resting after failures",
+    code="no_deployment_available",
+    kind="service_unavailable_error",
+    fault=Fault.UPSTREAM,
+    why="resting after failures",
 )
-_REFUSALS = {
-    "at capacity": (
-        429,
-        "at_capacity",
-        "rate_limit_error",
-        Fault.GATEWAY,
-        "at its limit of parallel requests",
-    ),
-    "queued": (429, "at_capacity", "rate_limit_error", Fault.GATEWAY, "at its limit, and so is the queue"),
-    "rate limited": (429, "rate_limited", "rate_limit_error", Fault.UPSTREAM, "at its rate limit"),
-}
-"""By the router's reason: status, code, type, whose fault, in words."""
+_FULL = _Refused(
+    429,
+    code="at_capacity",
+    kind="rate_limit_error",
+    fault=Fault.GATEWAY,
+    why="at its limit of parallel requests",
+)
+_LIMITED = _Refused(
+    429, code="rate_limited", kind="rate_limit_error", fault=Fault.UPSTREAM, why="at its rate limit"
+)
+_REFUSALS = {"at capacity": _FULL, NOT_YOURS_YET.reason: _FULL, "rate limited": _LIMITED}
+"""By the router's reason; for the others the deployments rest."""
 
 
 PLAIN = FollowingSettings()
@@ -403,10 +415,12 @@ def _header_value(text: str) -> bytes:
 def _unavailable(refusal: Unavailable) -> GatewayError:
     """Nothing to pick at all: when to come back is the router's word."""
     wait_s = max(1, math.ceil(refusal.retry_after_s))
-    status, code, kind, fault, why = _REFUSALS.get(refusal.reason, _RESTING)
-    message = f"Every deployment of this model is {why}. Try again in {wait_s} s."
+    refused = _REFUSALS.get(refusal.reason, _RESTING)
+    message = f"Every deployment of this model is {refused.why}. Try again in {wait_s} s."
     headers = ((b"retry-after", b"%d" % wait_s),)
-    return GatewayError(status, message, kind=kind, code=code, fault=fault, headers=headers)
+    return GatewayError(
+        refused.status, message, kind=refused.kind, code=refused.code, fault=refused.fault, headers=headers
+    )
 
 
 def _failed(failure: UpstreamFailure, *, retried: bool) -> GatewayError:

@@ -176,7 +176,7 @@ def troubled(start) -> Iterator[openai.OpenAI]:
 model_list:
   - model_name: gpt-4o
     litellm_params: {model: openai/gpt-4o, api_base: UPSTREAM, api_key: sk-one}
-router_settings: {disable_cooldowns: true}
+router_settings: {disable_cooldowns: true, num_retries: 0}
 """
     with (
         start(config) as gateway,
