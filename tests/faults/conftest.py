@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import h11
-import msgspec
 import pytest
 import trio
 
+from loadtest.client import Client, Seen, connected
 from loadtest.gateway_within import GatewayWithin, gateway_within
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.edge import http1
@@ -40,84 +38,6 @@ DOORS = {"fast": b"", "asgi": b"Upgrade: example/1\r\n"}
 """What makes a request go through which door, here: see `scene`."""
 
 
-@dataclass
-class Seen:
-    """What the client saw of one answer."""
-
-    status: int = 0
-    """0: the connection ended before a head."""
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytes = b""
-    whole: bool = False
-    """The framing ended as it should."""
-
-    @property
-    def error(self) -> dict[str, str | None]:
-        """The error of a JSON answer in OpenAI's shape."""
-        found: dict[str, str | None] = msgspec.json.decode(self.body)["error"]
-        assert set(found) == {"message", "type", "param", "code"}
-        return found
-
-    @property
-    def retries(self) -> int:
-        return int(self.headers[b"x-litellm-attempted-retries"])
-
-
-class Client:
-    """One connection to the gateway."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream = stream
-        self._h11 = h11.Connection(h11.CLIENT)
-
-    async def send(
-        self,
-        body: bytes,
-        path: bytes = b"/v1/chat/completions",
-        *,
-        method: bytes = b"POST",
-        lines: bytes = b"",
-    ) -> None:
-        """A JSON request with the gateway's key. `lines`: further header lines."""
-        head = b"%b %b HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %b\r\n" % (
-            method,
-            path,
-            KEY.encode(),
-        )
-        head += lines + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        self._h11 = h11.Connection(h11.CLIENT)
-        self._h11.send(h11.Request(method=method, target=path, headers=[("host", "gateway")]))
-        self._h11.send(h11.EndOfMessage())
-        await self.stream.send_all(head + body)
-
-    async def read(self) -> Seen:
-        """The whole answer, or what came of it."""
-        seen = Seen()
-        while not seen.whole:
-            try:
-                event = self._h11.next_event()
-                if event is h11.NEED_DATA:
-                    self._h11.receive_data(await self.stream.receive_some())
-                    continue
-            except (trio.BrokenResourceError, h11.RemoteProtocolError):
-                return seen
-            self._take(event, seen)
-        return seen
-
-    @staticmethod
-    def _take(event: object, seen: Seen) -> None:
-        if isinstance(event, h11.Response):
-            seen.status, seen.headers = event.status_code, dict(event.headers)
-        elif isinstance(event, h11.Data):
-            seen.body += bytes(event.data)
-        elif isinstance(event, h11.EndOfMessage):
-            seen.whole = True
-
-    async def first_bytes(self) -> bytes:
-        """Whatever comes first, unparsed."""
-        return bytes(await self.stream.receive_some())
-
-
 class Scene:
     """`bad` is asked first; `good` is there when there are two keys."""
 
@@ -128,8 +48,8 @@ class Scene:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
-        async with await trio.open_tcp_stream("127.0.0.1", self.gateway.port) as stream:
-            yield Client(stream)
+        async with connected(self.gateway.port, KEY) as client:
+            yield client
 
     async def ask(self, *, stream: bool = False, door: str = "fast") -> Seen:
         """One request on a connection of its own, to its end and its record."""

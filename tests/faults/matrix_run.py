@@ -1,0 +1,153 @@
+"""Runs the cells of the matrix side by side, each with deployments of its own, before one gateway."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from loadtest.answers import RawRequest
+from loadtest.client import Seen, connected
+from loadtest.fault_matrix.table import FAULTS, Cell, Topology
+from loadtest.gateway_within import GatewayWithin, gateway_within
+from loadtest.mock_upstream import MockUpstream, mock_upstream
+from proxy.accounting.record import Record
+from proxy.routing.router import DeploymentStatus
+from tests.faults.staging import Place, place
+
+KEY = "sk-gateway"
+SIDE_BY_SIDE = 64
+RUN_S = 60.0
+MODEL = """
+  - model_name: {group}
+    litellm_params: {{model: openai/gpt-4o-mini, api_base: "{base}", api_key: sk-{id}, order: {order}{mode}}}
+    model_info: {{id: {id}}}
+"""
+CONFIG = """
+model_list:
+{models}
+litellm_settings: {{fallbacks: [{fallbacks}]}}
+general_settings: {{master_key: sk-gateway}}
+router_settings: {{cooldown_time: 20}}
+sluice_settings:
+  connect_timeout_s: 0.5
+  first_byte_timeout_s: 0.8
+  first_token_timeout_s: 0.8
+  stream_gap_timeout_s: 0.5
+  probe_hold_s: 0.2
+  drain_timeout_s: 1
+  retry_budget_percent: 100
+"""
+"""What all cells have in common; their retries must not take each other's budget."""
+MODE_HEADER = b"x-litellm-stream-mode: %b\r\n"
+
+
+@dataclass(frozen=True)
+class Observed:
+    seen: Seen
+    record: Record
+    bad: DeploymentStatus
+    good: DeploymentStatus | None
+    asked: Sequence[RawRequest]
+    """What reached the faulty upstream."""
+    helped: Sequence[RawRequest]
+    """What reached the good one."""
+
+
+class Stage:
+    """The gateway, and what is behind it."""
+
+    def __init__(self, gateway: GatewayWithin, places: Mapping[str, Place], good: MockUpstream) -> None:
+        self.gateway = gateway
+        self._places = places
+        self._good = good
+
+    async def ask(self, cell: Cell, lines: bytes) -> Seen:
+        async with connected(self.gateway.port, KEY) as client:
+            await client.send(body_of(cell), lines=lines + asked_mode(cell))
+            return await client.read()
+
+    def observe(self, cell: Cell, seen: Seen) -> Observed:
+        (record,) = [record for record in self.gateway.records if record.model_asked == cell.name]
+        lonely = cell.topology is Topology.ONE_KEY
+        sent = f"Bearer sk-good-{cell.name}".encode()
+        return Observed(
+            seen,
+            record,
+            self.gateway.status(f"bad-{cell.name}"),
+            None if lonely else self.gateway.status(f"good-{cell.name}"),
+            self._places[cell.fault.name].requests(f"sk-bad-{cell.name}"),
+            [request for request in self._good.requests if request.header(b"authorization") == sent],
+        )
+
+
+def body_of(cell: Cell) -> bytes:
+    flag = b',"stream":true' if cell.mode.streams else b""
+    return b'{"model":"%b","messages":[{"role":"user","content":"hi"}]%b}' % (cell.name.encode(), flag)
+
+
+def asked_mode(cell: Cell) -> bytes:
+    """Two ways to choose the mode: the request's header here, the deployment's setting elsewhere."""
+    if not cell.mode.streams or cell.topology is not Topology.TWO_KEYS:
+        return b""
+    return MODE_HEADER % cell.mode.name.lower().encode()
+
+
+def config_of(cells: Sequence[Cell], places: Mapping[str, Place], good: MockUpstream) -> str:
+    models, fallbacks = [], []
+    for cell in cells:
+        name, topology = cell.name, cell.topology
+        configured = cell.mode.streams and topology is not Topology.TWO_KEYS
+        mode = f", stream_mode: {cell.mode.name.lower()}" if configured else ""
+        base = places[cell.fault.name].base
+        models.append(MODEL.format(group=name, base=base, id=f"bad-{name}", order=0, mode=mode))
+        if topology is not Topology.ONE_KEY:
+            group = name if topology is Topology.TWO_KEYS else f"other-{name}"
+            models.append(
+                MODEL.format(group=group, base=f"{good.url}/v1", id=f"good-{name}", order=1, mode="")
+            )
+        if topology is Topology.FALLBACK:
+            fallbacks.append(f"{{{name}: [other-{name}]}}")
+    return CONFIG.format(models="".join(models), fallbacks=", ".join(fallbacks))
+
+
+@asynccontextmanager
+async def stage(cells: Sequence[Cell], folder: Path, tls: ssl.SSLContext) -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as stack:
+        good = await stack.enter_async_context(mock_upstream())
+        names = {cell.fault.name for cell in cells}
+        places = {
+            fault.name: await stack.enter_async_context(place(fault.name, tls))
+            for fault in FAULTS
+            if fault.name in names
+        }
+        config = folder / "matrix.yaml"
+        config.write_text(config_of(cells, places, good))
+        with trio.fail_after(RUN_S):
+            async with gateway_within(config) as gateway:
+                yield Stage(gateway, places, good)
+                await gateway.quiet()
+        assert len(gateway.gateway.reactor) == 0
+
+
+async def run_all(
+    cells: Sequence[Cell], folder: Path, tls: ssl.SSLContext, lines: bytes
+) -> dict[str, Observed]:
+    """Every cell once. `lines`: header lines of every request."""
+    limit = trio.CapacityLimiter(SIDE_BY_SIDE)
+    seen: dict[str, Seen] = {}
+    async with stage(cells, folder, tls) as staged:
+
+        async def one(cell: Cell) -> None:
+            async with limit:
+                seen[cell.name] = await staged.ask(cell, lines)
+
+        async with trio.open_nursery() as nursery:
+            for cell in cells:
+                nursery.start_soon(one, cell)
+        await staged.gateway.recorded(len(cells))
+        return {cell.name: staged.observe(cell, seen[cell.name]) for cell in cells}
