@@ -91,8 +91,9 @@ def _cut_in_event(*, streams: bool) -> Answer:
 
 
 def _too_short(*, streams: bool) -> Answer:
-    answer = LENGTHY if streams else WHOLE
-    return replace(answer, content_length=answer.length() + LENGTH_OFF_BY, close_after=True)
+    if streams:
+        return replace(LENGTHY, fault=Fault.CLOSE, fault_at=_written(LENGTHY, 3))
+    return replace(WHOLE, content_length=WHOLE.length() + LENGTH_OFF_BY, close_after=True)
 
 
 def _too_long(*, streams: bool) -> Answer:
@@ -154,7 +155,7 @@ def came(fault: str, *, streams: bool) -> bytes:
         return ROLE
     if fault == "too-long":
         return _body(said)[:-LENGTH_OFF_BY]
-    if fault in ("too-short", *MADE_UP, "slow"):
+    if fault in MADE_UP or fault == "slow" or (fault == "too-short" and not streams):
         return _body(said)
     if streams:
         rest = PIECES[3][:INTO_EVENT] if fault == "cut-in-event" else b""
