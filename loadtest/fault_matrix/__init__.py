@@ -1,1 +1,1 @@
-"""Every fault of an upstream, in every mode, with and without another key: what must come of it, and proof that it does."""
+"""Every fault of an upstream, in every mode, with and without another key: what must come of it."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 import trio
 
@@ -66,23 +68,27 @@ class Stage:
         self._places = places
         self._good = good
 
-    async def ask(self, cell: Cell, lines: bytes) -> Seen:
-        async with connected(self.gateway.port, KEY) as client:
-            await client.send(body_of(cell), lines=lines + asked_mode(cell))
-            return await client.read()
+    def observe(self, seen: Mapping[str, Seen]) -> dict[str, Observed]:
+        """By the cells' names."""
+        found = self.gateway.gateway.router.snapshot(time.monotonic())
+        status = {each.id: each for each in found}
+        records = {record.model_asked: record for record in self.gateway.records}
+        assert len(records) == len(self.gateway.records), "more than one record of a request"
+        return {
+            name: Observed(
+                seen[name],
+                records[name],
+                status[f"bad-{name}"],
+                status.get(f"good-{name}"),
+                self._places[name.partition(".")[0]].requests(f"sk-bad-{name}"),
+                [each for each in self._good.requests if each.header(b"authorization") == good_key(name)],
+            )
+            for name in seen
+        }
 
-    def observe(self, cell: Cell, seen: Seen) -> Observed:
-        (record,) = [record for record in self.gateway.records if record.model_asked == cell.name]
-        lonely = cell.topology is Topology.ONE_KEY
-        sent = f"Bearer sk-good-{cell.name}".encode()
-        return Observed(
-            seen,
-            record,
-            self.gateway.status(f"bad-{cell.name}"),
-            None if lonely else self.gateway.status(f"good-{cell.name}"),
-            self._places[cell.fault.name].requests(f"sk-bad-{cell.name}"),
-            [request for request in self._good.requests if request.header(b"authorization") == sent],
-        )
+
+def good_key(name: str) -> bytes:
+    return f"Bearer sk-good-{name}".encode()
 
 
 def body_of(cell: Cell) -> bytes:
@@ -134,20 +140,37 @@ async def stage(cells: Sequence[Cell], folder: Path, tls: ssl.SSLContext) -> Asy
         assert len(gateway.gateway.reactor) == 0
 
 
+Answered = TypeVar("Answered")
+Ask: TypeAlias = Callable[[GatewayWithin, Cell], Awaitable[Answered]]
+
+
+async def side_by_side(
+    gateway: GatewayWithin, cells: Sequence[Cell], ask: Ask[Answered]
+) -> dict[str, Answered]:
+    """What was answered, by the cells' names."""
+    limit = trio.CapacityLimiter(SIDE_BY_SIDE)
+    answered: dict[str, Answered] = {}
+
+    async def one(cell: Cell) -> None:
+        async with limit:
+            answered[cell.name] = await ask(gateway, cell)
+
+    async with trio.open_nursery() as nursery:
+        for cell in cells:
+            nursery.start_soon(one, cell)
+    await gateway.recorded(len(cells))
+    return answered
+
+
 async def run_all(
     cells: Sequence[Cell], folder: Path, tls: ssl.SSLContext, lines: bytes
 ) -> dict[str, Observed]:
-    """Every cell once. `lines`: header lines of every request."""
-    limit = trio.CapacityLimiter(SIDE_BY_SIDE)
-    seen: dict[str, Seen] = {}
+    """Every cell once, read as raw bytes. `lines`: header lines of every request."""
+
+    async def ask(gateway: GatewayWithin, cell: Cell) -> Seen:
+        async with connected(gateway.port, KEY) as client:
+            await client.send(body_of(cell), lines=lines + asked_mode(cell))
+            return await client.read()
+
     async with stage(cells, folder, tls) as staged:
-
-        async def one(cell: Cell) -> None:
-            async with limit:
-                seen[cell.name] = await staged.ask(cell, lines)
-
-        async with trio.open_nursery() as nursery:
-            for cell in cells:
-                nursery.start_soon(one, cell)
-        await staged.gateway.recorded(len(cells))
-        return {cell.name: staged.observe(cell, seen[cell.name]) for cell in cells}
+        return staged.observe(await side_by_side(staged.gateway, cells, ask))

@@ -10,7 +10,7 @@ import trio
 
 from loadtest.answers import DONE, Framing, chat, chat_stream
 from loadtest.certificates import make_certificates
-from loadtest.fault_matrix.table import Cell, Seen, Topology, cells, expected
+from loadtest.fault_matrix.table import Cell, Expected, Seen, Sort, Topology, cells, expected
 from proxy.edge import http1
 from proxy.gateway.answering import BROKE_OFF
 from tests.faults.conftest import DOORS
@@ -27,7 +27,9 @@ every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 
 
 @pytest.fixture(scope="module", params=DOORS)
-def observed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
+def observed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Observed]]:
     """All cells, run side by side; what was seen of each by its name."""
     folder: Path = tmp_path_factory.mktemp("matrix")
     with pytest.MonkeyPatch.context() as patch:
@@ -37,16 +39,24 @@ def observed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @every_cell
-def test_what_the_client_sees(observed: dict[str, Observed], cell: Cell) -> None:
-    seen, wanted = observed[cell.name].seen, expected(cell).seen
-    if wanted in STATUSES:
-        assert (seen.status, seen.error["code"], seen.whole) == (*STATUSES[wanted], True)
+def test_cell(observed: dict[str, Observed], cell: Cell) -> None:
+    found, wanted = observed[cell.name], expected(cell)
+    assert_client_saw(found, cell, wanted)
+    assert_headers_say(found, cell, wanted)
+    assert_asked(found, cell, wanted)
+    assert_key_is(found, wanted)
+    assert_recorded(found, cell, wanted)
+
+
+def assert_client_saw(found: Observed, cell: Cell, wanted: Expected) -> None:
+    seen = found.seen
+    if wanted.seen in STATUSES:
+        assert (seen.status, seen.error["code"], seen.whole) == (*STATUSES[wanted.seen], True)
         return
-    status, body = promised(cell, wanted)
-    assert (seen.status, seen.body) == (status, body)
-    if not ends_by_closing(cell, wanted):  # where a close is the only end there is, it proves nothing
-        assert seen.whole is (wanted not in BROKEN)
-    if wanted in BROKEN:
+    assert (seen.status, seen.body) == promised(cell, wanted.seen)
+    if not ends_by_closing(cell, wanted.seen):  # where a close is the only end there is, it proves nothing
+        assert seen.whole is (wanted.seen not in BROKEN)
+    if wanted.seen in BROKEN:
         assert DONE not in seen.body
 
 
@@ -64,52 +74,49 @@ def ends_by_closing(cell: Cell, wanted: Seen) -> bool:
     return answer(cell.fault.name, streams=cell.mode.streams).framing is Framing.CLOSE
 
 
-@every_cell
-def test_what_its_headers_say(observed: dict[str, Observed], cell: Cell) -> None:
-    seen, wanted = observed[cell.name].seen, expected(cell)
-    served = wanted.seen not in STATUSES
-    if served:
-        assert seen.retries == wanted.attempts - 1
-        helped = wanted.seen is Seen.ELSEWHERE
-        assert seen.headers[b"x-litellm-model-id"] == f"{'good' if helped else 'bad'}-{cell.name}".encode()
-        fell_back = helped and cell.topology is Topology.FALLBACK
-        assert seen.headers[b"x-litellm-attempted-fallbacks"] == (b"1" if fell_back else b"0")
+def assert_headers_say(found: Observed, cell: Cell, wanted: Expected) -> None:
+    headers = found.seen.headers
+    if wanted.seen not in STATUSES:
+        assert found.seen.retries == wanted.attempts - 1
+        assert headers[b"x-litellm-model-id"] == answered_by(cell, wanted).encode()
+        assert headers[b"x-litellm-attempted-fallbacks"] == b"%d" % fell_back(cell, wanted)
     told_off = wanted.seen in (*STATUSES, Seen.OWN_ERROR) and wanted.attempts > 1
-    assert seen.headers.get(b"x-should-retry") == (b"false" if told_off else None)
+    assert headers.get(b"x-should-retry") == (b"false" if told_off else None)
     if wanted.seen is Seen.OWN_ERROR:
-        said = answer(cell.fault.name, streams=cell.mode.streams)
-        assert seen.headers.get(b"retry-after") == dict(said.headers).get(b"retry-after")
+        said = dict(answer(cell.fault.name, streams=cell.mode.streams).headers)
+        assert headers.get(b"retry-after") == said.get(b"retry-after")
 
 
-@every_cell
-def test_who_was_asked(observed: dict[str, Observed], cell: Cell) -> None:
-    found, wanted = observed[cell.name], expected(cell)
-    reached = cell.fault.sort.value != "unreachable"
+def assert_asked(found: Observed, cell: Cell, wanted: Expected) -> None:
+    """Each upstream got what the client sent, no oftener than it should."""
+    reached = cell.fault.sort is not Sort.UNREACHABLE
     assert len(found.asked) == (wanted.asked if reached else 0)
     assert len(found.helped) == (wanted.seen is Seen.ELSEWHERE)
-    bodies = {request.body.replace(b'"gpt-4o-mini"', b'"%b"' % cell.name.encode())
-              for request in (*found.asked, *found.helped)}  # fmt: skip
+    named = b'"%b"' % cell.name.encode()
+    bodies = {each.body.replace(b'"gpt-4o-mini"', named) for each in (*found.asked, *found.helped)}
     assert bodies <= {body_of(cell)}
 
 
-@every_cell
-def test_what_becomes_of_the_key(observed: dict[str, Observed], cell: Cell) -> None:
-    found, wanted = observed[cell.name], expected(cell)
-    assert (found.bad.failures, found.bad.reason) == (wanted.failures, wanted.bench)
-    assert found.bad.state == ("open" if wanted.bench else "closed")
-    assert found.bad.requests == wanted.asked
-    assert found.bad.in_flight == 0
-    if found.good is not None:
-        helped = int(wanted.seen is Seen.ELSEWHERE)
-        assert (found.good.requests, found.good.failures, found.good.in_flight) == (helped, 0, 0)
+def assert_key_is(found: Observed, wanted: Expected) -> None:
+    bad, good = found.bad, found.good
+    assert (bad.requests, bad.failures, bad.reason) == (wanted.asked, wanted.failures, wanted.bench)
+    assert (bad.state, bad.in_flight) == ("open" if wanted.bench else "closed", 0)
+    if good is not None:
+        assert (good.requests, good.failures, good.in_flight) == (wanted.seen is Seen.ELSEWHERE, 0, 0)
 
 
-@every_cell
-def test_what_the_record_says(observed: dict[str, Observed], cell: Cell) -> None:
-    record, wanted = observed[cell.name].record, expected(cell)
-    assert (record.outcome.value, record.attempts) == (wanted.outcome, wanted.attempts)
-    assert record.status == observed[cell.name].seen.status
-    helped = wanted.seen is Seen.ELSEWHERE
-    assert record.deployment_id == f"{'good' if helped else 'bad'}-{cell.name}"
-    assert record.fallbacks == (helped and cell.topology is Topology.FALLBACK)
-    assert (record.error is None) == (wanted.outcome in ("ok", "client_error") or wanted.seen is Seen.OWN_ERROR)
+def assert_recorded(found: Observed, cell: Cell, wanted: Expected) -> None:
+    record = found.record
+    assert (record.outcome.value, record.status) == (wanted.outcome, found.seen.status)
+    assert (record.attempts, record.fallbacks) == (wanted.attempts, fell_back(cell, wanted))
+    assert record.deployment_id == answered_by(cell, wanted)
+    answered = wanted.outcome in ("ok", "client_error") or wanted.seen is Seen.OWN_ERROR
+    assert (record.error is None) is answered
+
+
+def answered_by(cell: Cell, wanted: Expected) -> str:
+    return f"{'good' if wanted.seen is Seen.ELSEWHERE else 'bad'}-{cell.name}"
+
+
+def fell_back(cell: Cell, wanted: Expected) -> bool:
+    return wanted.seen is Seen.ELSEWHERE and cell.topology is Topology.FALLBACK
