@@ -68,6 +68,7 @@ async def test_a_connection_closed_by_its_peer_is_not_taken(caller, mock) -> Non
 
 async def test_a_connection_that_spoke_unasked_is_not_taken(caller, mock) -> None:
     await caller.whole()
+    await wait_all_tasks_blocked()  # the mock's own task is still leaving its send
     await mock.connections[0]._stream.send_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
     await wait_all_tasks_blocked(0.01)
     assert caller.pool.take(caller.endpoint) is None
