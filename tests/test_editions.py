@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 import msgspec
 import pytest
 
@@ -67,3 +70,14 @@ def test_every_fixed_setting_exists() -> None:
     for section, names in FIXED.items():
         fields = {field.name for field in msgspec.structs.fields(type(getattr(Config(), section)))}
         assert set(names) <= fields
+
+
+def test_a_closed_standard_error_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as broken:
+        monkeypatch.setattr("sys.stderr", broken)
+        edition = Editions(FIRST, lambda: Loaded(Config(), {})).latest().edition
+        assert edition is not None
+        with contextlib.suppress(BrokenPipeError):
+            broken.close()
