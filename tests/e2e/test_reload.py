@@ -54,6 +54,13 @@ class Served:
         client.close()
         return status
 
+    def listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.gateway.port), TIMEOUT_S).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
     def soon(self, model: str, status: int, key: str = GATEWAY_KEY) -> None:
         """Every worker says so: many new connections in a row do."""
         found: list[int] = []
@@ -109,15 +116,17 @@ def slow_stream(pieces: int, gap_s: float) -> Answer:
 class Streaming(threading.Thread):
     """One client that reads a stream to its end on a connection, then asks again on the same."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, *, again: bool = True) -> None:
         super().__init__()
         self._client = RawClient(served.gateway.port, GATEWAY_KEY)
+        self._again = again
         self.body = b""
         self.afterwards = 0
 
     def run(self) -> None:
         self.body = self._client.request("POST", "/v1/chat/completions", STREAM).body
-        self.afterwards = self._client.request("POST", "/v1/chat/completions", STREAM).status
+        if self._again:
+            self.afterwards = self._client.request("POST", "/v1/chat/completions", STREAM).status
         self._client.close()
 
 
@@ -188,6 +197,38 @@ def test_the_key_of_clients_changes(served: Served, upstream: Upstream) -> None:
     )
     served.soon("old", 200, OTHER_KEY)
     served.soon("old", 401, GATEWAY_KEY)
+
+
+def test_a_key_in_the_env_file_changes_and_the_environments_own_wins(
+    served: Served, upstream: Upstream
+) -> None:
+    env_file = served.path.with_name(".env")
+    text = config(entry("old", upstream).replace("sk-of-old", "os.environ/KEY_OF_OLD"))
+    for key in ("sk-first", "sk-second"):
+        env_file.write_text(f"KEY_OF_OLD={key}\nLITELLM_MASTER_KEY=sk-not-this-one-at-all\n")
+        served.reload(text)
+        until(lambda key=key: sent_with(served, upstream) == {f"Bearer {key}".encode()})
+
+
+def sent_with(served: Served, upstream: Upstream) -> set[bytes | None]:
+    upstream.forget()
+    assert [served.ask("old") for _ in range(10)] == [200] * 10
+    return {request.header(b"authorization") for request in upstream.requests}
+
+
+def test_a_signal_while_it_drains_changes_nothing(served: Served, upstream: Upstream) -> None:
+    upstream.say(slow_stream(pieces=40, gap_s=0.02))
+    reader = Streaming(served, again=False)
+    reader.start()
+    upstream.wait_for(1)
+    served.gateway.process.send_signal(signal.SIGTERM)
+    until(lambda: not served.listens())
+    for _ in range(5):
+        served.gateway.process.send_signal(signal.SIGHUP)
+    assert served.gateway.process.wait(TIMEOUT_S) == 0
+    reader.join(TIMEOUT_S)
+    assert reader.body == EVENT * 40 + DONE
+    assert "reloaded" not in served.gateway.output
 
 
 def test_what_a_reload_cannot_change_is_named_once(served: Served, upstream: Upstream) -> None:
