@@ -129,7 +129,8 @@ async def test_the_limit_is_for_all_queues_together(slots: Slots, nursery: trio.
     queue = Queue(WaitingRoom(2, 60.0), slots, nursery)
     await queue.join(1, "a")
     await queue.join(1, "b")
-    assert await queue.room.turn("c", Parking(Reactor()), slots.pick, RESTING) is RESTING
+    with trio.fail_after(5):
+        assert await queue.room.turn("c", Parking(Reactor()), slots.pick, RESTING) is RESTING
     assert len(queue.room) == 2
     await queue.free(2)
     assert sorted(queue.served) == [0, 1]
