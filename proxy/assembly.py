@@ -83,6 +83,8 @@ class Gateway:
         self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
         self.recorder = recorder
         self._store = MemoryStore(limits.remembered_objects)
+        self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
+        self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s)
         self._pass_on = pass_on
         self._said = LastWords()
         self._parts, self.pipeline = self.prepare(config, environ)
@@ -121,8 +123,12 @@ class Gateway:
         now = time.monotonic()
         for deployment_id, hold in self._said.of(parts.by_id.keys() - old.by_id.keys()):
             parts.router.hold(deployment_id, hold, now)
+        limits = parts.config.sluice_settings
+        self._budget.configure(limits.retry_budget_percent, limits.retry_budget_min)
+        self._room.configure(limits.queue_limit, limits.queue_timeout_s)
+        self._room.call_next()
         self.pipeline = pipeline
-        self.doorway.limits = self.app.limits = _door_limits(parts.config.sluice_settings)
+        self.doorway.limits = self.app.limits = _door_limits(limits)
         self.doorway.serve = self.app.serve = pipeline.serve
 
     def obey(self, command: Command) -> None:
@@ -131,6 +137,7 @@ class Gateway:
         for deployment_id in self.by_id:
             if target_of(deployment_id) == command.target:
                 self.router.hold(deployment_id, command.hold, time.monotonic())
+        self._room.call_next()
 
     def _hold(self, deployment_id: str, word: control.Word, length_s: float | None) -> bool:
         """What this worker was told."""
@@ -138,6 +145,7 @@ class Gateway:
         hold = _HOLDS[word](math.inf if length_s is None else now + length_s)
         if not self.router.hold(deployment_id, hold, now):
             return False
+        self._room.call_next()
         command = Command(target_of(deployment_id), hold)
         self._said.add(command)
         if not self._pass_on(command):
@@ -146,7 +154,7 @@ class Gateway:
 
     def _pipeline(self, parts: Parts) -> Pipeline:
         config, router = parts.config, parts.router
-        general, limits = config.general_settings, config.sluice_settings
+        general = config.general_settings
         forwards_organization = general.forward_openai_org_id is True
         destinations = {id_: _destination(d, forwards_organization) for id_, d in parts.by_id.items()}
         client = UpstreamClient(self.reactor, self.pool)
@@ -158,8 +166,8 @@ class Gateway:
             sender,
             _attempt_settings(config),
             _following_settings(config),
-            RetryBudget(limits.retry_budget_percent, limits.retry_budget_min),
-            WaitingRoom(limits.queue_limit, limits.queue_timeout_s),
+            self._budget,
+            self._room,
         )
         customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name

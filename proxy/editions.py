@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 
@@ -42,17 +43,20 @@ class Editions:
         try:
             loaded = self._read()
         except ConfigError as problem:
-            print(
-                f"{problem}\nsluice: not reloaded: the configuration before it stays in force",
-                file=sys.stderr,
-            )
+            _tell(str(problem), "sluice: not reloaded: the configuration before it stays in force")
             return News()
         config, kept = with_fixed(self.newest.config, loaded.config)
+        warnings = [f"warning: {warning}" for warning in loaded.warnings]
         if kept:
-            print(f"warning: these change with a restart only: {', '.join(kept)}", file=sys.stderr)
+            warnings.append(f"warning: these change with a restart only: {', '.join(kept)}")
         self.newest = Edition(self.newest.number + 1, config, loaded.environ)
-        print("sluice: reloaded: new requests are served by the new configuration", file=sys.stderr)
+        _tell(*warnings, "sluice: reloaded: new requests are served by the new configuration")
         return News(self.newest)
+
+
+def _tell(*lines: str) -> None:
+    with contextlib.suppress(OSError):  # that nobody listens is no reason to end
+        print(*lines, sep="\n", file=sys.stderr, flush=True)
 
 
 def with_fixed(old: Config, new: Config) -> tuple[Config, list[str]]:

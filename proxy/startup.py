@@ -61,7 +61,8 @@ def start(options: Options, environ: Mapping[str, str]) -> int:
     if options.action is Action.VALIDATE:
         return _validate(options, environ)
     loaded = load(options.config, environ)
-    _warn_of(loaded)
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     if options.action is Action.SERVE:
         return _serve(options, loaded, environ)
     from proxy import inquiries  # noqa: PLC0415 - brings httpx, which a server need not wait for
@@ -69,11 +70,6 @@ def start(options: Options, environ: Mapping[str, str]) -> int:
     if options.action is Action.HEALTH:
         return inquiries.health(_configured(options, loaded), loaded.environ)
     return inquiries.test(options.host or LOOPBACK, options.port, loaded)
-
-
-def _warn_of(loaded: Loaded) -> None:
-    for warning in loaded.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _validate(options: Options, environ: Mapping[str, str]) -> int:
@@ -136,7 +132,6 @@ def _reread(options: Options, environ: Mapping[str, str], place: _Place) -> Load
     from proxy.routing.affinity import MemoryStore  # noqa: PLC0415
 
     loaded = load(options.config, environ)
-    _warn_of(loaded)
     host_to_serve(place.host, has_key=bool(loaded.config.general_settings.master_key))
     config = _to_serve(options, loaded, place.simulator)
     Parts(config, loaded.environ, MemoryStore(0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,25 @@ def test_other_signals_have_their_usual_effect(number: signal.Signals) -> None:
         signal.pause()
 
     assert _exit_code(fork(run, Lifeline())) == -number
+
+
+def test_news_kill_no_child_that_does_not_listen_yet() -> None:
+    """A signal that comes before the child's own handlers must neither end it nor ring its parent's bell."""
+    lifeline = Lifeline()
+    mine, bell = socket.socketpair()
+    bell.setblocking(False)
+    before = signal.set_wakeup_fd(bell.fileno())
+    handler = signal.signal(signal.SIGHUP, lambda *_: None)
+    try:
+        pids = [fork(lambda: select.select((lifeline.fd,), (), ()), lifeline) for _ in range(5)]
+        for pid in pids:
+            for _ in range(20):
+                os.kill(pid, signal.SIGHUP)
+        lifeline.cut()
+        assert [_exit_code(pid) for pid in pids] == [0] * 5
+        assert select.select((mine,), (), (), 0)[0] == []
+    finally:
+        signal.set_wakeup_fd(before)
+        signal.signal(signal.SIGHUP, handler)
+        mine.close()
+        bell.close()

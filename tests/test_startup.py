@@ -174,6 +174,44 @@ def test_ctrl_c_in_a_terminal_is_clean(here: Path) -> None:
     assert b"Traceback" not in said
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_end_of_its_terminal_ends_it(here: Path, workers: str) -> None:
+    port = free_port()
+    pid = _started_in_a_terminal(port, workers, ignores_hangup=False)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert not _is_served(port)
+
+
+def test_with_nohup_it_outlives_its_terminal(here: Path) -> None:
+    port = free_port()
+    pid = _started_in_a_terminal(port, "1", ignores_hangup=True)
+    _get(port, "/v1/models", KEY)
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def _started_in_a_terminal(port: int, workers: str, *, ignores_hangup: bool) -> int:
+    """Its process id; the terminal is closed as soon as it serves."""
+    pid, terminal = pty.fork()
+    if not pid:
+        if ignores_hangup:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.environ.update(PYTHONPATH=str(ROOT), LITELLM_MASTER_KEY=KEY)
+        arguments = ["--port", str(port), "--num_workers", workers]
+        os.execv(sys.executable, [sys.executable, "-m", "proxy", *arguments])
+    assert b"curl -N" in _read_until(terminal, b"}]}'\r\n\r\n")
+    os.close(terminal)
+    return pid
+
+
+def _is_served(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=WAIT_S).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def _read_until(terminal: int, mark: bytes) -> bytes:
     """Until the mark, or until nobody writes to the terminal any more."""
     said = b""

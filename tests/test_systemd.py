@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -32,9 +33,13 @@ def test_the_states(heard: socket.socket, capsys: pytest.CaptureFixture[str]) ->
     service = Service("Hello.")
     service.ready()
     service.alive()
+    service.reloading()
+    service.reloaded(None)
     service.stopping()
-    assert [heard.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]
-    assert capsys.readouterr().out == "Hello.\n"
+    ready, alive, reloading, reloaded, stopping = (heard.recv(100) for _ in range(5))
+    assert (ready, alive, reloaded, stopping) == (b"READY=1", b"WATCHDOG=1", b"READY=1", b"STOPPING=1")
+    assert re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=\d+", reloading)
+    assert capsys.readouterr().out == "Hello.\n", "the greeting comes once"
 
 
 def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

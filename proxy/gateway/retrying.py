@@ -71,12 +71,15 @@ class RetryBudget:
     __slots__ = ("_least", "_share", "requests", "retrying")
 
     def __init__(self, percent: float, least: int) -> None:
-        self._share = percent / 100
-        self._least = least
+        self.configure(percent, least)
         self.requests = 0
         """Under way."""
         self.retrying = 0
         """Of these, on a further attempt."""
+
+    def configure(self, percent: float, least: int) -> None:
+        self._share = percent / 100
+        self._least = least
 
     def admit(self) -> bool:
         """One more request turns to a further attempt; `retrying` is given back when it ends."""

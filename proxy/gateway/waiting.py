@@ -27,11 +27,15 @@ class WaitingRoom:
     """One queue for each set of deployments; only the first of a queue asks for one."""
 
     def __init__(self, limit: int, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._timeout_s = timeout_s
+        self.configure(limit, timeout_s)
         self._clock = clock
         self.queues: dict[Hashable, deque[_Place]] = {}
         """None is empty: nobody waits while there is none."""
+
+    def configure(self, limit: int, timeout_s: float) -> None:
+        """For those that come from now on."""
+        self._limit = limit
+        self._timeout_s = timeout_s
 
     def __len__(self) -> int:
         return sum(map(len, self.queues.values()))

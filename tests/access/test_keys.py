@@ -85,3 +85,15 @@ def test_a_callers_id_is_the_same_in_every_worker_and_not_the_key() -> None:
     assert first == second
     assert MASTER.encode() not in first.id
     assert Keys(Secret(MASTER)).required
+
+
+def test_only_the_master_keys_holder_is_the_master() -> None:
+    keys = Keys(Secret(MASTER))
+    assert keys.is_master(keys.who(headers(authorization=MASTER)))
+    assert not keys.is_master(Keys(None).who(headers(authorization=MASTER)))
+
+
+def test_where_no_key_is_asked_for_nobody_is_the_master() -> None:
+    keys = Keys(None)
+    assert not keys.is_master(keys.who(headers(authorization=MASTER)))
+    assert not keys.is_master(keys.who(headers()))

@@ -71,6 +71,11 @@ def test_signs_of_life_come_from_the_process_that_systemd_started(service: confi
     assert int(service["WatchdogSec"]) > 0
 
 
+def test_a_reload_is_told_to_the_first_process_alone(service: configparser.SectionProxy) -> None:
+    program, *arguments = shlex.split(service["ExecReload"])
+    assert (Path(program).name, arguments) == ("kill", ["-HUP", "$MAINPID"])
+
+
 def test_a_bad_configuration_is_not_started_again(service: configparser.SectionProxy) -> None:
     assert int(service["RestartPreventExitStatus"]) == EX_CONFIG
 

@@ -67,18 +67,19 @@ class FakeAttempts:
 
 
 class House:
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, *, has_key: bool = True) -> None:
         self.recorder = Kept()
         self.attempts = FakeAttempts()
         self.page_status = 200
         pages = [
             Page("/open", self._page, public=True, summary=""),
             Page("/closed", self._page, public=False, summary=""),
+            Page("/admin", self._page, public=False, summary="", admin=True),
         ]
         customs = [Custom(b"/c", False, auth, False, frozenset(), "scope-d") for auth in (False,)]
         self.pipeline = Pipeline(
             Routes(pages, customs),
-            Keys(Secret("sk-master")),
+            Keys(Secret("sk-master") if has_key else None),
             Router([deployment], RouterSettings(), store=MemoryStore(9)),
             self.attempts,  # type: ignore[arg-type]
             self.recorder,
@@ -227,6 +228,19 @@ async def test_a_bug_in_a_page_is_a_500_too(house: House, ask: Any) -> None:
     door = ask(method=b"GET", target=b"/open", length=0)
     assert (await house.serve(door)).outcome is Outcome.GATEWAY_ERROR
     assert door.replies[0].status == 500
+
+
+async def test_a_page_for_the_master_keys_holder(
+    house: House, ask: Any, a_deployment: Callable[..., Deployment]
+) -> None:
+    page = {"method": b"GET", "target": b"/admin", "length": 0}
+    assert (await house.serve(ask(**page))).outcome is Outcome.OK
+    keyless = House(a_deployment(), has_key=False)
+    for key in (True, False):
+        door = ask(**page, key=key)
+        record = await keyless.serve(door)
+        assert (record.status, record.error) == (403, "master_key_needed")
+        assert error_of(door)["code"] == "master_key_needed"
 
 
 # -- cancellation: the worker runs out of time

@@ -21,15 +21,15 @@ async def _answer(_: PageRequest) -> Reply:
     return Reply(200)
 
 
-def page(path: str) -> Page:
-    return Page(path, _answer, public=False, summary="")
+def page(path: str, *methods: str) -> Page:
+    return Page(path, _answer, public=False, summary="", methods=methods or ("GET", "HEAD"))
 
 
 def custom(path: str, *methods: bytes, include_subpath: bool = False) -> Custom:
     return Custom(path.encode(), include_subpath, True, False, frozenset(methods), f"scope of {path}")
 
 
-PAGES = [page("/health"), page("/v1/models"), page("/v1/models/{model}")]
+PAGES = [page("/health"), page("/v1/models"), page("/v1/models/{model}"), page("/do/{id}", "POST")]
 CUSTOMS = [custom("/rerank", b"POST"), custom("/all", include_subpath=True), custom("/all/inner")]
 
 
@@ -146,6 +146,13 @@ def test_a_page_knows_two_methods(routes: Routes) -> None:
     error = refusal(routes, b"POST", b"/health")
     assert (error.status, error.code) == (405, "method_not_supported")
     assert (b"allow", b"GET, HEAD") in error.headers
+
+
+def test_a_page_may_know_others(routes: Routes) -> None:
+    assert routes.find(b"POST", b"/do/a%2Fb/c").page is PAGES[3]
+    for method in (b"GET", b"HEAD", b"PUT"):
+        error = refusal(routes, method, b"/do/a")
+        assert (error.status, error.headers) == (405, ((b"allow", b"POST"),))
 
 
 def test_other_methods_on_openais_own_paths_pass_through(routes: Routes) -> None:
