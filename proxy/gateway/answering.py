@@ -94,7 +94,7 @@ async def relay(
     record.status = head.status
     taps = usage if ids is None else Taps(usage, ids)
     if head.framing == UNTIL_CLOSE:
-        answer.ends_whole_if(partial(_finished, usage, head))
+        answer.ends_whole_if(partial(finished, usage, head))
     tap = inflated(taps, head.content_encoding)
     end = await exchange.relay(answer, extra, tap)
     if drain_s and end in _ENDS:
@@ -155,7 +155,7 @@ async def _break_off(exchange: Exchange, last_words: bytes) -> None:
         await exchange.abort(last_words)
 
 
-def _finished(tap: UsageTap, head: ResponseHead) -> bool:
+def finished(tap: UsageTap, head: ResponseHead) -> bool:
     """A stream ends whole by its own last event."""
     tap.result()  # reads a last line that has no end
     return head.status != 200 or bool(head.content_encoding) or tap.finish_seen
@@ -178,7 +178,7 @@ async def relay_translated(
         await exchange.end()
         return Delivery(outcome_of(result.status, result.kind), result)
     translator = StreamTranslator()
-    answer.ends_whole_if(partial(_finished, usage, answer.head))
+    answer.ends_whole_if(partial(finished, usage, answer.head))
     await exchange.begin(answer.head, extra)
     try:
         while piece := await answer.read():

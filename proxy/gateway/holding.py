@@ -6,13 +6,16 @@ import time
 
 import msgspec
 
+from proxy.accounting.taps import tap_for
 from proxy.errors import UpstreamFailure
+from proxy.gateway.answering import finished
 from proxy.providers.first_content import Beginning, FirstContent
 from proxy.types import ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
 from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.reactor import Late
+from proxy.wire.response_head import ResponseHead
 
 EVENT_STREAM = b"text/event-stream"
 _SILENT = "the upstream's stream did not begin in time"
@@ -74,5 +77,12 @@ async def _whole(answer: Answer, ahead: Ahead, token_deadline: float, gap_s: flo
         raise UpstreamFailure(ResultKind.BROKEN, _STALLED) from late
     if FirstContent().feed(ahead.payload) is Beginning.ERROR:
         raise UpstreamFailure(ResultKind.SERVER_ERROR, "the upstream's stream began with an error")
-    if ahead.done and answer.head.framing == UNTIL_CLOSE and b"[DONE]" not in ahead.payload[-64:]:
+    if ahead.done and answer.head.framing == UNTIL_CLOSE and not _ends_whole(answer.head, ahead.payload):
         raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")
+
+
+def _ends_whole(head: ResponseHead, payload: bytes) -> bool:
+    """Only its own last words tell, where nothing but the connection's end ends it."""
+    tap = tap_for(head.content_type)
+    tap.feed(payload)
+    return finished(tap, head)
