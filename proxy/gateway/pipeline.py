@@ -148,6 +148,7 @@ class Pipeline:
         if exchange.committed:
             # A stream that is the gateway's own so far can tell why it ends.
             last_words = b"data: %b\n\n" % error.body() if exchange.opened_early else b""
+            record.status = record.status or 200
             with contextlib.suppress(ClientGone):
                 await exchange.abort(last_words)
             return
