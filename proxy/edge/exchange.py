@@ -105,6 +105,8 @@ class FastExchange:
             self._appendable = answer.takes_event
         if end is not End.DONE:
             self.closing = True
+        if end is End.SINK_STALLED:
+            self._deny_end()
         return end
 
     async def _send_whole(self, prefix: bytes, body: bytes, tap: Tap | None) -> End:
@@ -159,8 +161,12 @@ class FastExchange:
         self.closing = True
         if last_words and self._appendable:
             await self._write(encode_chunk(last_words) if self._chunked else last_words)
-        elif self._until_close:
-            # A plain close would say that this was all.
+        else:
+            self._deny_end()
+
+    def _deny_end(self) -> None:
+        """A plain close would say that this was all."""
+        if self._until_close:
             self._link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
     def _commit(self) -> bytes:
