@@ -91,11 +91,13 @@ class Pipeline:
             log.exception("request %s failed inside the gateway", record.call_id)
             await self._refuse(exchange, _bug(), record)
         finally:
-            if scope.opened:
-                await scope.close()
-            record.duration_s = time.monotonic() - started
-            record.response_bytes = exchange.sent_bytes
-            self._recorder.record(record)
+            try:
+                if scope.opened:
+                    await scope.close()
+            finally:  # a worker that stops cuts the closing off
+                record.duration_s = time.monotonic() - started
+                record.response_bytes = exchange.sent_bytes
+                self._recorder.record(record)
 
     async def _phases(self, exchange: Exchange, record: Record, started: float, scope: RequestScope) -> None:
         """Who and what, then where and the wire."""
@@ -163,7 +165,7 @@ class Pipeline:
         if not exchange.committed:
             await self._refuse(exchange, _stopping(), record)
             return
-        record.outcome, record.error = Outcome.TRUNCATED, STOPPING
+        record.outcome, record.error, record.status = Outcome.TRUNCATED, STOPPING, record.status or 200
         with contextlib.suppress(ClientGone):
             await exchange.abort(b"data: %b\n\n" % _stopping().body() if record.stream else b"")
 

@@ -276,6 +276,33 @@ async def test_stopped_amid_the_answer(house: House, ask: Any, stream: bool) -> 
     assert door.last_words.startswith(b'data: {"error":') is stream
 
 
+async def test_stopped_while_something_runs_beside(house: House, ask: Any) -> None:
+    door = ask()
+    door.beside = trio.sleep_forever
+    record = await cancelled(house, door, committed=False)
+    assert record.error == "gateway_stopping"
+
+
+async def test_a_stream_of_the_gateways_own_has_a_status(house: House, ask: Any) -> None:
+    door = ask()
+
+    async def act(run: Run) -> None:
+        await run.exchange.keep_alive(b"")
+        raise GatewayError(502, "no", code="upstream_failed", fault=Fault.UPSTREAM)
+
+    house.attempts.act = act
+    record = await house.serve(door)
+    assert (record.outcome, record.status) == (Outcome.UPSTREAM_ERROR, 200)
+    assert door.last_words.startswith(b'data: {"error":')
+
+
+async def test_a_stream_of_the_gateways_own_that_is_stopped(house: House, ask: Any) -> None:
+    door = ask(BODY)
+    await door.keep_alive(b"")
+    record = await cancelled(house, door, committed=False)
+    assert (record.outcome, record.status) == (Outcome.TRUNCATED, 200)
+
+
 # -- beside the request
 
 
