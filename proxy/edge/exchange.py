@@ -98,6 +98,9 @@ class FastExchange:
         if whole is not None:
             return await self._send_whole(prefix, whole, tap)
         self._chunked = head.framing == CHUNKED
+        if self.parking.gone:  # it left while the answer was waited for all the same
+            self.closing = True
+            return End.SINK_GONE
         try:
             end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s)
         finally:
