@@ -26,6 +26,8 @@ from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead
 
 EVENT_STREAM = b"text/event-stream"
+ENDING_BYTES = len(b"\r\n\r\n")
+"""The longest blank line that ends an event."""
 MAX_ERROR_BYTES = 64 * 1024
 """Of an upstream's error that is told inside a stream."""
 MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
@@ -130,13 +132,15 @@ async def relay_into_open(exchange: Exchange, answer: Answer, result: Result, re
         await _break_off(exchange, b"data: %b\n\n" % b" ".join(body.split()))
         outcome = outcome_of(result.status, result.kind)
         return Delivery(Outcome.TRUNCATED if outcome is Outcome.OK else outcome, result, "told in the stream")
+    last = b"\n\n"
     try:
         while piece := await answer.read():
             usage.feed(piece)
             await exchange.write(piece)
+            last = (last + piece)[-ENDING_BYTES:]
         await exchange.end()
     except UpstreamFailure as failure:
-        await _break_off(exchange, BROKE_OFF)
+        await _break_off(exchange, BROKE_OFF if last.endswith((b"\n\n", b"\r\n\r\n")) else b"")
         return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
     finally:
         record.usage, record.model_served = usage.result(), usage.model

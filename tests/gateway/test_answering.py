@@ -8,7 +8,14 @@ import pytest
 
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
-from proxy.gateway.answering import BROKE_OFF, outcome_of, relay, relay_translated, remember
+from proxy.gateway.answering import (
+    BROKE_OFF,
+    outcome_of,
+    relay,
+    relay_into_open,
+    relay_translated,
+    remember,
+)
 from proxy.gateway.call import Call
 from proxy.gateway.routes import Kind, Route
 from proxy.providers.objects import IdTap
@@ -280,3 +287,25 @@ def test_a_deleted_object_is_forgotten(
     call = a_call(method=b"DELETE", route=Route(Kind.THROUGH, "/files", b"/v1/files/file-1"))
     remember(store, call, a_deployment(), status, taught(b'{"id":"file-1","deleted":true}'))
     assert (store.get("file-1") is not None) is known
+
+
+# -- into a stream that the gateway began
+
+
+@pytest.mark.parametrize(
+    ("pieces", "last_words"),
+    [
+        ([], BROKE_OFF),
+        ([b"data: 1\n", b"\n"], BROKE_OFF),
+        ([b"data: 1\r\n\r", b"\n"], BROKE_OFF),
+        ([b"data: 1\n\n", b"data: {"], b""),
+        ([b"data: 1\n"], b""),
+    ],
+)
+async def test_its_breaking_off_is_told_between_events_only(
+    door: Any, record: Record, pieces: list[bytes], last_words: bytes
+) -> None:
+    answer: Any = FakeAnswer(SSE + CHUNKED, *pieces, broken=True)
+    delivery = await relay_into_open(door, answer, OK, record)
+    assert (delivery.outcome, delivery.result.kind) == (Outcome.TRUNCATED, ResultKind.BROKEN)
+    assert (door.written, door.last_words, door.ended) == (pieces, last_words, False)
