@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from proxy.accounting.record import Record
-from proxy.errors import Fault, GatewayError, UpstreamFailure
+from proxy.errors import ClientGone, Fault, GatewayError, UpstreamFailure
 from proxy.gateway.answering import (
     Delivery,
     relay,
@@ -274,10 +274,14 @@ class Attempts:
         if left_s < patience.first_byte_s:
             patience = msgspec.structs.replace(patience, first_byte_s=max(0.0, left_s))
         parking = run.exchange.parking
-        if not lane.destination.deployment.drains:
+        if run.call.rest or not lane.destination.deployment.drains:
             answer = await self._client.send(parking, lane.destination.endpoint, outbound, patience)
         else:
-            answer = await self._client.send(parking.another(), lane.destination.endpoint, outbound, patience)
+            apart = parking.another()
+            try:
+                answer = await self._client.send(apart, lane.destination.endpoint, outbound, patience)
+            finally:
+                apart.close()
             answer.belongs_to(parking)
         answer.until = run.until
         return answer
@@ -309,8 +313,10 @@ class Attempts:
         return Failure(result, refusal_of(answer.head.status, answer.beginning()))
 
     def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:
-        """The failure is told first: what follows must not be a key that it has just benched."""
+        """The failure is told first: what follows must not be a key that it has just benched. Raises ClientGone."""
         self._settle(run, deployment, failure.result)
+        if run.exchange.parking.gone:  # and this deployment drains: nobody wants another attempt
+            raise ClientGone
         following = self._following.after(run, failure, deployment)
         if following is not None or reason or failure.result.kind is not ResultKind.NEUTRAL:
             _log_failed(run, deployment, reason or f"answered {failure.result.status}", following)

@@ -25,6 +25,7 @@ class Answer:
     """One answer. `take_whole` it, else `pump_into` a client or `read` it to its end; then `close`, in every case."""
 
     __slots__ = (
+        "_apart",
         "_buffer",
         "_closed",
         "_connection",
@@ -53,6 +54,8 @@ class Answer:
         self._connection = connection
         self._pool = pool
         self._closed = False
+        self._apart: Parking | None = None
+        """Where it is waited for once its client has left."""
         self._gap_s = gap_s
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
@@ -110,7 +113,7 @@ class Answer:
         """The client left, and the rest is read all the same: its leaving wakes nobody here any more."""
         link = self._connection.link
         if link.parking is not None:
-            link.parking = link.parking.another()
+            self._apart = link.parking = link.parking.another()
 
     def ends_whole_if(self, says: Callable[[], bool]) -> None:
         """Who knows the body's own last words: without a framing of its own, only they tell a whole one."""
@@ -189,6 +192,8 @@ class Answer:
         if self._closed:
             return
         self._closed = True
+        if self._apart is not None:
+            self._apart.close()
         if not self._spoilt and not self._framing.done and self._buffer and len(self._buffer) < DISCARD_BYTES:
             self._finish_from_buffer()
         if self._framing.done and not self._spoilt:
