@@ -47,7 +47,7 @@ class Mode(enum.Enum):
 
 
 FAILS_OVER_UNTIL = {
-    Mode.WHOLE: Shows.STATUS,
+    Mode.WHOLE: Shows.HEAD,
     Mode.LIVE: Shows.HEAD,
     Mode.PROBE: Shows.PREAMBLE,
     Mode.BUFFERED: Shows.CONTENT,

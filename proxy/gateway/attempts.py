@@ -27,7 +27,7 @@ from proxy.gateway.answering import (
 )
 from proxy.gateway.call import Call
 from proxy.gateway.following import Following, FollowingSettings, Next
-from proxy.gateway.holding import HoldSettings, hold
+from proxy.gateway.holding import HoldSettings, error_body, hold
 from proxy.gateway.keepalive import KeepAlive
 from proxy.gateway.mock import mocks, send_mock
 from proxy.gateway.outbound import Sender, translated
@@ -35,7 +35,7 @@ from proxy.gateway.retrying import RetryBudget
 from proxy.gateway.run import Failure, Run
 from proxy.gateway.waiting import WaitingRoom
 from proxy.providers.objects import IdTap
-from proxy.providers.outcome import limits_of, refusal_of, result_of, result_of_body, retryable
+from proxy.providers.outcome import REFUSING, limits_of, refusal_of, result_of, result_of_body, retryable
 from proxy.routing.router import Router, Unavailable
 from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
@@ -46,6 +46,12 @@ from proxy.wire.reactor import Late
 log = logging.getLogger("sluice")
 
 STREAM_MODE = b"x-litellm-stream-mode"
+_PLAIN_MODES = {
+    StreamMode.LIVE: StreamMode.LIVE,
+    StreamMode.PROBE: StreamMode.LIVE,
+    StreamMode.BUFFERED: StreamMode.BUFFERED,
+}
+"""Of answers that are no streams: there is no content to wait for but the whole."""
 _MODES = {mode.value.encode(): mode for mode in StreamMode}
 SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
 """What this gateway has tried already is not worth the client's trying: OpenAI's SDKs heed it."""
@@ -158,9 +164,7 @@ class Attempts:
                 following = await self._attempt(run, upcoming.deployment)
                 if following is None:
                     return
-                if following.wait_s:
-                    await self._pause(run, following)
-                upcoming = following
+                upcoming = await self._pause(run, following) if following.wait_s else following
         finally:
             if run.keep_alive is not None:
                 run.keep_alive.stop()
@@ -179,6 +183,7 @@ class Attempts:
         return self._router.pick(
             choice.pool,
             self._clock(),
+            tried=run.spent,
             scope=choice.scope,
             caller=choice.placed_by,
             tokens=run.call.tokens,
@@ -195,16 +200,20 @@ class Attempts:
             raise _unavailable(picked)
         return Next(picked)
 
-    async def _pause(self, run: Run, following: Next) -> None:
-        """The deployment's slot is taken already. Raises ClientGone."""
-        paused = False
+    async def _pause(self, run: Run, following: Next) -> Next:
+        """The slot is kept, unless others have taught by now that the key rests. Raises ClientGone, GatewayError."""
+        keeps = False
         try:
             with suppress(Late), run.exchange.parking.guard(self._clock() + following.wait_s):
                 await trio.sleep_forever()
-            paused = True
+            keeps = not self._router.rests(following.deployment, self._clock())
         finally:
-            if not paused:
+            if not keeps:
                 self._settle(run, following.deployment, Result(ResultKind.NEUTRAL))
+        if keeps:
+            return following
+        again = self._ask(run)
+        return Next(again) if isinstance(again, Deployment) else await self._wait(run, again)
 
     async def _begin_keep_alive(self, run: Run, deployment: Deployment) -> None:
         if deployment.keepalive_s and run.call.stream:
@@ -242,8 +251,9 @@ class Attempts:
                 self._router.answered(deployment, answered, result.limits, sent, call.tokens)
                 await self._hold(run, lane, answer, sent)
             else:
-                settled = True
-                following = self._after(run, deployment, self._failure(result, answer))
+                failed = await self._failure(answer, result)
+                settled, result = True, failed.result
+                following = self._after(run, deployment, failed)
                 if following is not None:
                     return following
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
@@ -287,30 +297,32 @@ class Attempts:
         return answer
 
     def _judge(self, answer: Answer) -> Result:
-        """What the answer's head, and the beginning of an error, teach about the key."""
+        """What the answer's head teaches about the key."""
         head = answer.head
         result = result_of(head.status, head.get, time.time())
         if self._settings.learns_limits and (limits := limits_of(head.get)) is not None:
             result = msgspec.structs.replace(result, limits=limits)
-        if result.kind is ResultKind.RATE_LIMITED:
-            result = result_of_body(result, answer.beginning())
         return result
+
+    async def _failure(self, answer: Answer, result: Result) -> Failure:
+        """What an error's body says more than its head. Raises ClientGone."""
+        if result.kind is ResultKind.RATE_LIMITED:
+            return Failure(result_of_body(result, await error_body(answer)))
+        if self._reads_refusals and result.status in REFUSING:
+            return Failure(result, refusal_of(result.status, await error_body(answer)))
+        return Failure(result)
 
     async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> None:
         """Until the relay may begin. Raises UpstreamFailure, ClientGone."""
         deployment = lane.destination.deployment
-        if not run.call.stream and deployment.stream_mode is not StreamMode.BUFFERED:
-            return
         if run.exchange.parking.gone and deployment.drains:
             return
-        mode = _mode_asked(run.call) or deployment.stream_mode
-        deadline = min(sent + lane.first_token_s, run.until)
+        if run.call.stream:
+            mode, wait_s = _mode_asked(run.call) or deployment.stream_mode, lane.first_token_s
+        else:
+            mode, wait_s = _PLAIN_MODES[deployment.stream_mode], lane.whole.first_byte_s
+        deadline = min(sent + wait_s, run.until)
         await hold(answer, mode, deadline, lane.stream.gap_s, self._settings.hold)
-
-    def _failure(self, result: Result, answer: Answer) -> Failure:
-        if not self._reads_refusals:
-            return Failure(result)
-        return Failure(result, refusal_of(answer.head.status, answer.beginning()))
 
     def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:
         """The failure is told first: what follows must not be a key that it has just benched. Raises ClientGone."""

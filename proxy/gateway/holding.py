@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import msgspec
 
@@ -18,7 +19,10 @@ from proxy.wire.reactor import Late
 from proxy.wire.response_head import ResponseHead
 
 EVENT_STREAM = b"text/event-stream"
-_SILENT = "the upstream's stream did not begin in time"
+ERROR_BYTES = 16 * 1024
+ERROR_WAIT_S = 1.0
+"""For the rest of an error whose head is here: both were written together."""
+_SILENT = "the upstream's answer did not begin in time"
 _STALLED = "the upstream stopped sending"
 
 
@@ -33,16 +37,24 @@ async def hold(
     """Returns when the relay may begin. Raises UpstreamFailure while failing over is still possible, ClientGone."""
     if mode is StreamMode.LIVE and answer.held:
         return
-    if not answer.head.content_type.startswith(EVENT_STREAM) and mode is not StreamMode.BUFFERED:
-        return
     ahead = Ahead(answer)
     if mode is StreamMode.BUFFERED:
         await _whole(answer, ahead, token_deadline, gap_s, settings.buffer_bytes)
         return
-    if not ahead.payload and not ahead.done:
-        await _begun(ahead, token_deadline)
-    if mode is StreamMode.PROBE:
+    await _begun(ahead, token_deadline)
+    if mode is StreamMode.PROBE and answer.head.content_type.startswith(EVENT_STREAM):
         await _content(ahead, min(token_deadline, time.monotonic() + settings.probe_s))
+
+
+async def error_body(answer: Answer) -> bytes:
+    """As much of an upstream's error as tells what it means; it may come in a packet of its own. Raises ClientGone."""
+    deadline = time.monotonic() + ERROR_WAIT_S
+    with suppress(UpstreamFailure, Late):  # whoever passes it on will say
+        ahead = Ahead(answer)
+        while not ahead.done and len(ahead.payload) < ERROR_BYTES:
+            await ahead.read(deadline)
+        return ahead.payload
+    return answer.beginning()
 
 
 async def _begun(ahead: Ahead, deadline: float) -> None:

@@ -111,12 +111,13 @@ _REFUSAL_WORDS = {
     "rejected as a result of our safety system": Refusal.CONTENT_POLICY,
 }
 """What compatible servers write where they have no code; LiteLLM looks for the same."""
-_REFUSING = frozenset({400, 413, 422})
+REFUSING = frozenset({400, 413, 422})
+"""Statuses of a request turned down for what is in it."""
 
 
 def refusal_of(status: int, body: bytes) -> Refusal | None:
     """Whether an answer of this status turns the request down for its length or its content."""
-    if status not in _REFUSING:
+    if status not in REFUSING:
         return None
     try:
         detail = _decode_error(body).error

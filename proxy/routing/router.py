@@ -126,6 +126,11 @@ class Router:
         if state is not None:
             state.settle(result, now, tokens)
 
+    def rests(self, deployment: Deployment, now: float) -> bool:
+        """Whether one that was picked before would not be picked now, for what was learned of it since."""
+        state = self._states.get(deployment.id)
+        return state is not None and state.rests(now)
+
     def hold(self, deployment_id: str, hold: Hold, now: float) -> bool:
         """The operator's word: bench, drain or revive. False: no such deployment."""
         state = self._states.get(deployment_id)

@@ -86,6 +86,12 @@ class DeploymentState:
         if self.pace.observe(result, now) and self.health.fall_behind(now):
             self._notify()
 
+    def rests(self, now: float) -> bool:
+        health = self.health
+        if self.held.holds(now):
+            return True
+        return health.benched and not (health.admits(now) or health.admits_last_resort(now))
+
     def hold(self, hold: Hold, now: float) -> None:
         """The operator's word."""
         self.held = hold

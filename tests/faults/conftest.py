@@ -19,7 +19,7 @@ TEST_S = 10.0
 CONFIG = """
 model_list:
 {models}
-router_settings: {{num_retries: {retries}, allowed_fails: 3, cooldown_time: {cooldown_s}}}
+router_settings: {{num_retries: {retries}, retry_after: {waits_s}, allowed_fails: 3, cooldown_time: {cooldown_s}}}
 general_settings: {{master_key: sk-gateway}}
 sluice_settings:
   connect_timeout_s: 0.2
@@ -82,6 +82,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenScene:
         base: str | None = None,
         cooldown_s: float = 60,
         retries: int | None = None,
+        waits_s: float = 0,
         settings: str = "",
         second_group: str = "m",
     ) -> AsyncIterator[Scene]:
@@ -97,7 +98,8 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenScene:
             # One key alone is asked once: what it said is what these tests are about.
             wanted = (0 if keys == 1 else 2) if retries is None else retries
             config.write_text(
-                CONFIG.format(models="".join(models), cooldown_s=cooldown_s, retries=wanted) + settings
+                CONFIG.format(models="".join(models), cooldown_s=cooldown_s, retries=wanted, waits_s=waits_s)
+                + settings
             )
             with trio.fail_after(TEST_S):
                 async with gateway_within(config) as gateway:

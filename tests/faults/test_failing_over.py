@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
 from loadtest.answers import Answer, Fault, Framing, chat, error, stalled
 from proxy.types import Outcome
@@ -165,3 +167,30 @@ async def test_a_full_key_is_waited_for(scene: OpenScene) -> None:
         assert (await s.ask()).status == 429
         seen = await s.ask()
         assert seen.status == 200
+
+
+async def test_an_error_whose_body_comes_later_is_understood_all_the_same(scene: OpenScene) -> None:
+    settings = with_router("context_window_fallbacks: [{m: [other]}]")
+    async with scene(keys=2, retries=0, settings=settings, second_group="other") as s:
+        s.bad.script(replace(TOO_LONG, piece_bytes=30, gap_s=0.03))
+        assert (await s.ask()).status == 200
+        no_money = b'{"error":{"message":"no money","code":"insufficient_quota"}}'
+        s.bad.script(replace(Answer(429, body=no_money), piece_bytes=30, gap_s=0.03))
+        await s.ask()
+        assert s.gateway.status("bad").reason == "auth"
+
+
+async def test_a_key_that_others_have_benched_is_not_asked_after_the_wait(scene: OpenScene) -> None:
+    async with scene(keys=1, retries=1, waits_s=0.3) as s, trio.open_nursery() as nursery:
+        s.bad.script(error(500), error(429, retry_after="9"))
+        seen = []
+
+        async def ask() -> None:
+            seen.append(await s.ask())
+
+        nursery.start_soon(ask)
+        await s.bad.received(1)
+        await wait_all_tasks_blocked(0.05)
+        assert (await s.ask()).status == 429
+    assert [each.error["code"] for each in seen] == ["rate_limited"]
+    assert len(s.bad.requests) == 2

@@ -68,14 +68,28 @@ async def assert_truncated(s: Any, reason: str) -> None:
 
 @every_break
 @keys
-@pytest.mark.parametrize("at", [0, 300])
-async def test_a_json_body_is_cut(scene: OpenScene, broken: Break, keys: int, at: int) -> None:
+async def test_a_json_body_is_cut(scene: OpenScene, broken: Break, keys: int) -> None:
     async with scene(keys=keys) as s:
-        s.bad.script(broken_at(chat(), broken.fault, at))
+        s.bad.script(broken_at(chat(), broken.fault, 300))
         seen = await s.ask()
         assert (seen.status, seen.whole) == (200, False)
-        assert seen.body == BODY[:at]
+        assert seen.body == BODY[:300]
         await assert_truncated(s, broken.reason)
+
+
+@every_break
+@keys
+async def test_a_json_body_that_never_began_is_nobodys_yet(
+    scene: OpenScene, broken: Break, keys: int
+) -> None:
+    """A head alone commits nothing: it fails over, and alone it is an error with a status."""
+    async with scene(keys=keys) as s:
+        s.bad.script(broken_at(chat(), broken.fault, 0))
+        seen = await s.ask()
+        alone = 504 if broken.fault is Fault.STALL else 502
+        assert (seen.status, seen.whole) == (alone if keys == 1 else 200, True)
+        assert s.gateway.status("bad").failures == 1
+        assert len(s.good.requests) == keys - 1
 
 
 @every_break

@@ -467,3 +467,17 @@ def test_each_answer_tells_once(deployment: Make) -> None:
         send(routes, pool, now=2.0)
     routes.settle(first, OK, 30.0, 10)
     assert isinstance(routes.pick(pool, 30.0), Unavailable)
+
+
+def test_one_that_was_picked_may_have_to_rest_by_now(deployment: Make) -> None:
+    routes = router([deployment("a")])
+    pool = pool_of(routes, "gpt")
+    picked = routes.pick(pool, 0.0)
+    assert isinstance(picked, Deployment)
+    assert not routes.rests(picked, 0.0)
+    send(routes, pool, 0.0, AUTH)
+    assert routes.rests(picked, 0.0)
+    routes.hold("a", Hold.revived(), 1.0)
+    assert not routes.rests(picked, 1.0)
+    routes.hold("a", Hold.draining(), 1.0)
+    assert routes.rests(picked, 1.0)
