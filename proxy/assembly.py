@@ -245,7 +245,6 @@ def _attempt_settings(config: Config) -> AttemptSettings:
         first_token_s=limits.first_token_timeout_s,
         drain_s=limits.drain_limit_s,
         hold=HoldSettings(limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE)),
-        learns_limits=limits.learn_rate_limits,
     )
 
 

@@ -56,6 +56,8 @@ _MODES = {mode.value.encode(): mode for mode in StreamMode}
 SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
 """What this gateway has tried already is not worth the client's trying: OpenAI's SDKs heed it."""
 SHOULD_NOT_RETRY_LINE = b"%b: %b\r\n" % SHOULD_NOT_RETRY
+RATE_LIMITS = b"x-ratelimit-remaining-"
+GOOD = Result(ResultKind.OK, 200)
 NOT_YOURS_YET = Unavailable(0.0, "queued")
 """Others were here before."""
 
@@ -108,7 +110,6 @@ class AttemptSettings(msgspec.Struct, frozen=True):
     drain_s: float = 60.0
     """How long an answer is read on after its client left, where the deployment drains."""
     hold: HoldSettings = HoldSettings(5.0, 4 * 1024 * 1024)
-    learns_limits: bool = True
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -158,13 +159,15 @@ class Attempts:
         self._budget.requests += 1
         try:
             picked = self._pick(run)
-            upcoming = Next(picked) if isinstance(picked, Deployment) else await self._wait(run, picked)
-            await self._begin_keep_alive(run, upcoming.deployment)
-            while True:
-                following = await self._attempt(run, upcoming.deployment)
-                if following is None:
-                    return
-                upcoming = await self._pause(run, following) if following.wait_s else following
+            deployment = (
+                picked if isinstance(picked, Deployment) else (await self._wait(run, picked)).deployment
+            )
+            if deployment.keepalive_s and run.call.stream:
+                await self._begin_keep_alive(run, deployment)
+            while (following := await self._attempt(run, deployment)) is not None:
+                if following.wait_s:
+                    following = await self._pause(run, following)
+                deployment = following.deployment
         finally:
             if run.keep_alive is not None:
                 run.keep_alive.stop()
@@ -216,10 +219,8 @@ class Attempts:
         return Next(again) if isinstance(again, Deployment) else await self._wait(run, again)
 
     async def _begin_keep_alive(self, run: Run, deployment: Deployment) -> None:
-        if deployment.keepalive_s and run.call.stream:
-            lines = self._call_lines(run.record)
-            run.keep_alive = KeepAlive(run.exchange, deployment.keepalive_s, lines)
-            await run.scope.start(run.keep_alive.run)
+        run.keep_alive = KeepAlive(run.exchange, deployment.keepalive_s, self._call_lines(run.record))
+        await run.scope.start(run.keep_alive.run)
 
     def _settle(self, run: Run, deployment: Deployment, result: Result) -> None:
         self._router.settle(deployment, result, self._clock(), run.call.tokens)
@@ -246,10 +247,12 @@ class Attempts:
             answer = await self._send(run, lane, outbound, sent)
             answered = self._clock()
             run.record.first_byte_s = answered - run.started
-            result = self._judge(answer)
+            result = self._judge(answer, deployment, answered)
             if result.kind is ResultKind.OK:
                 self._router.answered(deployment, answered, result.limits, sent, call.tokens)
-                await self._hold(run, lane, answer, sent)
+                # HOT: nearly every plain answer is here with its head.
+                if call.stream or not answer.held or deployment.stream_mode is not StreamMode.LIVE:
+                    await self._hold(run, lane, answer, sent)
             else:
                 failed = await self._failure(answer, result)
                 settled, result = True, failed.result
@@ -296,12 +299,12 @@ class Attempts:
         answer.until = run.until
         return answer
 
-    def _judge(self, answer: Answer) -> Result:
-        """What the answer's head teaches about the key."""
+    def _judge(self, answer: Answer, deployment: Deployment, now: float) -> Result:
+        """HOT. What the answer's head teaches about the key."""
         head = answer.head
-        result = result_of(head.status, head.get, time.time())
-        if self._settings.learns_limits and (limits := limits_of(head.get)) is not None:
-            result = msgspec.structs.replace(result, limits=limits)
+        result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
+        if head.mentions(RATE_LIMITS) and self._router.wants_limits(deployment, now):
+            return msgspec.structs.replace(result, limits=limits_of(head.get))
         return result
 
     async def _failure(self, answer: Answer, result: Result) -> Failure:

@@ -126,6 +126,11 @@ class Router:
         if state is not None:
             state.settle(result, now, tokens)
 
+    def wants_limits(self, deployment: Deployment, now: float) -> bool:
+        """HOT. Whether what an answer says of its key's quota is worth reading."""
+        state = self._states.get(deployment.id)
+        return state is not None and state.wants_limits(now)
+
     def rests(self, deployment: Deployment, now: float) -> bool:
         """Whether one that was picked before would not be picked now, for what was learned of it since."""
         state = self._states.get(deployment.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 from weakref import WeakSet
 
@@ -16,6 +17,10 @@ _NOT_FAILURES = (ResultKind.OK, ResultKind.NEUTRAL)
 _ANSWERED = Result(ResultKind.OK)
 
 
+LEARNS_EVERY_S = 0.05
+"""Under load most answers' words on the quota are not read: they cost as much as choosing a deployment."""
+
+
 class Watcher(Protocol):
     def invalidate(self) -> None: ...
 
@@ -25,6 +30,7 @@ class DeploymentState:
 
     __slots__ = (
         "_learns",
+        "_learns_at",
         "failures",
         "health",
         "held",
@@ -42,6 +48,7 @@ class DeploymentState:
         self.health = Health(settings, deployment.cooldown_s)
         self.held = NO_HOLD
         self.pace = Pace()
+        self._learns_at = -math.inf
         self.quota: Quota | None = None
         """None while there is nothing to keep: no limit is set, and no answer told of one."""
         self.watchers: WeakSet[Watcher] = WeakSet()
@@ -86,6 +93,10 @@ class DeploymentState:
         if self.pace.observe(result, now) and self.health.fall_behind(now):
             self._notify()
 
+    def wants_limits(self, now: float) -> bool:
+        """What was sent since the last report is subtracted from it, so it need not be of this moment."""
+        return self._learns and now >= self._learns_at
+
     def rests(self, now: float) -> bool:
         health = self.health
         if self.held.holds(now):
@@ -113,6 +124,7 @@ class DeploymentState:
             self.quota.forget()
 
     def _learn(self, limits: Limits, now: float, picked_at: float | None, tokens: int) -> None:
+        self._learns_at = now + LEARNS_EVERY_S
         if self.quota is None:
             self.quota = Quota()
             for _ in range(self.in_flight):  # sent before anything was counted

@@ -44,6 +44,17 @@ class Late(Exception):  # noqa: N818 - a fact, not an error
     """The deadline that the task was parked with has passed."""
 
 
+class _Woken:
+    """What a wake-up brings, for all of them: trio would make an `outcome.Value` for each."""
+
+    __slots__ = ()
+
+    def unwrap(self) -> None: ...
+
+
+WOKEN = _Woken()
+
+
 class Dispatched(Protocol):
     """What the reactor needs of a registered socket."""
 
@@ -224,7 +235,7 @@ class Parking:
         if task is not None:
             self._task = None
             self._reactor.woken += 1
-            reschedule(task)
+            reschedule(task, WOKEN)  # type: ignore[arg-type]
 
     def leave(self) -> None:
         """The client has left: wake the task, or cancel the guarded wait it is in."""

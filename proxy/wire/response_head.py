@@ -84,6 +84,10 @@ class ResponseHead:
         start = at + len(name_lower) + 3
         return self._raw[start : self._raw.find(b"\r\n", start)].strip(b" \t")
 
+    def mentions(self, beginning_lower: bytes) -> bool:
+        """Whether there may be a header whose name begins so: cheaper than asking for each."""
+        return self._lower.find(b"\r\n" + beginning_lower) >= 0
+
     def headers(self) -> Headers:
         """`lines` as pairs and without transfer-encoding, for a door that frames the body itself."""
         fields = (line.partition(b":") for line in self.lines.split(b"\r\n")[:-1])
