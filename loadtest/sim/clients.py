@@ -94,12 +94,12 @@ class Client:
         leaves_s = self._clock.now + ask.leaves_at if ask.leaves is Leaves.WAIT else math.inf
         leaves_bytes = ask.leaves_at if ask.leaves is Leaves.ANSWER else math.inf
         while not reader.done:
-            if len(reader.payload) >= leaves_bytes or self._clock.now >= min(leaves_s, gives_up_s):
+            data = None
+            if len(reader.payload) < leaves_bytes:
+                data = yield from self._read(end, min(leaves_s, gives_up_s) - self._clock.now)
+            if data is None:
                 yield from self._leave(asked, end)
                 return
-            data = yield from self._read(end, min(leaves_s, gives_up_s) - self._clock.now)
-            if data is None:
-                continue
             if not data:
                 break
             self._take(asked, reader, data)

@@ -151,12 +151,15 @@ class ClientPlan:
     """A new connection for every request."""
 
 
-class Story(enum.Enum):
-    """What sort of run it is."""
+class Sort(enum.Enum):
+    """Of run."""
 
     STORM = "storm"
+    """Everything at once."""
     HEALING = "healing"
+    """One of a group is ill for a while, under a steady load."""
     CALM = "calm"
+    """All are well: shares can be counted."""
 
 
 @dataclass(frozen=True)
@@ -183,20 +186,18 @@ class Target:
 @dataclass(frozen=True)
 class Plan:
     seed: int
-    sort: Story
+    sort: Sort
     config: str
     """YAML."""
     targets: tuple[Target, ...]
     upstreams: tuple[UpstreamPlan, ...]
     clients: tuple[ClientPlan, ...]
     reloads: tuple[Reload, ...]
-    ends_s: float
-    """All clients are gone by then, and all that they started."""
+    settles_s: float
+    """After the last client is gone, what it started may go on for so long."""
     stops_s: float | None
     """SIGTERM while they still ask; None: when all is over."""
     at_once_s: float | None
     """A second signal, so long after the first."""
     drain_timeout_s: float
     max_retry_after_s: float
-    trusts_again: tuple[float, ...] = ()
-    """Moments after which a bench is no longer binding: reloads."""

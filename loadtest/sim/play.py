@@ -15,10 +15,10 @@ from typing import cast
 import trio
 from trio._core._run import GLOBAL_RUN_CONTEXT
 
-from loadtest.sim.actors import Actor
+from loadtest.sim.actors import Actor, Script
 from loadtest.sim.clients import Client
 from loadtest.sim.clock import VirtualClock
-from loadtest.sim.network import SUFFIX, Network
+from loadtest.sim.network import Network
 from loadtest.sim.plan import Plan
 from loadtest.sim.recording import KeptRecords, connection
 from loadtest.sim.seeding import seeded
@@ -52,6 +52,8 @@ class _Run:
         self._network = Network(clock, random.Random(f"{plan.seed} network"), story)
         self._stop = trio.Event()
         self._at_once = trio.Event()
+        self._all_gone = trio.Event()
+        self._gone = 0
         loaded = _loaded(plan.config)
         self._gateway = Gateway(
             loaded.config,
@@ -66,7 +68,9 @@ class _Run:
         for upstream in plan.upstreams:
             self._network.listeners[upstream.name] = Upstream(upstream, clock, plan.seed, story).listener
         for client in plan.clients:
-            Actor(clock, Client(client, clock, self._network, story).run()).begin(client.starts_s)
+            Actor(clock, self._counted(Client(client, clock, self._network, story).run())).begin(
+                client.starts_s
+            )
         for reload in plan.reloads:
             clock.after(reload.at_s, partial(self._reload, reload.config))
         async with trio.open_nursery() as nursery:
@@ -79,14 +83,22 @@ class _Run:
                 if plan.at_once_s is not None:
                     clock.after(plan.at_once_s, self._at_once.set)
             else:
-                await trio.sleep(plan.ends_s + REST_S)
+                await self._all_gone.wait()
+                await trio.sleep(plan.settles_s + REST_S)
                 self._look()
                 self._tell_to_stop()
         story.ended_s = clock.now
-        await trio.sleep(max(0.0, plan.ends_s + REST_S - clock.now))
+        await self._all_gone.wait()
+        await trio.sleep(plan.settles_s)
         story.open_at_end = [end.name for end in self._network.ends.values()]
-        clock.forget()
         story.registered_at_end = len(self._network.poller.registered)
+        clock.forget()
+
+    def _counted(self, script: Script) -> Script:
+        yield from script
+        self._gone += 1
+        if self._gone == len(self._plan.clients):
+            self._all_gone.set()
 
     def _tell_to_stop(self) -> None:
         self._story.stopped_s = self._clock.now
@@ -144,10 +156,6 @@ def _loaded(config: str) -> Loaded:
         path = Path(folder) / "config.yaml"
         path.write_text(config)
         return load(path, {})
-
-
-def base_url(name: str) -> str:
-    return f"http://{name}{SUFFIX}/v1"
 
 
 @contextmanager
