@@ -51,7 +51,7 @@ class _Body:
 def answer(question: Question, phase: Phase | None, fault: Fault, chance: random.Random) -> Said:
     """One answer with its fault; where it stops half-way, `stop` cuts it."""
     if fault is Fault.GARBAGE:
-        return Said(fault, 0, question.streams, b"", False, None, [chance.choice(_GARBAGE)])
+        return Said(fault, question.tag, 0, question.streams, b"", False, None, [chance.choice(_GARBAGE)])
     if fault is Fault.EARLY:
         return _error(question, fault, chance.choice(EARLY_STATUSES), phase, chance)
     if fault in STATUSES:
@@ -159,7 +159,7 @@ def _framed(
         question.tag,
         lines,
     )
-    said = Said(fault, status, question.streams, body.payload, True, body.usage, [])
+    said = Said(fault, question.tag, status, question.streams, body.payload, True, body.usage, [])
     _FRAME[framing](said, head, body, chance)
     return said
 

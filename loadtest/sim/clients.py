@@ -17,6 +17,8 @@ from loadtest.sim.upstreams import reset
 CONTINUE_WAIT_S = 1.0
 """A client that expects a 100 sends its body after this long all the same."""
 BETWEEN_PIECES_S = 0.05
+HALF_CLOSED_S = 5.0
+"""A client that sends no more goes away for good after it."""
 
 
 class Client:
@@ -178,16 +180,17 @@ class Client:
         self._story.tell(self._name, f"leaves {asked.ask.number}: {manner.value}")
         if manner is Manner.STALL:
             yield self._plan.patience_s
-        asked.left_s = self._clock.now
         if manner is Manner.RESET:
             reset(end)
         elif manner is Manner.HALF_CLOSE:
             end.shutdown(1)
-            yield 5.0
-            end.close()
         else:
             end.close()
+        asked.left_s = end.all_arrived_s
         self._end_of(asked, Ending.LEFT)
+        if manner is Manner.HALF_CLOSE:
+            yield HALF_CLOSED_S
+        end.close()
 
 
 def request(ask: Ask) -> tuple[bytes, bytes]:

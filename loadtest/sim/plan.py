@@ -201,3 +201,5 @@ class Plan:
     """A second signal, so long after the first."""
     drain_timeout_s: float
     max_retry_after_s: float
+    benches: bool = True
+    """False: nobody ever rests but by the operator's word."""

@@ -69,6 +69,7 @@ def _storm(seed: int, chance: random.Random) -> Plan:
         at_once_s=chance.uniform(0.0, 8.0) if stops_early and chance.random() < 0.3 else None,
         drain_timeout_s=_number(settings.sluice, "drain_timeout_s"),
         max_retry_after_s=_number(settings.sluice, "max_retry_after_s"),
+        benches="disable_cooldowns" not in settings.router,
     )
 
 

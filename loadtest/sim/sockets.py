@@ -37,7 +37,7 @@ class End:
 
     __slots__ = (
         "_arrives", "_error", "_fd", "_flying", "_full", "_inbox", "_lingers", "_release", "_wire", "broken", "closed",
-        "closed_at", "ended", "name", "peer", "shut", "watch",
+        "closed_at", "ended", "name", "peer", "shut", "taken_bytes", "watch",
     )  # fmt: skip
 
     def __init__(self, wire: Wire, name: str, fd: int, release: Callable[[int], None]) -> None:
@@ -64,6 +64,8 @@ class End:
         """This one sends no more."""
         self.closed = False
         self.closed_at = 0.0
+        self.taken_bytes = 0
+        """Read by whoever has this end."""
 
     # What the gateway calls.
 
@@ -83,6 +85,7 @@ class End:
             data = bytes(self._inbox[:most])
             if not flags & socket.MSG_PEEK:
                 del self._inbox[:most]
+                self.taken_bytes += len(data)
                 self.peer.heard()
             return data
         self._raise_error()
@@ -151,6 +154,11 @@ class End:
         if self._full and self._room() * 3 >= self._wire.capacity_bytes:
             self._full = False
             self._wire.clock.after(self._wire.latency_s, self._edge)
+
+    @property
+    def all_arrived_s(self) -> float:
+        """When what was sent last, the end included, is there."""
+        return self._arrives
 
     def mask(self) -> int:
         """What an epoll would say of it now."""

@@ -19,6 +19,8 @@ class Said:
     """One answer of an upstream, and the truth about it."""
 
     fault: Fault
+    tag: bytes
+    """In its head, and in what it says."""
     status: int
     """0: what was sent is no HTTP."""
     streams: bool
@@ -94,6 +96,7 @@ class Asked:
     """Bytes sent on its connection up to its head's end; 0: the head was not sent whole."""
     body_sent: bool = False
     left_s: float | None = None
+    """When the gateway can know it."""
     status: int = 0
     headers: dict[bytes, bytes] = field(default_factory=dict)
     payload: bytearray = field(default_factory=bytearray)

@@ -1,0 +1,117 @@
+"""What a client gets is one upstream's answer, byte for byte, as far as it goes; and a broken one never looks whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from loadtest.sim.judges.case import Case
+from loadtest.sim.story import Asked, Attempt, Ending, Said
+
+COMMENT = b": keep-alive\n\n"
+ERROR_EVENT = re.compile(rb'data: \{"error":[^\n]*\}\n\n')
+OWN_STATUSES = frozenset({400, 404, 408, 413, 429, 502, 503, 504})
+"""Of answers that the gateway makes itself. 500 would be a bug of its own."""
+MOST_ATTEMPTS = 60
+"""Retries and fallbacks end."""
+
+
+def judge(case: Case) -> Iterator[str]:
+    for attempt in case.story.attempts:
+        if not attempt.authorized:
+            yield f"request {attempt.number} came to {attempt.upstream} with another key"
+    for asked in case.carried():
+        attempts = case.attempts[asked.ask.number]
+        if len(attempts) > MOST_ATTEMPTS:
+            yield f"request {asked.ask.number} was tried {len(attempts)} times"
+        if asked.status:
+            for wrong in _answer(asked, attempts):
+                yield f"request {asked.ask.number} ({asked.status}, {asked.ending.value}): {wrong}"
+
+
+def _answer(asked: Asked, attempts: list[Attempt]) -> Iterator[str]:
+    tag = asked.headers.get(b"x-answer")
+    if tag is not None:
+        yield from _relayed(asked, attempts, tag)
+    elif asked.status == 200:
+        yield from _begun_early(asked, attempts)
+    else:
+        yield from _own(asked)
+
+
+def _relayed(asked: Asked, attempts: list[Attempt], tag: bytes) -> Iterator[str]:
+    found = [attempt for attempt in attempts if attempt.said is not None and attempt.said.tag == tag]
+    if not found or found[0].said is None:
+        yield f"the answer {tag!r} was never given to it"
+        return
+    if found[0] is not attempts[-1]:
+        yield f"{tag!r} is not the answer of its last attempt"
+    if found[0].said.status != asked.status:
+        yield f"{tag!r} had the status {found[0].said.status}"
+    yield from _bytes(asked, found[0].said, bytes(asked.payload))
+
+
+def _bytes(asked: Asked, said: Said, payload: bytes) -> Iterator[str]:
+    common = _common(payload, said.payload)
+    rest = payload[common:]
+    if asked.ending is Ending.WHOLE:
+        if rest or common != len(said.payload):
+            yield f"looks whole, with {len(payload)} bytes of {len(said.payload)} of {said.tag!r}"
+        if not said.whole:
+            yield f"looks whole, and {said.tag!r} broke off"
+        return
+    if rest and not (said.streams and _may_follow(payload[:common]) and _is_last_word(rest, asked.ending)):
+        yield f"after {common} bytes of {said.tag!r} comes {rest[:80]!r}"
+
+
+def _may_follow(payload: bytes) -> bool:
+    """An event may begin here."""
+    return not payload or payload.endswith(b"\n\n")
+
+
+def _is_last_word(rest: bytes, ending: Ending) -> bool:
+    """One error event and no more; a client that leaves may have read a part of it."""
+    return ERROR_EVENT.fullmatch(rest) is not None or (
+        ending is Ending.LEFT and b'data: {"error":'.startswith(rest[:15])
+    )
+
+
+def _common(one: bytes, other: bytes) -> int:
+    if one.startswith(other):
+        return len(other)
+    if other.startswith(one):
+        return len(one)
+    return next(at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right)
+
+
+def _begun_early(asked: Asked, attempts: list[Attempt]) -> Iterator[str]:
+    """The gateway's own stream of comments, then an upstream's, or an error."""
+    payload = bytes(asked.payload)
+    while payload.startswith(COMMENT):
+        payload = payload[len(COMMENT) :]
+    if asked.ending is Ending.LEFT and COMMENT.startswith(payload):
+        return
+    error = ERROR_EVENT.fullmatch(payload)
+    if error is not None or not payload:
+        if asked.ending is Ending.WHOLE and not (
+            attempts and attempts[-1].said and attempts[-1].said.payload == payload
+        ):
+            yield "an error in a stream that looks whole"
+        return
+    if not attempts or attempts[-1].said is None:
+        yield f"{payload[:80]!r} is nobody's"
+        return
+    said = attempts[-1].said
+    told = b"data: " + said.payload
+    if said.status != 200 and payload.startswith(told[:40]):
+        return
+    if not said.streams and asked.ending is not Ending.WHOLE and payload.startswith(b"data: "):
+        return
+    yield from _bytes(asked, said, payload)
+
+
+def _own(asked: Asked) -> Iterator[str]:
+    if asked.status not in OWN_STATUSES:
+        yield "an answer of the gateway's own with this status"
+    if asked.ending is Ending.WHOLE and not asked.payload.startswith(b'{"error":'):
+        yield f"an error in another shape: {bytes(asked.payload[:80])!r}"
