@@ -87,7 +87,8 @@ class FastExchange:
         self.sent_bytes = len(body)
 
     async def inform(self, head: ResponseHead) -> None:
-        await self._write(_status_line(head) + head.lines + b"\r\n")
+        if not self.committed:  # comments may have begun a stream meanwhile
+            await self._write(_status_line(head) + head.lines + b"\r\n")
 
     async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
         head = answer.head
