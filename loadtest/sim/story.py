@@ -151,5 +151,9 @@ class Chronicle:
     def tell(self, who: str, what: str) -> None:
         self.log.append(f"{self._clock.now:10.4f} {who:12} {what}")
 
+    @property
+    def lasted_s(self) -> float:
+        return self._clock.now
+
     def digest(self) -> str:
         return hashlib.sha256("\n".join(self.log).encode()).hexdigest()
