@@ -60,9 +60,13 @@ def _many(seeds: range, jobs: int) -> int:
 
 def _report(harvest: Harvest, took_s: float) -> None:
     hours = harvest.virtual_s / 3600
-    print(f"{harvest.seeds} seeds in {took_s:.0f} s ({harvest.seeds / took_s:.1f} a second), {hours:.0f} simulated hours")
+    print(
+        f"{harvest.seeds} seeds in {took_s:.0f} s ({harvest.seeds / took_s:.1f} a second), {hours:.0f} simulated hours"
+    )
     print(f"{harvest.requests} requests, {harvest.attempts} attempts upstream")
-    print("faults met: " + ", ".join(f"{fault.value} {count}" for fault, count in harvest.faults.most_common()))
+    print(
+        "faults met: " + ", ".join(f"{fault.value} {count}" for fault, count in harvest.faults.most_common())
+    )
     print(f"failed: {len(harvest.failed)} {sorted(harvest.failed)[:50]}")
 
 

@@ -171,8 +171,7 @@ def _by_length(said: Said, head: bytes, body: _Body, chance: random.Random) -> N
         said.whole = False
     elif said.fault is Fault.SHORT_LENGTH:
         size = max(1, size - chance.randrange(1, 30))
-        said.payload = said.payload[:size]
-        said.usage = None
+        _shorten(said, size)
     said.pieces = [head + b"content-length: %d\r\n\r\n" % size, *body.pieces]
     if chance.random() < 0.5:
         said.pieces[:2] = [b"".join(said.pieces[:2])]
@@ -182,10 +181,9 @@ def _by_chunks(said: Said, head: bytes, body: _Body, chance: random.Random) -> N
     pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in body.pieces]
     if said.fault is Fault.BAD_CHUNK:
         at = chance.randrange(len(pieces))
-        said.payload = b"".join(body.pieces[:at])
+        _shorten(said, sum(map(len, body.pieces[:at])))
         pieces[at:] = [b"zz\r\nnot a chunk\r\n"]
         said.whole = False
-        said.usage = None
     else:
         pieces.append(LAST_CHUNK)
         if chance.random() < 0.7:
@@ -195,6 +193,15 @@ def _by_chunks(said: Said, head: bytes, body: _Body, chance: random.Random) -> N
         said.pieces[:2] = [b"".join(said.pieces[:2])]
     if chance.random() < 0.3:  # chunks need not come one by one
         said.pieces = _cut(b"".join(said.pieces), chance)
+
+
+def _shorten(said: Said, size: int) -> None:
+    """The usage stays in what is left of a stream that has said it; half a JSON says nothing."""
+    whole = size >= len(said.payload)
+    said.payload = said.payload[:size]
+    told = said.usage is not None and said.streams and _usage_json(said.usage) + b"}" in said.payload
+    if not (whole or told):
+        said.usage = None
 
 
 def _until_close(said: Said, head: bytes, body: _Body, _chance: random.Random) -> None:
@@ -231,7 +238,7 @@ def stop(said: Said, at: int, *, cleanly: bool) -> None:
     if not said.until_close:
         said.whole = False
         return
-    said.payload = said.payload[: at - head]
+    _shorten(said, at - head)
     said.whole = cleanly and (not said.streams or b"data: [DONE]" in said.payload)
 
 

@@ -186,7 +186,7 @@ class Client:
             end.shutdown(1)
         else:
             end.close()
-        asked.left_s = end.all_arrived_s
+        asked.left_s = max(end.all_arrived_s, self._clock.now)
         self._end_of(asked, Ending.LEFT)
         if manner is Manner.HALF_CLOSE:
             yield HALF_CLOSED_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+LAST_EVENT = b"data: [DONE]"
 _FRAMED_CHUNKS, _FRAMED_LENGTH, _UNTIL_CLOSE = "chunks", "length", "close"
 
 
@@ -43,8 +44,10 @@ class AnswerReader:
             raise Unreadable(f"bytes behind the answer: {bytes(self._data[:80])!r}")
 
     def whole_at_close(self) -> bool:
-        """Whether a clean close here is the answer's end."""
-        return bool(self.status) and self._framed == _UNTIL_CLOSE
+        """Whether a clean close here is the answer's end. Streams say so themselves."""
+        streams = self.headers.get(b"content-type", b"").startswith(b"text/event-stream")
+        said_all = not streams or LAST_EVENT in self.payload
+        return bool(self.status) and self._framed == _UNTIL_CLOSE and said_all
 
     @property
     def begun(self) -> bool:

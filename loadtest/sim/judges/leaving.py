@@ -25,7 +25,8 @@ def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterat
     known_s = left_s + AT_ONCE_S
     on_its_way_s = case.latency_s[attempt.upstream] + ON_ITS_WAY_S
     if attempt.asked_s - on_its_way_s > known_s:
-        yield f"request {asked.ask.number} is sent to {attempt.upstream} {attempt.asked_s - left_s:.3f} s after its client left"
+        late_s = attempt.asked_s - left_s
+        yield f"request {asked.ask.number} is sent to {attempt.upstream} {late_s:.3f} s after its client left"
     still_answers = attempt.over_s is None or attempt.over_s > known_s
     gateway = attempt.connection.gateway
     if still_answers and not (gateway.closed and gateway.closed_at <= known_s):

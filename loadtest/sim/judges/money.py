@@ -23,7 +23,7 @@ def judge(case: Case) -> Iterator[str]:
         if usage is not None and usage not in said:
             yield f"request {asked.ask.number} is billed {usage}, which nobody said"
         last = attempts[-1].said if attempts else None
-        if record.outcome is Outcome.OK and last is not None:
+        if record.outcome is Outcome.OK and last is not None and last.whole:
             if usage != last.usage:
                 yield f"request {asked.ask.number} is billed {usage}, and its upstream said {last.usage}"
             counted += _total(usage)

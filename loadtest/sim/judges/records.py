@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loadtest.sim.judges.case import CARRIED, Case
 from loadtest.sim.plan import Kind, Manner
-from loadtest.sim.story import Asked, Ending, Recorded
+from loadtest.sim.story import Asked, Attempt, Ending, Recorded
 from proxy.types import Outcome
 
 _ENDINGS: dict[Outcome, frozenset[Ending]] = {
@@ -56,8 +56,14 @@ def _of_one(case: Case, asked: Asked, recorded: Recorded) -> Iterator[str]:
         yield what
     if record.outcome is Outcome.CLIENT_GONE and not _may_be_gone(case, asked):
         yield f"{what}, and did not leave"
-    if ask.kind in CARRIED and record.attempts < len({id(each) for each in case.attempts[ask.number]}):
-        yield f"{what} with {record.attempts} attempts of {len(case.attempts[ask.number])}"
+    seen = [attempt for attempt in case.attempts[ask.number] if not _may_be_stale(attempt)]
+    if ask.kind in CARRIED and record.attempts < len(seen):
+        yield f"{what} with {record.attempts} attempts of {len(seen)}"
+
+
+def _may_be_stale(attempt: Attempt) -> bool:
+    """Nothing was answered on a connection that was used before: it goes again, and is no attempt (RFC 9112 9.3.1)."""
+    return attempt.head_sent_s is None and attempt.connection.attempts[0] is not attempt
 
 
 def _may_be_gone(case: Case, asked: Asked) -> bool:

@@ -9,6 +9,7 @@ from loadtest.sim.judges.case import Case
 from loadtest.sim.story import Asked, Attempt, Ending, Said
 
 COMMENT = b": keep-alive\n\n"
+ERROR_BEGINS = b'data: {"error":'
 ERROR_EVENT = re.compile(rb'data: \{"error":[^\n]*\}\n\n')
 OWN_STATUSES = frozenset({400, 404, 408, 413, 429, 502, 503, 504})
 """Of answers that the gateway makes itself. 500 would be a bug of its own."""
@@ -52,36 +53,27 @@ def _relayed(asked: Asked, attempts: list[Attempt], tag: bytes) -> Iterator[str]
 
 
 def _bytes(asked: Asked, said: Said, payload: bytes) -> Iterator[str]:
-    common = _common(payload, said.payload)
-    rest = payload[common:]
     if asked.ending is Ending.WHOLE:
-        if rest or common != len(said.payload):
-            yield f"looks whole, with {len(payload)} bytes of {len(said.payload)} of {said.tag!r}"
+        if payload != said.payload:
+            yield f"looks whole, with {len(payload)} bytes for the {len(said.payload)} of {said.tag!r}"
         if not said.whole:
             yield f"looks whole, and {said.tag!r} broke off"
         return
-    if rest and not (said.streams and _may_follow(payload[:common]) and _is_last_word(rest, asked.ending)):
-        yield f"after {common} bytes of {said.tag!r} comes {rest[:80]!r}"
+    relayed, last_words = _parted(payload, asked.ending) if said.streams else (payload, b"")
+    if last_words and said.payload.startswith(payload):
+        return  # the upstream's own error event
+    if not said.payload.startswith(relayed):
+        yield f"not the bytes of {said.tag!r}: {relayed[-80:]!r}, then {last_words[:80]!r}"
 
 
-def _may_follow(payload: bytes) -> bool:
-    """An event may begin here."""
-    return not payload or payload.endswith(b"\n\n")
-
-
-def _is_last_word(rest: bytes, ending: Ending) -> bool:
-    """One error event and no more; a client that leaves may have read a part of it."""
-    return ERROR_EVENT.fullmatch(rest) is not None or (
-        ending is Ending.LEFT and b'data: {"error":'.startswith(rest[:15])
-    )
-
-
-def _common(one: bytes, other: bytes) -> int:
-    if one.startswith(other):
-        return len(other)
-    if other.startswith(one):
-        return len(one)
-    return next(at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right)
+def _parted(payload: bytes, ending: Ending) -> tuple[bytes, bytes]:
+    """What was relayed, and one error event behind it; a client that leaves may have read a part of that."""
+    at = payload.rfind(b"\n\n", 0, -2) + 2 if b"\n\n" in payload[:-2] else 0
+    last = payload[at:]
+    if ERROR_EVENT.fullmatch(last) is not None:
+        return payload[:at], last
+    begun = last[: len(ERROR_BEGINS)] if ending is Ending.LEFT else b""
+    return (payload[:at], last) if begun and ERROR_BEGINS.startswith(begun) else (payload, b"")
 
 
 def _begun_early(asked: Asked, attempts: list[Attempt]) -> Iterator[str]:

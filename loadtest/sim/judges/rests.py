@@ -20,6 +20,10 @@ LEARNT_S = 1.1
 """An error's body may be waited for that long until the error is understood."""
 BACK_S = 30.0 + 10.0 + 3.0
 """The longest rest, the patience with a probe, and the time until the next request comes by."""
+BEFORE_THE_ANSWER = frozenset(
+    {Fault.NONE, Fault.REFUSED, Fault.HANGS, Fault.FAILING, Fault.SILENT, Fault.GARBAGE}
+)
+"""These cost no request where another is well."""
 _ADMIN = re.compile(rb"/admin/deployments/(bench|drain|revive)/(\w+)(?:\?seconds=(\d+))?")
 
 
@@ -136,6 +140,7 @@ def _comes_back(case: Case) -> Iterator[str]:
         ]
         if not answered:
             yield f"{upstream.name} is well from {well_s:.1f} on, and was not asked within {BACK_S:.0f} s"
-    for asked in case.carried():
+    faults = {phase.fault for upstream in case.plan.upstreams for phase in upstream.phases}
+    for asked in case.carried() if faults <= BEFORE_THE_ANSWER else ():
         if asked.ending is not Ending.WHOLE or asked.status != 200:
             yield f"request {asked.ask.number} failed ({asked.status}), and others of its group were well"
