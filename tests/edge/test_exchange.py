@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+import trio
 
 from proxy.edge.exchange import FastExchange
 from proxy.edge.limits import DoorLimits
@@ -36,6 +38,15 @@ def ends() -> Iterator[tuple[FastExchange, socket.socket]]:
     far.close()
 
 
+def sent_so_far(client: socket.socket) -> bytes:
+    client.setblocking(False)
+    pieces: list[bytes] = []
+    with suppress(BlockingIOError):
+        while True:
+            pieces.append(client.recv(1_000_000))
+    return b"".join(pieces)
+
+
 async def test_an_interim_answer_goes_on(ends: tuple[FastExchange, socket.socket]) -> None:
     exchange, client = ends
     await exchange.inform(HINTS)
@@ -50,3 +61,41 @@ async def test_an_interim_answer_stays_behind_once_comments_have_begun_the_strea
     await exchange.keep_alive(b"")
     await exchange.inform(HINTS)
     assert client.recv(1000).count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        ((), True),
+        ((b"data: 1\n\n",), True),
+        ((b"data: 1\r\n\r\n",), True),
+        ((b"data: 1\n", b"\n"), True),
+        ((b"data: 1\r\n", b"\r", b"\n"), True),
+        ((b"data: 1\n\nda",), False),
+        ((b"data: 1\n",), False),
+    ],
+)
+async def test_last_words_stand_between_events_or_are_not_said(
+    ends: tuple[FastExchange, socket.socket], pieces: tuple[bytes, ...], *, told: bool
+) -> None:
+    exchange, client = ends
+    await exchange.keep_alive(b"")
+    for piece in pieces:
+        await exchange.write(piece)
+    await exchange.abort(b"data: last\n\n")
+    assert client.recv(10_000).endswith(b"c\r\ndata: last\n\n\r\n") is told
+    assert exchange.closing
+
+
+async def test_no_last_words_inside_a_piece_that_was_cut_off(
+    ends: tuple[FastExchange, socket.socket],
+) -> None:
+    """Its chunk is announced, and not all of it was sent."""
+    exchange, client = ends
+    await exchange.keep_alive(b"")
+    writing = exchange.write(b"data: %b\n\n" % (b"x" * 10_000_000))
+    writing.send(None)  # it waits for the client, which reads nothing
+    with pytest.raises(trio.Cancelled):
+        writing.throw(trio.Cancelled._create(source="shutdown"))
+    await exchange.abort(b"data: last\n\n")
+    assert b"last" not in sent_so_far(client)
