@@ -158,7 +158,7 @@ class _Crowd:
         slow = chance.random() < 0.15
         return ClientPlan(
             number=number,
-            starts_s=chance.uniform(0.0, spread_s),
+            starts_s=chance.uniform(0.01, spread_s),
             asks=tuple(self._ask() for _ in range(chance.choice((1, 2, 3, 5)))),
             latency_s=chance.choice(LATENCIES_S),
             capacity_bytes=chance.choice(CAPACITIES_BYTES),

@@ -16,6 +16,7 @@ from loadtest.sim.plan import Fault, Kind, Sort, Target
 from loadtest.sim.story import Attempt, Ending
 
 AUTH_S = 300.0
+SHORTLY_S = 0.9
 LEARNT_S = 1.1
 """An error's body may be waited for that long until the error is understood."""
 BACK_S = 30.0 + 10.0 + 3.0
@@ -99,9 +100,15 @@ def _told(case: Case, attempt: Attempt) -> tuple[float, str, bool] | None:
 
 
 def _understood(attempt: Attempt) -> bool:
-    """The gateway had it all before it closed the connection."""
+    """The gateway had it all, soon enough, before it closed the connection."""
     gateway = attempt.connection.gateway
-    return attempt.over_s is not None and not (gateway.closed and gateway.closed_at < attempt.over_s + 0.2)
+    if (
+        attempt.over_s is None
+        or attempt.head_sent_s is None
+        or attempt.over_s - attempt.head_sent_s > SHORTLY_S
+    ):
+        return False
+    return not (gateway.closed and gateway.closed_at < attempt.over_s + 0.2)
 
 
 def _words(case: Case, name: str) -> list[tuple[bytes, float, float]]:
@@ -141,6 +148,8 @@ def _comes_back(case: Case) -> Iterator[str]:
         if not answered:
             yield f"{upstream.name} is well from {well_s:.1f} on, and was not asked within {BACK_S:.0f} s"
     faults = {phase.fault for upstream in case.plan.upstreams for phase in upstream.phases}
+    cuts_s = [upstream.phases[0].until_s for upstream in case.plan.upstreams if upstream.phases]
     for asked in case.carried() if faults <= BEFORE_THE_ANSWER else ():
-        if asked.ending is not Ending.WHOLE or asked.status != 200:
+        failed = asked.ending is not Ending.WHOLE or asked.status != 200
+        if failed and not any(asked.sent_s <= at <= asked.over_s for at in cuts_s):
             yield f"request {asked.ask.number} failed ({asked.status}), and others of its group were well"
