@@ -35,6 +35,8 @@ class Question:
     """Of the attempt: no two answers hold the same bytes."""
     streams: bool
     wants_usage: bool
+    lines: bytes = b""
+    """Header lines of good answers."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ def answer(question: Question, phase: Phase | None, fault: Fault, chance: random
         return _error(question, fault, chance.choice(STATUSES[fault]), phase, chance)
     body = _stream(question, fault, chance) if question.streams else _completion(question, chance)
     framing = _FRAMINGS.get(fault) or _usual_framing(question, chance)
-    said = _framed(fault, question, body, framing, chance)
+    said = _framed(fault, question, body, framing, chance, lines=question.lines)
     if fault is Fault.INTERIM:
         said.pieces[:0] = [
             b"HTTP/1.1 %d Early\r\nx-of: %b\r\n\r\n" % (code, question.tag) for code in (102, 103)

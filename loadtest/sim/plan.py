@@ -72,6 +72,8 @@ class UpstreamPlan:
     """It closes connections that were idle so long."""
     latency_s: float
     capacity_bytes: int
+    tells_limits: bool = False
+    """Its answers say what its key has left."""
 
     def phase(self, now: float) -> Phase | None:
         """None: well."""
@@ -179,6 +181,7 @@ class Target:
     drains: bool
     cooldown_s: float
     """0: it never rests."""
+    rpm: int | None = None
     removed: bool = False
     """A reload takes it away, maybe for a while."""
 
@@ -201,5 +204,6 @@ class Plan:
     """A second signal, so long after the first."""
     drain_timeout_s: float
     max_retry_after_s: float
+    total_timeout_s: float
     benches: bool = True
     """False: nobody ever rests but by the operator's word."""

@@ -69,6 +69,7 @@ def _storm(seed: int, chance: random.Random) -> Plan:
         at_once_s=chance.uniform(0.0, 8.0) if stops_early and chance.random() < 0.3 else None,
         drain_timeout_s=_number(settings.sluice, "drain_timeout_s"),
         max_retry_after_s=_number(settings.sluice, "max_retry_after_s"),
+        total_timeout_s=_number(settings.sluice, "total_timeout_s"),
         benches="disable_cooldowns" not in settings.router,
     )
 
@@ -136,6 +137,7 @@ def _upstream(chance: random.Random, name: str, phases: tuple[Phase, ...]) -> Up
         idle_s=chance.choice((2.0, 5.0, 60.0)),
         latency_s=chance.choice(LATENCIES_S),
         capacity_bytes=chance.choice(CAPACITIES_BYTES),
+        tells_limits=chance.random() < 0.2,
     )
 
 
@@ -150,8 +152,8 @@ class _Crowd:
 
     def clients(self) -> tuple[ClientPlan, ...]:
         chance = self._chance
-        spread_s = chance.choice((0.2, 10.0, 60.0))
-        return tuple(self._client(number, spread_s) for number in range(1, chance.randint(3, 12) + 1))
+        spread_s = chance.choice((0.2, 10.0, 40.0))
+        return tuple(self._client(number, spread_s) for number in range(1, chance.randint(5, 20) + 1))
 
     def _client(self, number: int, spread_s: float) -> ClientPlan:
         chance = self._chance
@@ -292,6 +294,7 @@ def _healing(seed: int, chance: random.Random) -> Plan:
         at_once_s=None,
         drain_timeout_s=120.0,
         max_retry_after_s=300.0,
+        total_timeout_s=3600.0,
     )
 
 
@@ -316,6 +319,7 @@ def _calm(seed: int, chance: random.Random) -> Plan:
         at_once_s=None,
         drain_timeout_s=120.0,
         max_retry_after_s=300.0,
+        total_timeout_s=3600.0,
     )
 
 

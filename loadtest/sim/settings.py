@@ -65,6 +65,7 @@ def entry(target: Target, params: Section) -> Section:
             "weight": target.weight,
             "on_disconnect": "drain" if target.drains else "cancel",
             **({} if target.cap is None else {"max_parallel_requests": target.cap}),
+            **({} if target.rpm is None else {"rpm": target.rpm}),
             **params,
         },
         "model_info": {"id": target.name},
@@ -90,10 +91,12 @@ def storm(chance: random.Random) -> Settings:
             cap=chance.choice((None, None, None, 1, 2, 3)),
             drains=chance.random() < 0.25,
             cooldown_s=cooldown_s if own_cooldown_s is None else own_cooldown_s,
+            rpm=chance.choice((None, None, None, None, 3, 12)),
         )
         targets.append(target)
         params: Section = {
             **some(chance, 0.2, 1, "order"),
+            **some(chance, 0.15, chance.choice((3_000, 40_000)), "tpm"),
             **some(chance, 0.4, chance.choice((3.0, 10.0, 30.0)), "timeout"),
             **some(chance, 0.2, chance.choice((3.0, 8.0)), "stream_timeout"),
             **some(chance, 0.2, chance.choice((4.0, 12.0)), "first_token_timeout"),
@@ -146,6 +149,7 @@ def _sluice(chance: random.Random) -> Section:
         "queue_timeout_s": chance.choice((0.0, 0.0, 3.0, 15.0)),
         "queue_limit": chance.choice((1000, 2)),
         "retry_budget_percent": chance.choice((20.0, 100.0)),
+        **some(chance, 0.05, 4, "max_connections"),
         "retry_budget_min": chance.choice((1, 3, 30)),
         "upstream_idle_connections": chance.choice((512, 1, 0)),
         "upstream_idle_timeout_s": chance.choice((4.0, 50.0)),

@@ -167,8 +167,17 @@ class _Serving:
         if body is None:
             attempt.over_s = self._clock.now
             return False
-        question = Question(self._tag(attempt), b'"stream": true' in body, b"include_usage" in body)
+        question = Question(
+            self._tag(attempt), b'"stream": true' in body, b"include_usage" in body, self._limits()
+        )
         return (yield from self._say(attempt, question, phase, fault))
+
+    def _limits(self) -> bytes:
+        """What its key has left: plenty, or next to nothing for a few seconds."""
+        if not self._plan.tells_limits:
+            return b""
+        left, reset_s = self._chance.choice(((1000, 60), (2, 3), (0, 2)))
+        return b"x-ratelimit-remaining-requests: %d\r\nx-ratelimit-reset-requests: %ds\r\n" % (left, reset_s)
 
     def _mood(self) -> tuple[Phase | None, Fault]:
         phase = self._plan.phase(self._clock.now)
