@@ -32,10 +32,10 @@ from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Hold, Router, RouterSettings
 from proxy.types import Deployment, Page, Secret
-from proxy.upstream.client import Patience, UpstreamClient
+from proxy.upstream.client import Dial, Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
 from proxy.upstream.pool import Pool
-from proxy.wire.reactor import Reactor
+from proxy.wire.reactor import Poller, Reactor
 
 MEBIBYTE = 1024 * 1024
 UNNAMED = ""
@@ -72,20 +72,24 @@ class Gateway:
         recorder: Recorder,
         worker: int = 1,
         pass_on: Callable[[Command], bool] = lambda _: True,
+        poller: Poller | None = None,
+        dial: Dial | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
-        `pass_on`: tells the other workers what the operator said; False when it cannot.
+        `pass_on`: tells the other workers what the operator said; False when it cannot. `poller` and `dial`: what
+        sockets are watched with and made by, if not by the kernel.
         """
         limits = config.sluice_settings
         self.worker = worker
-        self.reactor = Reactor()
+        self.reactor = Reactor(poller)
         self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
         self.recorder = recorder
         self._store = MemoryStore(limits.remembered_objects)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s)
         self._pass_on = pass_on
+        self._dial = dial
         self._said = LastWords()
         self._parts, self.pipeline = self.prepare(config, environ)
         self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
@@ -157,7 +161,7 @@ class Gateway:
         general = config.general_settings
         forwards_organization = general.forward_openai_org_id is True
         destinations = {id_: _destination(d, forwards_organization) for id_, d in parts.by_id.items()}
-        client = UpstreamClient(self.reactor, self.pool)
+        client = UpstreamClient(self.reactor, self.pool, self._dial)
         sender = Sender(_native_forwarding(general))
         attempts = Attempts(
             router,

@@ -189,6 +189,26 @@ def switches_protocol(head: RequestHead, length: int) -> bool:
     return length == NO_BODY and (head.get(b"upgrade") or b"").lower() in UPGRADES
 
 
+async def serve_socket(
+    doorway: Doorway, sock: socket.socket, fall_back: Callable[[socket.socket, bytes], Awaitable[None]]
+) -> None:
+    """Serve one accepted socket to its end. `fall_back` takes it with what was read when it is not for this door."""
+    connection = ClientConnection(doorway, sock)
+    doorway.connections.add(connection)
+    try:
+        if len(doorway.connections) > doorway.limits.max_connections:
+            return
+        replayed = await connection.run()
+        if replayed is not None:
+            await fall_back(connection.link.release(), replayed)
+    except (ClientGone, OSError):
+        return
+    finally:
+        doorway.connections.discard(connection)
+        connection.parking.close()
+        connection.link.close()
+
+
 class FastDoor(TCPServer):
     """hypercorn's server for one connection, which tries the fast way first."""
 
@@ -207,22 +227,8 @@ class FastDoor(TCPServer):
         self._accepted = stream
 
     async def run(self) -> None:
-        doorway = self._doorway
         sock = socket.socket(fileno=self._accepted.socket.detach())
-        connection = ClientConnection(doorway, sock)
-        doorway.connections.add(connection)
-        try:
-            if len(doorway.connections) > doorway.limits.max_connections:
-                return
-            replayed = await connection.run()
-            if replayed is not None:
-                await self._fall_back(connection.link.release(), replayed)
-        except (ClientGone, OSError):
-            return
-        finally:
-            doorway.connections.discard(connection)
-            connection.parking.close()
-            connection.link.close()
+        await serve_socket(self._doorway, sock, self._fall_back)
 
     async def _fall_back(self, sock: socket.socket, replayed: bytes) -> None:
         app, config, context, state = self._hypercorn

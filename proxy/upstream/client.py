@@ -57,6 +57,10 @@ class Outbound(msgspec.Struct, frozen=True):
     """Takes interim answers (102, 103) on to the client, where its door can."""
 
 
+Dial = Callable[[Parking, Endpoint, float], Awaitable[socket.socket]]
+"""A connected socket, before the deadline (monotonic seconds). Raises OSError, Late, ClientGone."""
+
+
 class _Stale(Exception):  # noqa: N818 - a fact, not an error
     """A reused connection was closed by its peer before a byte was answered."""
 
@@ -64,9 +68,11 @@ class _Stale(Exception):  # noqa: N818 - a fact, not an error
 class UpstreamClient:
     """Sends requests over pooled connections; one per worker."""
 
-    def __init__(self, reactor: Reactor, pool: Pool) -> None:
+    def __init__(self, reactor: Reactor, pool: Pool, dial: Dial | None = None) -> None:
+        """`dial`: how a connection is made; over TCP if None."""
         self._reactor = reactor
         self._pool = pool
+        self._dial = dial or _dial
 
     async def send(
         self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience
@@ -109,7 +115,7 @@ class UpstreamClient:
     async def _connect(self, parking: Parking, endpoint: Endpoint, patience: Patience) -> Connection:
         deadline = time.monotonic() + patience.connect_s
         try:
-            sock = await _dial(parking, endpoint, deadline)
+            sock = await self._dial(parking, endpoint, deadline)
             if not endpoint.tls:
                 return Connection(endpoint, Link(self._reactor, sock, parking))
             return Connection(endpoint, await self._secure(sock, parking, endpoint, deadline))

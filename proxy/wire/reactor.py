@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -68,11 +68,38 @@ class Posted(Protocol):
     def send_posted(self, data: bytes) -> None: ...
 
 
+class Poller(Protocol):
+    """Tells of edges on sockets: an epoll, or whatever stands in for one."""
+
+    def register(self, fd: int, mask: int, /) -> None: ...
+    def unregister(self, fd: int, /) -> None: ...
+    def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]: ...
+    async def wait(self) -> None:
+        """Until `poll` has something to tell."""
+
+
+class EpollPoller:
+    """The kernel's own methods, bound: no frame of ours stands between."""
+
+    __slots__ = ("_fd", "poll", "register", "unregister")
+
+    def __init__(self) -> None:
+        epoll = select.epoll()
+        self._fd = epoll.fileno()
+        self.register: Callable[[int, int], None] = epoll.register
+        self.unregister: Callable[[int], None] = epoll.unregister
+        self.poll: Callable[[float, int], list[tuple[int, int]]] = epoll.poll
+
+    async def wait(self) -> None:
+        await trio.lowlevel.wait_readable(self._fd)
+
+
 class Reactor:
     """Dispatches socket events and deadlines. `run` is its one task; everything else is called from tasks."""
 
-    def __init__(self) -> None:
-        self._epoll = select.epoll()
+    def __init__(self, poller: Poller | None = None) -> None:
+        """`poller`: an epoll of its own if None."""
+        self._poller = poller or EpollPoller()
         self._links: dict[int, Dispatched] = {}
         self._again: list[Dispatched] = []
         self._due: dict[int, set[Parking]] = {}
@@ -87,13 +114,13 @@ class Reactor:
         """Register a connected or connecting non-blocking socket, once, for all its events."""
         fd = link.fileno()
         self._links[fd] = link
-        self._epoll.register(fd, EDGES)
+        self._poller.register(fd, EDGES)
 
     def remove(self, link: Dispatched) -> None:
         """Forget the socket. Call before it is closed or handed on."""
         fd = link.fileno()
         if self._links.pop(fd, None) is not None:
-            self._epoll.unregister(fd)
+            self._poller.unregister(fd)
 
     def again(self, link: Dispatched) -> None:
         """Call the link once more in the next round: it had more to read than its fair share."""
@@ -109,7 +136,7 @@ class Reactor:
             await self._dispatch()
 
     async def _dispatch(self) -> None:
-        links, poll, fd = self._links, self._epoll.poll, self._epoll.fileno()
+        links, poll = self._links, self._poller.poll
         turn_ends = 0.0
         while True:
             if self.woken or time.monotonic() > turn_ends:
@@ -121,7 +148,7 @@ class Reactor:
             events = poll(0 if self._again else HOLD_S, BATCH_EVENTS)
             if not (events or self._again):
                 self._asleep = True
-                await trio.lowlevel.wait_readable(fd)
+                await self._poller.wait()
                 self._asleep = False
                 continue
             for ready_fd, mask in events:
