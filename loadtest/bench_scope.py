@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
 
 ROUNDS = 20_000
 REPEATS = 5
+PARKING = Parking(Reactor())
 
 
 async def _child() -> None:
@@ -27,7 +30,7 @@ async def _nothing() -> None:
 
 
 async def _scope_unused() -> None:
-    scope = RequestScope()
+    scope = RequestScope(PARKING)
     try:
         await trio.lowlevel.checkpoint()
     finally:
@@ -36,7 +39,7 @@ async def _scope_unused() -> None:
 
 
 async def _scope_with_a_task() -> None:
-    scope = RequestScope()
+    scope = RequestScope(PARKING)
     try:
         await scope.start(_child)
         await trio.lowlevel.checkpoint()

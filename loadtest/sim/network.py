@@ -18,7 +18,7 @@ from loadtest.sim.sockets import End, Wire, pair
 from loadtest.sim.story import Chronicle, Connection, Dial
 from proxy.errors import ClientGone
 from proxy.upstream.destination import Endpoint
-from proxy.wire.reactor import Parking
+from proxy.wire.parking import Parking
 
 FIRST_FD = 1000
 """Far from the real ones."""
@@ -90,7 +90,7 @@ class Network:
         listener = self.listeners[host]
         self._clock.after(2 * listener.latency_s, partial(self._connect, host, listener, connecting))
         try:
-            with parking.guard(deadline):
+            async with parking.guard(deadline):
                 await connecting.over.wait()
         except ClientGone:
             if connecting.connection is not None:  # it came in the moment that the client left

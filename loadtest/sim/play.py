@@ -20,7 +20,7 @@ from loadtest.sim.clients import Client
 from loadtest.sim.clock import VirtualClock
 from loadtest.sim.network import Network
 from loadtest.sim.plan import Plan
-from loadtest.sim.recording import KeptRecords, connection
+from loadtest.sim.recording import KeptRecords, observed
 from loadtest.sim.seeding import seeded
 from loadtest.sim.sockets import End
 from loadtest.sim.story import AtRest, Chronicle
@@ -55,13 +55,15 @@ class _Run:
         self._all_gone = trio.Event()
         self._gone = 0
         loaded = _loaded(plan.config)
+        self._records = KeptRecords(clock, story)
         self._gateway = Gateway(
             loaded.config,
             loaded.environ,
-            KeptRecords(clock, story),
+            self._records,
             poller=self._network.poller,
             dial=self._network.dial,
         )
+        self._watch()
 
     async def run(self) -> None:
         plan, clock, story = self._plan, self._clock, self._story
@@ -120,6 +122,10 @@ class _Run:
         self._story.tell("operator", "reloads")
         loaded = _loaded(config)
         self._gateway.adopt(*self._gateway.prepare(loaded.config, loaded.environ))
+        self._watch()
+
+    def _watch(self) -> None:
+        self._gateway.doorway.serve = observed(self._gateway.doorway, self._records)
 
     def _look(self) -> None:
         gateway = self._gateway
@@ -138,7 +144,6 @@ class _Run:
 
 
 async def _serve(gateway: Gateway, end: End) -> None:
-    connection.set(end)
     await serve_socket(gateway.doorway, cast(socket.socket, end), _never)
 
 

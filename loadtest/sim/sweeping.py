@@ -7,7 +7,8 @@ import time
 import trio
 
 from loadtest.sim.clock import VirtualClock
-from proxy.wire.reactor import TICK_S, Parking, Poller, Reactor, _tick
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import TICK_S, Poller, Reactor, _tick
 
 
 class SparseReactor(Reactor):

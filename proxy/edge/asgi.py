@@ -22,8 +22,9 @@ from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead
 from proxy.wire.link import Link
+from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Tap
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from proxy.errors import ClientGone, GatewayError, body_too_large
 from proxy.wire.framing import LAST_CHUNK, BadFraming, LengthFraming, encode_chunk, framing_of
 from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
+from proxy.wire.parking import Late
 from proxy.wire.pump import End, Pump
-from proxy.wire.reactor import Late
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOTHING_LEFT = LengthFraming(0)

@@ -17,8 +17,8 @@ from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import CHUNKED, UNTIL_CLOSE, RequestHead
 from proxy.wire.link import POST_BYTES, Link
+from proxy.wire.parking import Late
 from proxy.wire.pump import End, Tap
-from proxy.wire.reactor import Late
 from proxy.wire.response_head import ResponseHead
 
 KEEP_ALIVE_CHUNK = encode_chunk(KEEP_ALIVE)

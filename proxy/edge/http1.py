@@ -25,7 +25,8 @@ from proxy.gateway.exchange import Exchange
 from proxy.types import Reply
 from proxy.wire.head import NO_BODY, BadRequest, HeadParser, RequestHead, find_head_end
 from proxy.wire.link import Link
-from proxy.wire.reactor import Late, Parking, Reactor
+from proxy.wire.parking import Carrier, Late, Parking
+from proxy.wire.reactor import Reactor
 
 UPGRADES = frozenset((b"websocket", b"h2c"))
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
@@ -58,11 +59,12 @@ class Doorway:
 class ClientConnection:
     """One client's HTTP/1.1 connection: requests one after the other, in one task."""
 
-    __slots__ = ("_exchanging", "buffer", "doorway", "link", "parking")
+    __slots__ = ("_exchanging", "buffer", "carrier", "doorway", "link", "parking")
 
     def __init__(self, doorway: Doorway, sock: socket.socket) -> None:
         self.doorway = doorway
-        self.parking = Parking(doorway.reactor)
+        self.carrier = Carrier()
+        self.parking = Parking(doorway.reactor, self.carrier)
         self.link = Link(doorway.reactor, sock, self.parking)
         self.link.is_client = True
         self.buffer = b""
@@ -78,6 +80,7 @@ class ClientConnection:
         """Serve until the connection ends. Returns the bytes to replay when the request is not for this door."""
         doorway = self.doorway
         while True:
+            self.carrier.share()
             raw = await self._read_head()
             if raw is None:
                 return None
@@ -198,7 +201,7 @@ async def serve_socket(
     try:
         if len(doorway.connections) > doorway.limits.max_connections:
             return
-        replayed = await connection.run()
+        replayed = await connection.carrier.carry(connection.run())
         if replayed is not None:
             await fall_back(connection.link.release(), replayed)
     except (ClientGone, OSError):

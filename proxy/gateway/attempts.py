@@ -41,7 +41,7 @@ from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, Stream
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Destination
-from proxy.wire.reactor import Late
+from proxy.wire.parking import Late
 
 log = logging.getLogger("sluice")
 
@@ -207,8 +207,9 @@ class Attempts:
         """The slot is kept, unless others have taught by now that the key rests. Raises ClientGone, GatewayError."""
         keeps = False
         try:
-            with suppress(Late), run.exchange.parking.guard(self._clock() + following.wait_s):
-                await trio.sleep_forever()
+            with suppress(Late):
+                async with run.exchange.parking.guard(self._clock() + following.wait_s):
+                    await trio.sleep_forever()
             keeps = not self._router.rests(following.deployment, self._clock())
         finally:
             if not keeps:

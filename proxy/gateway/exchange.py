@@ -9,8 +9,8 @@ from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import BodySource
 from proxy.wire.head import RequestHead
+from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Tap
-from proxy.wire.reactor import Parking
 from proxy.wire.response_head import ResponseHead
 
 

@@ -15,7 +15,7 @@ from proxy.types import ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
 from proxy.wire.head import UNTIL_CLOSE
-from proxy.wire.reactor import Late
+from proxy.wire.parking import Late
 from proxy.wire.response_head import ResponseHead
 
 EVENT_STREAM = b"text/event-stream"

@@ -74,7 +74,7 @@ class Pipeline:
             route="",
             door=exchange.door,
         )
-        scope = RequestScope()
+        scope = RequestScope(exchange.parking)
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
@@ -140,6 +140,7 @@ class Pipeline:
         request = PageRequest(
             head.method.decode(), head.path.decode("latin-1"), (head.query or b"").decode("latin-1")
         )
+        await exchange.parking.own()
         reply = await page.answer(request)
         record.status = reply.status
         good = reply.status < 400

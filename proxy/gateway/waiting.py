@@ -10,7 +10,7 @@ import trio
 
 from proxy.routing.router import Unavailable
 from proxy.types import Deployment
-from proxy.wire.reactor import Late, Parking
+from proxy.wire.parking import Late, Parking
 
 SHORTEST_LOOK_S = 0.01
 """A rest that ends this moment is not asked about in a loop."""
@@ -84,7 +84,7 @@ class WaitingRoom:
 
 async def _called(place: _Place, parking: Parking, deadline: float) -> None:
     try:
-        with parking.guard(deadline):
+        async with parking.guard(deadline):
             await place.called.wait()
     except Late:
         return

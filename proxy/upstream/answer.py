@@ -12,8 +12,8 @@ from proxy.types import ResultKind
 from proxy.upstream.pool import Connection, Pool
 from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
 from proxy.wire.link import Link
+from proxy.wire.parking import Late, Parking
 from proxy.wire.pump import End, Pump, Tap
-from proxy.wire.reactor import Late, Parking
 from proxy.wire.response_head import ResponseHead
 
 DISCARD_BYTES = 64 * 1024

@@ -18,7 +18,8 @@ from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Connection, Pool
 from proxy.wire.head import find_head_end
 from proxy.wire.link import POST_BYTES, Link
-from proxy.wire.reactor import Late, Parking, Reactor
+from proxy.wire.parking import Late, Parking
+from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
 from proxy.wire.tls import TlsLink, client_context
 
@@ -148,7 +149,7 @@ async def _dial(parking: Parking, endpoint: Endpoint, deadline: float) -> socket
     """A connected TCP socket. Raises OSError, Late, ClientGone."""
     stream: trio.SocketStream | None = None
     try:
-        with parking.guard(deadline):
+        async with parking.guard(deadline):
             stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
     except ClientGone:
         if stream is not None:  # it came in the moment that the client left

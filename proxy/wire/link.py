@@ -8,7 +8,8 @@ import ssl
 from typing import Protocol
 
 from proxy.errors import ClientGone
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 
 POST_BYTES = 16 * 1024
 """What an empty socket buffer takes whole on any system."""

@@ -12,11 +12,9 @@ import select
 import time
 from typing import Protocol
 
-import trio
-
 from proxy.wire.framing import BadFraming, Framing
 from proxy.wire.link import Link
-from proxy.wire.reactor import Late
+from proxy.wire.parking import Late
 
 ENDING_BYTES = len(b"\r\n\r\n\r\n")
 """The longest end of an event: its blank line, and its chunk's."""
@@ -99,8 +97,7 @@ class Pump:
         while self._may_fill():
             self._fill()
             if self._may_fill():
-                # Another turn must not be asked of the reactor here: it may be asleep.
-                await trio.lowlevel.checkpoint()
+                await self._parking.pass_turn()
         if self._end is None:
             await self._wait()
         assert self._end is not None

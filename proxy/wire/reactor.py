@@ -19,14 +19,12 @@ from __future__ import annotations
 import math
 import select
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
-from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
-from proxy.errors import ClientGone
+from proxy.wire.parking import Carrier, Parking
 
 EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 HOLD_S = 0.001
@@ -38,21 +36,6 @@ BATCH_EVENTS = 512
 """Events taken in one poll: enough to amortise the poll, few enough to let the woken tasks run."""
 TICK_S = 0.1
 """How exact deadlines are. Timeouts here are seconds; a tenth is noise."""
-
-
-class Late(Exception):  # noqa: N818 - a fact, not an error
-    """The deadline that the task was parked with has passed."""
-
-
-class _Woken:
-    """What a wake-up brings, for all of them: trio would make an `outcome.Value` for each."""
-
-    __slots__ = ()
-
-    def unwrap(self) -> None: ...
-
-
-WOKEN = _Woken()
 
 
 class Dispatched(Protocol):
@@ -105,8 +88,11 @@ class Reactor:
         self._due: dict[int, set[Parking]] = {}
         self._swept_tick = _tick(time.monotonic())
         self._outbox: list[tuple[Posted, bytes]] = []
-        self._asleep = False
-        """The dispatcher waits for trio to wake it: until then it flushes nothing."""
+        self.ready: list[Carrier] = []
+        """Coroutines that were woken, to be stepped in this round."""
+        self._stepping = False
+        self.asleep = False
+        """The dispatcher waits for trio to wake it: until then it steps and flushes nothing."""
         self.woken = 0
         """Tasks that were woken and have not run yet."""
 
@@ -145,11 +131,11 @@ class Reactor:
                 continue
             if self._outbox:
                 self.flush()
-            events = poll(0 if self._again else HOLD_S, BATCH_EVENTS)
-            if not (events or self._again):
-                self._asleep = True
+            events = poll(0 if self._again or self.ready else HOLD_S, BATCH_EVENTS)
+            if not (events or self._again or self.ready):
+                self.asleep = True
                 await self._poller.wait()
-                self._asleep = False
+                self.asleep = False
                 continue
             for ready_fd, mask in events:
                 link = links.get(ready_fd)
@@ -157,8 +143,18 @@ class Reactor:
                     link.on_event(mask)
             if self._again:
                 self._repeat()
+            if self.ready:
+                self._step()
             if self._outbox:
                 self.flush()
+
+    def _step(self) -> None:
+        """Those that are woken meanwhile have their turn in the next round."""
+        ready, self.ready = self.ready, []
+        self._stepping = True
+        for carrier in ready:
+            carrier.step()
+        self._stepping = False
 
     def post(self, link: Posted, data: bytes) -> None:
         """Have the link send `data` with all that the tasks of this turn post: the last of them sends for all.
@@ -167,7 +163,7 @@ class Reactor:
         that follow each other closely find it awake. A task that is alone sends at once.
         """
         self._outbox.append((link, data))
-        if not self.woken or self._asleep:
+        if self.asleep or not (self._stepping or self.woken):
             self.flush()
 
     def defer(self, mover: Posted, data: bytes) -> None:
@@ -213,101 +209,3 @@ class Reactor:
 
 def _tick(moment: float) -> int:
     return math.ceil(moment / TICK_S)
-
-
-class Parking:
-    """Where one task waits for its sockets: one per client connection, or per request behind ASGI.
-
-    `gone` is set once the client has left; whoever waits here looks at it before and after.
-    """
-
-    __slots__ = ("_reactor", "_scope", "_task", "deadline", "filed_tick", "gone", "late", "looked_at")
-
-    def __init__(self, reactor: Reactor) -> None:
-        self._reactor = reactor
-        self._task: Task | None = None
-        self._scope: trio.CancelScope | None = None
-        self.deadline = math.inf
-        self.filed_tick = 0
-        self.looked_at = math.inf
-        """A deadline before this moment must be filed: the sweeper would look too late."""
-        self.gone = False
-        self.late = False
-
-    def another(self) -> Parking:
-        """For what must outlast this one's client."""
-        return Parking(self._reactor)
-
-    async def park(self, deadline: float = math.inf) -> None:
-        """Until `wake`, which a leaving client causes too. Raises `Late` at the deadline (monotonic seconds)."""
-        self.deadline = deadline
-        if deadline < self.looked_at:
-            self._reactor.file(self, deadline)
-        self._task = current_task()
-        await wait_task_rescheduled(self._unpark)
-        self._reactor.woken -= 1
-        if self.late:
-            self.late = False
-            raise Late
-
-    def set_deadline(self, deadline: float) -> None:
-        """Move the deadline of a task that is parked."""
-        self.deadline = deadline
-        if deadline < self.looked_at:
-            self._reactor.file(self, deadline)
-
-    def wake(self) -> None:
-        """Resume the parked task, if one is parked. Idempotent."""
-        task = self._task
-        if task is not None:
-            self._task = None
-            self._reactor.woken += 1
-            reschedule(task, WOKEN)  # type: ignore[arg-type]
-
-    def leave(self) -> None:
-        """The client has left: wake the task, or cancel the guarded wait it is in."""
-        self.gone = True
-        if self._scope is not None:
-            self._scope.cancel()
-        self.wake()
-
-    @contextmanager
-    def guard(self, deadline: float = math.inf) -> Iterator[None]:
-        """Run a wait that is not on the reactor (a connect, a sleep); ends at once when the client leaves.
-
-        Raises `ClientGone`, or `Late` at the deadline (monotonic seconds).
-        """
-        if self.gone:
-            raise ClientGone
-        with trio.CancelScope() as scope:
-            if deadline != math.inf:
-                scope.deadline = trio.current_time() + deadline - time.monotonic()
-            self._scope = scope
-            try:
-                yield
-            finally:
-                self._scope = None
-        if self.gone:
-            raise ClientGone
-        if scope.cancelled_caught:
-            raise Late
-
-    def look_at_deadline(self, now: float) -> None:
-        """The sweeper's call: fire, file again, or forget."""
-        self.filed_tick = 0
-        self.looked_at = math.inf
-        if self.deadline <= now:
-            self.deadline = math.inf
-            if self._task is not None:
-                self.late = True
-                self.wake()
-        elif self.deadline != math.inf:
-            self._reactor.file(self, self.deadline)
-
-    def close(self) -> None:
-        """This task parks no more."""
-        self._reactor.unfile(self)
-
-    def _unpark(self, _raise_cancel: object) -> Abort:
-        self._task = None
-        return Abort.SUCCEEDED

@@ -12,13 +12,17 @@ from contextlib import AbstractAsyncContextManager
 
 import trio
 
+from proxy.wire.parking import Parking
+
 
 class RequestScope:
     """Make it when the request begins; `if scope.opened: await scope.close()` in a `finally` when it ends."""
 
-    __slots__ = ("_manager", "_nursery")
+    __slots__ = ("_manager", "_nursery", "_parking")
 
-    def __init__(self) -> None:
+    def __init__(self, parking: Parking) -> None:
+        """`parking`: where the request waits."""
+        self._parking = parking
         self._manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
         self._nursery: trio.Nursery | None = None
 
@@ -29,6 +33,7 @@ class RequestScope:
     async def start(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run `task` beside the request. Not from inside another cancel scope: the nursery would close late."""
         if self._nursery is None:
+            await self._parking.own()
             self._manager = trio.open_nursery()
             self._nursery = await self._manager.__aenter__()
         self._nursery.start_soon(task)

@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from proxy.errors import ClientGone
 from proxy.wire.link import Link
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 
 MAX_CONTEXTS = 64
 """Different `ssl_verify` values in one configuration; more is a mistake."""

@@ -15,8 +15,9 @@ from proxy.types import Deployment, Headers, Reply, Secret
 from proxy.upstream.answer import Answer
 from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
 from proxy.wire.link import Link
+from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Tap
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
 
 CALLER = Caller("tester", b"caller-id")

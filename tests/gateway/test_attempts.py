@@ -29,7 +29,8 @@ from proxy.types import Deployment, Outcome
 from proxy.upstream.client import Patience, UpstreamClient
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint
 from proxy.upstream.pool import Pool
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
 
 PATIENCE = Patience(connect_s=1.0, write_s=1.0, first_byte_s=0.2, gap_s=0.2)
@@ -65,7 +66,9 @@ class Stage:
     def new_run(self, door: Any, call: Call) -> Run:
         door.parking = Parking(self.reactor)
         record = Record(call_id="call", started_unix_s=0.0, method="POST", route="")
-        return Run(door, call, choose(call, self.router), record, time.monotonic(), [], RequestScope())
+        return Run(
+            door, call, choose(call, self.router), record, time.monotonic(), [], RequestScope(door.parking)
+        )
 
     async def run(self, door: Any, call: Call) -> Record:
         run = self.new_run(door, call)

@@ -12,7 +12,8 @@ from proxy.errors import ClientGone
 from proxy.gateway.waiting import WaitingRoom
 from proxy.routing.refusal import Unavailable
 from proxy.types import Deployment
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 
 FULL = Unavailable(60.0, "at capacity")
 RESTING = Unavailable(0.02, "benched")

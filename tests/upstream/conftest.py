@@ -13,7 +13,8 @@ from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 
 PATIENT = Patience(connect_s=5, write_s=5, first_byte_s=5, gap_s=5)
 

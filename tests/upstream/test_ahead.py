@@ -15,8 +15,8 @@ from proxy.types import ResultKind
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
 from proxy.wire.link import Link
+from proxy.wire.parking import Late
 from proxy.wire.pump import End
-from proxy.wire.reactor import Late
 
 PIECES = (b"0123456789" * 600, b"abcdef" * 900)
 BODY = b"".join(PIECES)

@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from proxy.wire.link import Link
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 
 SMALL_BUFFER_BYTES = 16 * 1024
 

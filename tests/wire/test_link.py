@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from proxy.errors import ClientGone
 from proxy.wire.link import RECV_BYTES
-from proxy.wire.reactor import Late
+from proxy.wire.parking import Late, Parking
 
 
 def soon() -> float:
@@ -21,6 +21,10 @@ def soon() -> float:
 def reset(peer: trio.SocketStream) -> None:
     peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.socket.close()
+
+
+async def waits_at(parking: Parking) -> None:
+    await parking.park()
 
 
 async def test_read_waits_for_bytes_and_then_for_the_end(bench, nursery) -> None:
@@ -246,7 +250,7 @@ async def test_what_is_posted_goes_out_though_the_dispatcher_sleeps(bench, nurse
     """A task that the reactor does not know of posts, while one that was woken from outside has yet to run."""
     link, peer = bench.link(bench.parking())
     other = bench.parking()
-    nursery.start_soon(other.park)
+    nursery.start_soon(waits_at, other)
     await wait_all_tasks_blocked(0.01)
     other.wake()
     link.post(b"request")
@@ -257,7 +261,7 @@ async def test_what_is_posted_goes_out_though_the_dispatcher_sleeps(bench, nurse
 async def test_what_is_posted_keeps_its_place_among_what_is_sent(bench, nursery) -> None:
     link, peer = bench.link(bench.parking())
     other = bench.parking()
-    nursery.start_soon(other.park)
+    nursery.start_soon(waits_at, other)
     await wait_all_tasks_blocked(0.01)
     other.wake()
     link.post(b"1")
@@ -288,7 +292,7 @@ async def test_what_is_posted_to_a_full_socket_is_sent_when_there_is_room(bench)
 async def test_what_is_posted_to_a_link_that_closes_is_nothing(bench, nursery) -> None:
     link, peer = bench.link(bench.parking())
     other = bench.parking()
-    nursery.start_soon(other.park)
+    nursery.start_soon(waits_at, other)
     await wait_all_tasks_blocked(0.01)
     other.wake()
     link.close()

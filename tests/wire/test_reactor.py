@@ -9,7 +9,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from proxy.errors import ClientGone
-from proxy.wire.reactor import TICK_S, Late, Parking, Reactor
+from proxy.wire.parking import Late, Parking
+from proxy.wire.reactor import TICK_S, Reactor
 
 
 async def parked(parking: Parking, log: list[str], deadline: float = math.inf) -> None:
@@ -123,8 +124,9 @@ async def test_guard_ends_at_once_when_the_client_leaves(bench, nursery) -> None
     parking, left = bench.parking(), trio.Event()
 
     async def task() -> None:
-        with pytest.raises(ClientGone), parking.guard():
-            await trio.sleep_forever()
+        with pytest.raises(ClientGone):
+            async with parking.guard():
+                await trio.sleep_forever()
         left.set()
 
     nursery.start_soon(task)
@@ -135,27 +137,31 @@ async def test_guard_ends_at_once_when_the_client_leaves(bench, nursery) -> None
 
 
 async def test_guard_raises_late_at_its_deadline(bench) -> None:
-    with trio.fail_after(1), pytest.raises(Late), bench.parking().guard(time.monotonic() + 0.01):
-        await trio.sleep_forever()
+    with trio.fail_after(1), pytest.raises(Late):
+        async with bench.parking().guard(time.monotonic() + 0.01):
+            await trio.sleep_forever()
 
 
 async def test_guard_does_not_begin_for_a_client_that_left(bench) -> None:
     parking = bench.parking()
     parking.leave()
-    with pytest.raises(ClientGone), parking.guard():
-        pytest.fail("the guarded wait ran")
+    with pytest.raises(ClientGone):
+        async with parking.guard():
+            pytest.fail("the guarded wait ran")
 
 
 async def test_an_outer_cancel_passes_through_guard(bench) -> None:
-    with trio.move_on_after(0) as scope, bench.parking().guard():
-        await trio.sleep_forever()
+    with trio.move_on_after(0) as scope:
+        async with bench.parking().guard():
+            await trio.sleep_forever()
     assert scope.cancelled_caught
 
 
 async def test_an_error_inside_guard_is_itself(bench) -> None:
     parking = bench.parking()
-    with pytest.raises(OSError, match="unreachable"), parking.guard():
-        raise OSError("unreachable")
+    with pytest.raises(OSError, match="unreachable"):
+        async with parking.guard():
+            raise OSError("unreachable")
     parking.leave()  # nothing is left to cancel
 
 

@@ -3,15 +3,21 @@ from __future__ import annotations
 import pytest
 import trio
 
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
 
 
+def scope_of_a_task() -> RequestScope:
+    return RequestScope(Parking(Reactor()))
+
+
 async def test_a_request_that_starts_nothing_has_no_nursery() -> None:
-    assert not RequestScope().opened
+    assert not scope_of_a_task().opened
 
 
 async def test_nothing_outlives_the_scope() -> None:
-    scope, ended = RequestScope(), []
+    scope, ended = scope_of_a_task(), []
 
     async def task(name: str) -> None:
         try:
@@ -27,7 +33,7 @@ async def test_nothing_outlives_the_scope() -> None:
 
 
 async def test_a_task_that_has_ended_is_no_trouble() -> None:
-    scope, ran = RequestScope(), []
+    scope, ran = scope_of_a_task(), []
 
     async def task() -> None:
         ran.append(True)
@@ -39,7 +45,7 @@ async def test_a_task_that_has_ended_is_no_trouble() -> None:
 
 
 async def test_a_task_ends_even_while_it_shields_its_last_words() -> None:
-    scope, said = RequestScope(), []
+    scope, said = scope_of_a_task(), []
 
     async def task() -> None:
         try:
@@ -56,7 +62,7 @@ async def test_a_task_ends_even_while_it_shields_its_last_words() -> None:
 
 
 async def test_what_a_task_raised_comes_out_of_close() -> None:
-    scope = RequestScope()
+    scope = scope_of_a_task()
 
     async def task() -> None:
         raise LookupError("a bug")
@@ -80,7 +86,7 @@ async def test_a_cancelled_request_takes_its_tasks_along() -> None:
             ended.append(True)
 
     async def request() -> None:
-        scope = RequestScope()
+        scope = scope_of_a_task()
         try:
             await scope.start(task)
             await trio.sleep_forever()
@@ -95,7 +101,7 @@ async def test_a_cancelled_request_takes_its_tasks_along() -> None:
 
 async def test_the_requests_own_exception_stays_itself() -> None:
     async def request() -> None:
-        scope = RequestScope()
+        scope = scope_of_a_task()
         try:
             await scope.start(trio.sleep_forever)
             raise LookupError("the request's own")
