@@ -245,7 +245,7 @@ class Attempts:
                 return None
             sent = self._clock()
             outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
-            answer = await self._send(run, lane, outbound, sent)
+            answer = await self._send(run, lane, outbound)
             answered = self._clock()
             run.record.first_byte_s = answered - run.started
             result = self._judge(answer, deployment, answered)
@@ -282,18 +282,15 @@ class Attempts:
                 self._settle(run, deployment, result)
         return None
 
-    async def _send(self, run: Run, lane: Lane, outbound: Outbound, sent: float) -> Answer:
+    async def _send(self, run: Run, lane: Lane, outbound: Outbound) -> Answer:
         patience = lane.stream if run.call.stream else lane.whole
-        left_s = run.until - sent
-        if left_s < patience.first_byte_s:
-            patience = msgspec.structs.replace(patience, first_byte_s=max(0.0, left_s))
-        parking = run.exchange.parking
+        parking, endpoint = run.exchange.parking, lane.destination.endpoint
         if run.call.rest or not lane.destination.deployment.drains:
-            answer = await self._client.send(parking, lane.destination.endpoint, outbound, patience)
+            answer = await self._client.send(parking, endpoint, outbound, patience, run.until)
         else:
             apart = parking.another()
             try:
-                answer = await self._client.send(apart, lane.destination.endpoint, outbound, patience)
+                answer = await self._client.send(apart, endpoint, outbound, patience, run.until)
             finally:
                 apart.close()
             answer.belongs_to(parking)

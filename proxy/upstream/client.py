@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
@@ -76,25 +77,33 @@ class UpstreamClient:
         self._dial = dial or _dial
 
     async def send(
-        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience
+        self,
+        parking: Parking,
+        endpoint: Endpoint,
+        outbound: Outbound,
+        patience: Patience,
+        until: float = math.inf,
     ) -> Answer:
-        """One request, one answer's head. Raises UpstreamFailure, ClientGone."""
+        """One request, one answer's head, before `until` (monotonic seconds). Raises UpstreamFailure, ClientGone."""
         # A body that moves cannot be sent twice, so it does not risk a stale connection.
         connection = self._pool.take(endpoint) if outbound.rest is None else None
         if connection is not None:
             connection.link.parking = parking
             try:
-                return await self._converse(connection, outbound, patience)
+                return await self._converse(connection, outbound, patience, until)
             except _Stale:
                 pass  # RFC 9112 section 9.3.1: nothing was answered, so the request may go again
-        return await self._converse(await self._connect(parking, endpoint, patience), outbound, patience)
+        connection = await self._connect(parking, endpoint, patience)
+        return await self._converse(connection, outbound, patience, until)
 
-    async def _converse(self, connection: Connection, outbound: Outbound, patience: Patience) -> Answer:
+    async def _converse(
+        self, connection: Connection, outbound: Outbound, patience: Patience, until: float
+    ) -> Answer:
         link = connection.link
         answered = False
         try:
             complete = await _write(link, outbound, patience.write_s)
-            head, rest = await _read_head(link, outbound, patience.first_byte_s)
+            head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
             answered = True
         except _NoAnswer as closed:
             if connection.used:
@@ -194,9 +203,11 @@ async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
         await link.parking.park(time.monotonic() + write_s)
 
 
-async def _read_head(link: Link, outbound: Outbound, first_byte_s: float) -> tuple[ResponseHead, bytes]:
+async def _read_head(
+    link: Link, outbound: Outbound, first_byte_s: float, until: float
+) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
-    deadline = time.monotonic() + first_byte_s
+    deadline = min(time.monotonic() + first_byte_s, until)
     data = await _receive(link, deadline, begun=False)
     for _ in range(MAX_INTERIM_ANSWERS):
         while (end := find_head_end(data, 0)) < 0 and len(data) <= MAX_ANSWER_HEAD_BYTES:

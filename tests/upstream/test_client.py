@@ -134,6 +134,17 @@ async def test_a_head_that_does_not_end_in_time(caller, mock) -> None:
     assert (await failure(caller.ask())).kind is ResultKind.TIMEOUT
 
 
+async def test_no_answer_is_waited_for_beyond_the_requests_own_end(caller, mock) -> None:
+    """However long connecting and sending have taken."""
+    caller.be(first_byte_s=math.inf)
+    mock.script(stalled())
+    asking = caller.client.send(
+        caller.parking(), caller.endpoint, caller.outbound(), caller.patience, time.monotonic()
+    )
+    with trio.fail_after(10):
+        assert (await failure(asking)).kind is ResultKind.TIMEOUT
+
+
 async def test_unlimited_patience(caller) -> None:
     caller.be(first_byte_s=math.inf)
     assert await caller.whole() == chat().body
