@@ -24,6 +24,8 @@ class Case:
         self.records: dict[Asked, Recorded | None] = {
             asked: records.get((asked.gateway, asked.nth)) for asked in story.asked
         }
+        self.stale = {id(attempt) for attempt in story.attempts if _may_be_stale(attempt)}
+        """Attempts that go again on another connection, and count once (RFC 9112 section 9.3.1)."""
         self.slow = {client.number for client in plan.clients if client.pace_s}
         """Clients that read slowly."""
         self.reloaded_s = [reload.at_s for reload in plan.reloads]
@@ -31,3 +33,8 @@ class Case:
 
     def carried(self) -> list[Asked]:
         return [asked for asked in self.story.asked if asked.ask.kind in CARRIED]
+
+
+def _may_be_stale(attempt: Attempt) -> bool:
+    """Nothing was answered on a connection that was used before."""
+    return attempt.head_sent_s is None and attempt.connection.attempts[0] is not attempt

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from loadtest.sim.judges.case import CARRIED, Case
 from loadtest.sim.plan import Kind, Manner
-from loadtest.sim.story import Asked, Attempt, Ending, Recorded
+from loadtest.sim.story import Asked, Ending, Recorded
+from proxy.gateway.pipeline import STOPPING
 from proxy.types import Outcome
 
 _ENDINGS: dict[Outcome, frozenset[Ending]] = {
@@ -43,7 +44,7 @@ def _of_one(case: Case, asked: Asked, recorded: Recorded) -> Iterator[str]:
     what = (
         f"request {ask.number} ({asked.ending.value}, {asked.status}) is recorded as {record.outcome.value}"
     )
-    if asked.ending not in _ENDINGS[record.outcome]:
+    if asked.ending not in _ENDINGS[record.outcome] and not _hung_up_on(asked, recorded):
         yield what
     if asked.status and record.status != asked.status:
         yield f"{what} with {record.status}"
@@ -56,14 +57,14 @@ def _of_one(case: Case, asked: Asked, recorded: Recorded) -> Iterator[str]:
         yield what
     if record.outcome is Outcome.CLIENT_GONE and not _may_be_gone(case, asked):
         yield f"{what}, and did not leave"
-    seen = [attempt for attempt in case.attempts[ask.number] if not _may_be_stale(attempt)]
+    seen = [attempt for attempt in case.attempts[ask.number] if id(attempt) not in case.stale]
     if ask.kind in CARRIED and record.attempts < len(seen):
         yield f"{what} with {record.attempts} attempts of {len(seen)}"
 
 
-def _may_be_stale(attempt: Attempt) -> bool:
-    """Nothing was answered on a connection that was used before: it goes again, and is no attempt (RFC 9112 9.3.1)."""
-    return attempt.head_sent_s is None and attempt.connection.attempts[0] is not attempt
+def _hung_up_on(asked: Asked, recorded: Recorded) -> bool:
+    """A worker that stops cannot wait for the rest of a request, so its last words may be lost."""
+    return asked.ending is Ending.NONE and not asked.body_sent and recorded.record.error == STOPPING
 
 
 def _may_be_gone(case: Case, asked: Asked) -> bool:

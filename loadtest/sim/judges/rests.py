@@ -45,11 +45,21 @@ def _starts(case: Case, name: str) -> Iterator[tuple[float, int]]:
     for connection in case.story.connections:
         if connection.upstream == name:
             for nth, attempt in enumerate(connection.attempts):
-                sent_s = attempt.asked_s - case.latency_s[name]
-                yield (sent_s if nth else connection.dialled_s), attempt.number
+                sent_s = attempt.asked_s - case.latency_s[name] if nth else connection.dialled_s
+                if not _goes_again(case, attempt):
+                    yield sent_s, attempt.number
     for dial in case.story.dials:
         if dial.upstream == name and dial.refused_s is not None:
             yield dial.at_s, 0
+
+
+def _goes_again(case: Case, attempt: Attempt) -> bool:
+    """On a new connection, as it went on one that was closed."""
+    return any(
+        id(before) in case.stale and before.upstream == attempt.upstream
+        for before in case.attempts[attempt.number]
+        if before.asked_s < attempt.asked_s
+    )
 
 
 def _rests(case: Case, target: Target) -> Iterator[tuple[float, float, str]]:
