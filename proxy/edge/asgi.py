@@ -185,6 +185,10 @@ class AsgiExchange:
     async def inform(self, head: ResponseHead) -> None:
         """ASGI has no interim answers but early hints under HTTP/2: they stay behind here."""
 
+    def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
+        """Sending waits for the server here."""
+        return False
+
     async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
         self._unbounded = answer.head.framing in (CHUNKED, UNTIL_CLOSE)
         await self._start(answer.head.status, (*answer.head.headers(), *_pairs(extra)))

@@ -90,21 +90,39 @@ class FastExchange:
         self.sent_bytes = len(body)
 
     async def inform(self, head: ResponseHead) -> None:
-        if not self.committed:  # comments may have begun a stream meanwhile
-            await self._write(_status_line(head) + head.lines + b"\r\n")
+        if self.committed:  # by a comment: what came before an answer cannot follow it
+            return
+        await self._write(_status_line(head) + head.lines + b"\r\n")
+
+    def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
+        head, body, link = answer.head, answer.whole, self._link
+        if body is None or self.closing or self.parking.gone or not self._body.done or not link.caught_up:
+            return False
+        data = b"%b%b%b\r\n%b" % (_status_line(head), head.lines, extra, body)
+        if len(data) > POST_BYTES:
+            return False
+        answer.take_whole()
+        if tap is not None:
+            tap.feed(body)
+        self.committed = True
+        link.post(data)
+        self.sent_bytes = len(body)
+        return True
 
     async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
         head = answer.head
         if head.framing == UNTIL_CLOSE:
             self.closing = self._until_close = True
         prefix = b"%b%b%b%b\r\n" % (_status_line(head), head.lines, extra, self._commit())
-        whole = answer.take_whole()
-        if whole is not None:
-            return await self._send_whole(prefix, whole, tap)
         self._chunked = head.framing == CHUNKED
+        whole = answer.take_whole()
+        if whole is not None and tap is not None:
+            tap.feed(whole)
         if self.parking.gone:  # it left while the answer was waited for all the same
             self.closing = True
             return End.SINK_GONE
+        if whole is not None:
+            return await self._send_whole(prefix, whole)
         try:
             end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s)
         finally:
@@ -116,18 +134,9 @@ class FastExchange:
             self._deny_end()
         return end
 
-    async def _send_whole(self, prefix: bytes, body: bytes, tap: Tap | None) -> End:
+    async def _send_whole(self, prefix: bytes, body: bytes) -> End:
         """An answer that is here already needs no pump."""
-        if tap is not None:
-            tap.feed(body)
         data = prefix + body
-        if self.parking.gone:
-            self.closing = True
-            return End.SINK_GONE
-        if not self.closing and len(data) <= POST_BYTES and self._link.caught_up:
-            self._link.post(data)
-            self.sent_bytes = len(body)
-            return End.DONE
         try:
             sent = self._link.send(data)
             if sent != len(data):

@@ -91,19 +91,16 @@ class ClientConnection:
             if head.version != b"1.1" or (head.upgrade and switches_protocol(head, length)):
                 await self._catch_up()
                 return raw + self.buffer
-            if not await self._exchange(head, length):
+            exchange = FastExchange(doorway.limits, self.link, head, length, self.buffer)
+            exchange.closing = not head.keep_alive or doorway.draining
+            self._exchanging = exchange
+            await doorway.serve(exchange)
+            self._exchanging = None
+            self.buffer = exchange.leftover
+            if exchange.closing and not exchange.body_read:
+                await self._linger()
+            if exchange.closing or doorway.draining or self.parking.gone:
                 return None
-
-    async def _exchange(self, head: RequestHead, length: int) -> bool:
-        exchange = FastExchange(self.doorway.limits, self.link, head, length, self.buffer)
-        exchange.closing = not head.keep_alive or self.doorway.draining
-        self._exchanging = exchange
-        await self.doorway.serve(exchange)
-        self._exchanging = None
-        self.buffer = exchange.leftover
-        if exchange.closing and not exchange.body_read:
-            await self._linger()
-        return not (exchange.closing or self.doorway.draining or self.parking.gone)
 
     async def _read_head(self) -> bytes | None:
         """The next request's head with its blank line; None when there is none to come."""

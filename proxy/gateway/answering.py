@@ -97,8 +97,9 @@ async def relay(
     taps = usage if ids is None else Taps(usage, ids)
     if head.framing == UNTIL_CLOSE:
         answer.ends_whole_if(partial(finished, usage, head))
-    tap = inflated(taps, head.content_encoding)
-    end = await exchange.relay(answer, extra, tap)
+    tap = inflated(taps, head.content_encoding) if head.content_encoding else taps
+    at_once = exchange.relay_at_once(answer, extra, tap)
+    end = End.DONE if at_once else await exchange.relay(answer, extra, tap)
     if drain_s and end in _ENDS:
         await read_on(answer, tap, drain_s)
     # Asking again for an object repeats its usage: only what was made now is counted.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -40,8 +40,8 @@ from proxy.routing.router import Router, Unavailable
 from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
-from proxy.upstream.destination import Destination
-from proxy.wire.parking import Late
+from proxy.upstream.destination import Destination, Endpoint
+from proxy.wire.parking import Late, Parking
 
 log = logging.getLogger("sluice")
 
@@ -58,6 +58,7 @@ SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
 SHOULD_NOT_RETRY_LINE = b"%b: %b\r\n" % SHOULD_NOT_RETRY
 RATE_LIMITS = b"x-ratelimit-remaining-"
 GOOD = Result(ResultKind.OK, 200)
+NOTHING_LEARNED = Result(ResultKind.NEUTRAL)
 NOT_YOURS_YET = Unavailable(0.0, "queued")
 """Others were here before."""
 
@@ -158,7 +159,8 @@ class Attempts:
         run.until = run.started + self._settings.total_s
         self._budget.requests += 1
         try:
-            picked = self._pick(run)
+            queues = self._room.queues
+            picked = NOT_YOURS_YET if queues and run.choice.pool in queues else self._ask(run)
             deployment = (
                 picked if isinstance(picked, Deployment) else (await self._wait(run, picked)).deployment
             )
@@ -174,12 +176,6 @@ class Attempts:
             self._budget.requests -= 1
             if run.retrying:
                 self._budget.retrying -= 1
-
-    def _pick(self, run: Run) -> Deployment | Unavailable:
-        choice = run.choice
-        if self._room.queues and choice.pool in self._room.queues:
-            return NOT_YOURS_YET
-        return self._ask(run)
 
     def _ask(self, run: Run) -> Deployment | Unavailable:
         choice = run.choice
@@ -213,7 +209,7 @@ class Attempts:
             keeps = not self._router.rests(following.deployment, self._clock())
         finally:
             if not keeps:
-                self._settle(run, following.deployment, Result(ResultKind.NEUTRAL))
+                self._settle(run, following.deployment, NOTHING_LEARNED)
         if keeps:
             return following
         again = self._ask(run)
@@ -230,7 +226,7 @@ class Attempts:
 
     async def _attempt(self, run: Run, deployment: Deployment) -> Next | None:
         """One attempt on a picked deployment. Returns what to try next, None when the client has its answer."""
-        result = Result(ResultKind.NEUTRAL)
+        result = NOTHING_LEARNED
         settled = False
         answer: Answer | None = None
         call, lane = run.call, self._lanes[deployment.id]
@@ -240,12 +236,13 @@ class Attempts:
         if self._tells_every_attempt:
             _log_attempt(run, deployment)
         try:
-            if mocks(call, deployment):
+            if deployment.mock_response is not None and mocks(call):
                 await self._mock(run, deployment)
                 return None
             sent = self._clock()
             outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
             answer = await self._send(run, lane, outbound)
+            answer.until = run.until
             answered = self._clock()
             run.record.first_byte_s = answered - run.started
             result = self._judge(answer, deployment, answered)
@@ -282,26 +279,31 @@ class Attempts:
                 self._settle(run, deployment, result)
         return None
 
-    async def _send(self, run: Run, lane: Lane, outbound: Outbound) -> Answer:
+    def _send(self, run: Run, lane: Lane, outbound: Outbound) -> Awaitable[Answer]:
+        """Raises UpstreamFailure, ClientGone."""
         patience = lane.stream if run.call.stream else lane.whole
-        parking, endpoint = run.exchange.parking, lane.destination.endpoint
-        if run.call.rest or not lane.destination.deployment.drains:
-            answer = await self._client.send(parking, endpoint, outbound, patience, run.until)
-        else:
-            apart = parking.another()
-            try:
-                answer = await self._client.send(apart, endpoint, outbound, patience, run.until)
-            finally:
-                apart.close()
-            answer.belongs_to(parking)
-        answer.until = run.until
+        parking, destination = run.exchange.parking, lane.destination
+        if destination.deployment.drains and not run.call.rest:
+            return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
+        return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
+
+    async def _send_apart(
+        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience, until: float
+    ) -> Answer:
+        """The client's leaving does not end the wait."""
+        apart = parking.another()
+        try:
+            answer = await self._client.send(apart, endpoint, outbound, patience, until)
+        finally:
+            apart.close()
+        answer.belongs_to(parking)
         return answer
 
     def _judge(self, answer: Answer, deployment: Deployment, now: float) -> Result:
         """HOT. What the answer's head teaches about the key."""
         head = answer.head
         result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
-        if head.mentions(RATE_LIMITS) and self._router.wants_limits(deployment, now):
+        if self._router.wants_limits(deployment, now) and head.mentions(RATE_LIMITS):
             return msgspec.structs.replace(result, limits=limits_of(head.get))
         return result
 

@@ -54,6 +54,9 @@ class Exchange(BodySource, Protocol):
     async def inform(self, head: ResponseHead) -> None:
         """An interim answer (RFC 9110 section 15.2), where the door can."""
 
+    def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
+        """HOT. `relay`, without waiting, of an answer that is here whole. False, and nothing done: `relay` it."""
+
     async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
         """The upstream's answer as it is, with the header lines `extra` added. Commits.
 

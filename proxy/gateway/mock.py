@@ -19,8 +19,9 @@ _PATHS = (b"/chat/completions", b"/completions")
 _encode = msgspec.json.Encoder().encode
 
 
-def mocks(call: Call, deployment: Deployment) -> bool:
-    return deployment.mock_response is not None and call.route.path in _PATHS
+def mocks(call: Call) -> bool:
+    """Of a deployment that has a `mock_response`."""
+    return call.route.path in _PATHS
 
 
 async def send_mock(exchange: Exchange, call: Call, deployment: Deployment, extra: bytes) -> None:

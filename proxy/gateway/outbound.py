@@ -24,10 +24,6 @@ from proxy.wire.head import CHUNKED, NO_BODY
 RECODED = frozenset((b"content-encoding",))
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the peek did not look into, or found just shallow enough a few frames further up."""
-TARGETS_REMEMBERED = 4096
-"""Paths hold ids, so they are many. Emptied when full."""
-REMEMBERED_BYTES = 256
-"""Of a path: longer ones are rare, and would take memory as their clients please."""
 
 
 class Sender:
@@ -37,7 +33,6 @@ class Sender:
         """`native`: which client headers go on where the gateway knows the endpoint."""
         self._native = native
         self._recoded = {base: base.without(RECODED) for base in (native, EVERYTHING)}
-        self._targets: dict[tuple[Destination, bytes], bytes] = {}
 
     def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
         """Raises GatewayError 400 for a path that climbs."""
@@ -48,8 +43,9 @@ class Sender:
         if call.rest and length != CHUNKED:
             length += len(body) - len(call.body)
         forwarding = self._forwarding(call, body)
-        target = self._target(call, destination)
-        head = destination.head(call.head.method, target, call.head, length, forwarding)
+        head = destination.head(call.head, forwarding, length) or destination.learn(
+            call.head, forwarding, length, _target(call, destination)
+        )
         if call.rest and length == CHUNKED and body:
             body = encode_chunk(body)
         return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
@@ -63,19 +59,6 @@ class Sender:
             return self._recoded[base]
         return base
 
-    def _target(self, call: Call, destination: Destination) -> bytes:
-        """Checked and joined once per path; the query is the client's own."""
-        key = (destination, call.route.path)
-        found = self._targets.get(key)
-        if found is None:
-            found = _joined(call, destination)
-            if len(self._targets) >= TARGETS_REMEMBERED:
-                self._targets.clear()
-            if len(call.route.path) <= REMEMBERED_BYTES:
-                self._targets[key] = found
-        query = call.head.query
-        return found if query is None else b"%b?%b" % (found, query)
-
 
 ONLY_CONTENT = Forwarding(only=frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent")))
 """For targets that are not OpenAI's: what describes the body, and nothing of the client."""
@@ -86,7 +69,13 @@ def translated(call: Call, deployment: Deployment) -> bool:
     return call.route.chat and deployment.provider == TEXT_COMPLETION
 
 
-def _joined(call: Call, destination: Destination) -> bytes:
+def _target(call: Call, destination: Destination) -> bytes:
+    """Raises GatewayError 400. The query is the client's own."""
+    path, query = _path(call, destination), call.head.query
+    return path if query is None else b"%b?%b" % (path, query)
+
+
+def _path(call: Call, destination: Destination) -> bytes:
     if call.route.custom is not None:
         refuse_dot_segments(call.route.path)
         return destination.base_path + call.route.path or b"/"

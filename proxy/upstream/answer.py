@@ -33,11 +33,11 @@ class Answer:
         "_gap_s",
         "_pool",
         "_spoilt",
-        "_whole",
         "head",
         "received_bytes",
         "takes_event",
         "until",
+        "whole",
     )
 
     def __init__(
@@ -66,26 +66,27 @@ class Answer:
         """A broken stream that was pumped: it stopped between two events, so another may follow."""
         size = head.framing
         if 0 <= size <= len(buffer):
-            self._whole: bytes | None = buffer if size == len(buffer) else buffer[:size]
+            self.whole: bytes | None = buffer if size == len(buffer) else buffer[:size]
+            """The body, while it is here whole and not taken."""
             self._framing: Framing = NOTHING_LEFT
             self._buffer = b""
             self._spoilt = self._spoilt or size != len(buffer)
         else:
-            self._whole = None
+            self.whole = None
             self._framing = framing_of(size)
             self._buffer = buffer
 
     def take_whole(self) -> bytes | None:
         """The whole body, when it came with the head; None when it must be pumped or read."""
-        whole, self._whole = self._whole, None
+        whole, self.whole = self.whole, None
         if whole is not None:
             self.received_bytes = len(whole)
         return whole
 
     def beginning(self) -> bytes:
         """The payload that came with the head; looking takes nothing away."""
-        if self._whole is not None:
-            return self._whole
+        if self.whole is not None:
+            return self.whole
         pieces: list[bytes] = []
         with suppress(BadFraming):  # whoever reads on will say
             framing_of(self.head.framing).feed(self._buffer, pieces)
@@ -94,7 +95,7 @@ class Answer:
     @property
     def held(self) -> bytes:
         """What has come of the body and was not taken: framed, as it was sent."""
-        return self._buffer if self._whole is None else self._whole
+        return self._buffer if self.whole is None else self.whole
 
     async def fetch(self, deadline: float) -> bool:
         """Read more into `held`; False at the end of the stream. Raises UpstreamFailure, Late, ClientGone."""

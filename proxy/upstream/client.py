@@ -63,10 +63,6 @@ Dial = Callable[[Parking, Endpoint, float], Awaitable[socket.socket]]
 """A connected socket, before the deadline (monotonic seconds). Raises OSError, Late, ClientGone."""
 
 
-class _Stale(Exception):  # noqa: N818 - a fact, not an error
-    """A reused connection was closed by its peer before a byte was answered."""
-
-
 class UpstreamClient:
     """Sends requests over pooled connections; one per worker."""
 
@@ -87,40 +83,32 @@ class UpstreamClient:
         """One request, one answer's head, before `until` (monotonic seconds). Raises UpstreamFailure, ClientGone."""
         # A body that moves cannot be sent twice, so it does not risk a stale connection.
         connection = self._pool.take(endpoint) if outbound.rest is None else None
-        if connection is not None:
-            connection.link.parking = parking
+        while True:
+            if connection is None:
+                connection = await self._connect(parking, endpoint, patience)
+            link = connection.link
+            link.parking = parking
+            answered = False
             try:
-                return await self._converse(connection, outbound, patience, until)
-            except _Stale:
-                pass  # RFC 9112 section 9.3.1: nothing was answered, so the request may go again
-        connection = await self._connect(parking, endpoint, patience)
-        return await self._converse(connection, outbound, patience, until)
-
-    async def _converse(
-        self, connection: Connection, outbound: Outbound, patience: Patience, until: float
-    ) -> Answer:
-        link = connection.link
-        answered = False
-        try:
-            complete = await _write(link, outbound, patience.write_s)
-            head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
-            answered = True
-        except _NoAnswer as closed:
-            if connection.used:
-                raise _Stale from closed
-            raise UpstreamFailure(
-                ResultKind.BROKEN, "the upstream closed the connection unanswered"
-            ) from closed
-        except Late as late:
-            raise UpstreamFailure(ResultKind.TIMEOUT, "the upstream did not answer in time") from late
-        except BadResponse as bad:
-            raise UpstreamFailure(
-                ResultKind.SERVER_ERROR, f"the upstream's answer is not HTTP: {bad.reason}"
-            ) from bad
-        finally:
-            if not answered:
-                link.close()
-        return Answer(head, rest, connection, self._pool, patience.gap_s, spoilt=not complete)
+                complete = _post(link, outbound) or await _write(link, outbound, patience.write_s)
+                head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
+                answered = True
+            except _NoAnswer as closed:
+                if not connection.used:
+                    raise UpstreamFailure(
+                        ResultKind.BROKEN, "the upstream closed the connection unanswered"
+                    ) from closed
+            except Late as late:
+                raise UpstreamFailure(ResultKind.TIMEOUT, "the upstream did not answer in time") from late
+            except BadResponse as bad:
+                reason = f"the upstream's answer is not HTTP: {bad.reason}"
+                raise UpstreamFailure(ResultKind.SERVER_ERROR, reason) from bad
+            finally:
+                if not answered:
+                    link.close()
+            if answered:
+                return Answer(head, rest, connection, self._pool, patience.gap_s, spoilt=not complete)
+            connection = None  # RFC 9112 section 9.3.1: nothing was answered, so the request may go again
 
     async def _connect(self, parking: Parking, endpoint: Endpoint, patience: Patience) -> Connection:
         deadline = time.monotonic() + patience.connect_s
@@ -174,12 +162,18 @@ class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
     """The connection ended before the answer began."""
 
 
+def _post(link: Link, outbound: Outbound) -> bool:
+    """HOT. Send a request that any socket takes at once. False when it is not one."""
+    data = outbound.head + outbound.body
+    if outbound.rest is not None or len(data) > POST_BYTES:
+        return False
+    link.post(data)
+    return True
+
+
 async def _write(link: Link, outbound: Outbound, write_s: float) -> bool:
     """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
     data = outbound.head + outbound.body
-    if outbound.rest is None and len(data) <= POST_BYTES:
-        link.post(data)
-        return True
     try:
         sent = link.send(data)
         if sent != len(data) and not await _write_rest(link, memoryview(data)[sent:], write_s):
@@ -208,10 +202,15 @@ async def _read_head(
 ) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
     deadline = min(time.monotonic() + first_byte_s, until)
-    data = await _receive(link, deadline, begun=False)
+    try:
+        data = await link.read(deadline)
+    except OSError:
+        data = b""
+    if not data:
+        raise _NoAnswer
     for _ in range(MAX_INTERIM_ANSWERS):
         while (end := find_head_end(data, 0)) < 0 and len(data) <= MAX_ANSWER_HEAD_BYTES:
-            data += await _receive(link, deadline, begun=True)
+            data += await _read_more(link, deadline)
         if not 0 < end <= MAX_ANSWER_HEAD_BYTES:
             raise BadResponse(f"its head is longer than {MAX_ANSWER_HEAD_BYTES} bytes")
         head = parse_response_head(data[:end], outbound.method, DROPPED_FROM_ANSWERS)
@@ -225,14 +224,12 @@ async def _read_head(
     raise BadResponse("it never came to its answer")
 
 
-async def _receive(link: Link, deadline: float, *, begun: bool) -> bytes:
-    """More of an answer; one that has `begun` is never taken for none at all."""
+async def _read_more(link: Link, deadline: float) -> bytes:
+    """Of an answer that has begun, and so is never taken for none at all."""
     try:
         more = await link.read(deadline)
     except OSError:
         more = b""
-    if more:
-        return more
-    if begun:
+    if not more:
         raise BadResponse("it ended inside its head")
-    raise _NoAnswer
+    return more

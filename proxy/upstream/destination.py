@@ -7,8 +7,9 @@ import msgspec
 from proxy.types import Deployment, Headers
 from proxy.wire.head import NO_BODY, RequestHead
 
-HEADS_REMEMBERED = 1024
-"""Filtered header blocks kept: clients send the same head again and again. Emptied when full."""
+HEADS_REMEMBERED = 512
+"""Filtered header blocks kept: clients send the same head again and again. Emptied when full. As many as the head
+parser shares: a head that it forgot comes back as another."""
 
 HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer",
@@ -47,7 +48,7 @@ class Forwarding(msgspec.Struct, frozen=True, eq=False):
 EVERYTHING = Forwarding()
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     """What a connection is made to, and may be reused for."""
 
     host: str
@@ -83,27 +84,38 @@ class Destination:
         self.own_lines = _lines(((b"Host", host_header), *own))
         self._blocks: dict[tuple[RequestHead, Forwarding], tuple[bytes, bytes]] = {}
 
-    def head(
-        self, method: bytes, target: bytes, client: RequestHead, length: int, forwarding: Forwarding
-    ) -> bytes:
-        """HOT. The request head to send. `length`: bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
-        key = (client, forwarding)
-        block = self._blocks.get(key)
-        if block is None:
-            if len(self._blocks) >= HEADS_REMEMBERED:
-                self._blocks.clear()
-            block = self._blocks[key] = self._filter(client, forwarding)
-        before, after = block
-        line = b"%b %b HTTP/1.1\r\n" % (method, target)
-        if length == NO_BODY:
-            return b"".join((line, self.own_lines, before, after, b"\r\n"))
-        size = b"Content-Length: %d\r\n" % length if length >= 0 else b"Transfer-Encoding: chunked\r\n"
-        return b"".join((line, self.own_lines, before, size, after, b"\r\n"))
+    def head(self, client: RequestHead, forwarding: Forwarding, length: int) -> bytes | None:
+        """HOT. The request head to send; None: `learn` the client's first.
+
+        `length`: of the body in bytes, or wire.head.CHUNKED, or wire.head.NO_BODY.
+        """
+        block = self._blocks.get((client, forwarding))
+        return None if block is None else _framed(block, length)
+
+    def learn(self, client: RequestHead, forwarding: Forwarding, length: int, target: bytes) -> bytes:
+        """The same for a head that is new, whose request goes to `target`."""
+        if len(self._blocks) >= HEADS_REMEMBERED:
+            self._blocks.clear()
+        block = self._blocks[client, forwarding] = self._block(client, forwarding, target)
+        return _framed(block, length)
+
+    def _block(self, client: RequestHead, forwarding: Forwarding, target: bytes) -> tuple[bytes, bytes]:
+        """What stands before and after the lines on the body's framing."""
+        before, after = self._filter(client, forwarding)
+        line = b"%b %b HTTP/1.1\r\n" % (client.method, target)
+        return line + self.own_lines + before, after + b"\r\n"
 
     def _filter(self, client: RequestHead, forwarding: Forwarding) -> tuple[bytes, bytes]:
         before, after = _forwarded(client, self.own_names, forwarding)
         unsaid = tuple(header for header in self._yielding if client.get(header[0].lower()) is None)
         return _lines(unsaid) + before, after
+
+
+def _framed(block: tuple[bytes, bytes], length: int) -> bytes:
+    before, after = block
+    if length >= 0:
+        return b"%bContent-Length: %d\r\n%b" % (before, length, after)
+    return before + (b"" if length == NO_BODY else b"Transfer-Encoding: chunked\r\n") + after
 
 
 def _lines(headers: Headers) -> bytes:

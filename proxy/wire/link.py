@@ -62,7 +62,7 @@ class Link:
         if mask & _HANGUP:
             self._hang_up()
         if self._unsent and mask & select.EPOLLOUT:
-            self._send_unsent()
+            self._send_unsent(self._unsent)
         if self.mover is not None:
             self.mover.on_link_event(self, mask)
         elif self.parking is not None:
@@ -92,6 +92,9 @@ class Link:
         """How many bytes the socket took, maybe none. Raises OSError when the connection broke."""
         if (self._posted or self._unsent) and not self._is_next():
             return 0
+        return self._put(data)
+
+    def _put(self, data: bytes | memoryview) -> int:
         try:
             return self.sock.send(data)
         except BlockingIOError:
@@ -113,15 +116,13 @@ class Link:
     def send_posted(self, data: bytes) -> None:
         """From the reactor."""
         self._posted = False
-        if self.closed:
-            return
-        self._unsent += data
-        self._send_unsent()
+        if not self.closed:
+            self._send_unsent(self._unsent + data)
 
-    def _send_unsent(self) -> None:
-        unsent, self._unsent = self._unsent, b""
+    def _send_unsent(self, unsent: bytes) -> None:
+        self._unsent = b""
         try:
-            sent = self.send(unsent)
+            sent = self._put(unsent)
         except OSError:
             return  # the next read will say
         if sent != len(unsent):

@@ -109,7 +109,7 @@ class TlsLink(Link):
             # No close_notify, mostly: the end was not the peer's word.
             raise ConnectionResetError("TLS connection cut without close_notify") from error
 
-    def send(self, data: bytes | memoryview) -> int:
+    def _put(self, data: bytes | memoryview) -> int:
         try:
             return self._tls.send(data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):

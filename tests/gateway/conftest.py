@@ -79,6 +79,9 @@ class FakeExchange:
     async def inform(self, head: ResponseHead) -> None:
         self._may("inform")
 
+    def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
+        return False
+
     async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
         self.committed, self.extra = True, extra
         while piece := await answer.read():

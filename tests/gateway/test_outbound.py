@@ -10,7 +10,7 @@ import pytest
 from proxy.errors import GatewayError
 from proxy.gateway.call import Call
 from proxy.gateway.multipart import MultipartPeek
-from proxy.gateway.outbound import REMEMBERED_BYTES, TARGETS_REMEMBERED, Sender, translated
+from proxy.gateway.outbound import Sender, translated
 from proxy.gateway.routes import Custom, Kind, Route
 from proxy.gateway.selection import Choice
 from proxy.routing.affinity import MemoryStore
@@ -241,16 +241,14 @@ def test_a_path_that_climbs_is_400(
         assert caught.value.code == "invalid_path"
 
 
-def test_targets_are_remembered_within_bounds(
+def test_a_path_that_was_refused_is_refused_again(
     a_call: MakeCall, a_deployment: MakeDeployment, exchange: Callable[..., Any]
 ) -> None:
     sender, deployment = Sender(EVERYTHING), a_deployment()
-    choice, destination = Choice(pool_of(deployment)), to(deployment)
-    paths = [b"/v1/files/%d" % n for n in range(TARGETS_REMEMBERED + 5)] + [b"/v1/" + b"x" * REMEMBERED_BYTES]
-    for path in paths:
-        sender.outbound(a_call(route=Route(Kind.THROUGH, "", path)), choice, destination, exchange())
-    assert 0 < len(sender._targets) <= TARGETS_REMEMBERED
-    assert (destination, paths[-1]) not in sender._targets
+    call, destination = a_call(route=Route(Kind.THROUGH, "/files", b"/v1/./x")), to(deployment)
+    for _ in range(2):
+        with pytest.raises(GatewayError):
+            sender.outbound(call, Choice(pool_of(deployment)), destination, exchange())
 
 
 HEADERS = ((b"X-Trace", b"1"), (b"Accept", b"*/*"), (b"OpenAI-Beta", b"b"))
