@@ -172,6 +172,10 @@ class Client:
                     if listens and end.mask() & 1:  # EPOLLIN
                         return False
                     yield (self._signal, self._plan.patience_s)
+                except OSError:
+                    if listens:
+                        return False  # what was answered before is there to be read
+                    raise
         return True
 
     def _leave(self, asked: Asked, end: End) -> Script:

@@ -166,7 +166,7 @@ FAULTS: dict[str, tuple[Patch, str, Sort]] = {
     "a cap is ignored": (_cap_ignored, "slots", Sort.STORM),
     "a slot leaks": (_slot_leaked, "ends", Sort.STORM),
     "a connection leaks": (_connection_leaked, "ends", Sort.STORM),
-    "the pool is left open": (_pool_left_open, "ends", Sort.CALM),
+    "the pool is left open": (_pool_left_open, "ends", Sort.STORM),
     "a bug": (_bug, "ends", Sort.STORM),
     "leaving is not noticed": (_leaving_unnoticed, "leaving", Sort.STORM),
     "a key never rests": (_never_rests, "rests", Sort.STORM),
