@@ -38,7 +38,8 @@ HEALING_FAULTS = (
     Fault.CLOSED,
 )
 LATENCIES_S = (0.0005, 0.002, 0.02, 0.1)
-CAPACITIES_BYTES = (3_000, 20_000, 200_000)
+CAPACITIES_BYTES = (20_000, 40_000, 200_000)
+"""An empty buffer takes what the gateway posts in one go: proxy.wire.link.POST_BYTES."""
 LONGEST_WAIT_S = 60.0
 """Of all timeouts for a first byte in any configuration here."""
 RETRY_AFTERS_S = (1, 3, 8, 20)
