@@ -182,6 +182,8 @@ class Target:
     cooldown_s: float
     """0: it never rests."""
     rpm: int | None = None
+    completes: bool = False
+    """It speaks completions: chat is translated for it."""
     removed: bool = False
     """A reload takes it away, maybe for a while."""
 
@@ -205,5 +207,7 @@ class Plan:
     drain_timeout_s: float
     max_retry_after_s: float
     total_timeout_s: float
+    mode: str = ""
+    """Of streams and answers, where it is one for all."""
     benches: bool = True
     """False: nobody ever rests but by the operator's word."""

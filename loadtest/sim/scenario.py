@@ -36,6 +36,11 @@ HEALING_FAULTS = (
     Fault.SILENT,
     Fault.GARBAGE,
     Fault.CLOSED,
+    Fault.HALF_CLOSED,
+    Fault.STALLED,
+    Fault.BAD_CHUNK,
+    Fault.LONG_LENGTH,
+    Fault.ERROR_EVENT,
 )
 LATENCIES_S = (0.0005, 0.002, 0.02, 0.1)
 CAPACITIES_BYTES = (20_000, 40_000, 200_000)
@@ -252,7 +257,7 @@ _LEAVES_AT: dict[Leaves, Callable[[random.Random], float]] = {
 }
 
 
-def _plain(chance: random.Random, count: int, weights: Sequence[int]) -> tuple[Target, ...]:
+def _plain(count: int, weights: Sequence[int]) -> tuple[Target, ...]:
     return tuple(
         Target(f"d{number + 1}", "alpha", weights[number], None, False, 5.0) for number in range(count)
     )
@@ -264,16 +269,19 @@ def _plainly(targets: tuple[Target, ...], sluice: Section) -> Settings:
 
 
 def _healing(seed: int, chance: random.Random) -> Plan:
-    targets = _plain(chance, chance.randint(2, 3), (1, 1, 1))
+    targets = _plain(chance.randint(2, 3), (1, 1, 1))
     ill = chance.choice(targets).name
     phase = Phase(
         chance.uniform(10.0, ILL_UNTIL_S), chance.choice(HEALING_FAULTS), cuts=chance.random() < 0.5
     )
     healthy = (Phase(chance.uniform(0.0, 5.0)), phase)
-    settings = _plainly(targets, {"connect_timeout_s": 1.0})
+    mode = chance.choice(("live", "probe", "buffered"))
+    limits: Section = {"connect_timeout_s": 1.0, "stream_gap_timeout_s": 2.0, "first_token_timeout_s": 4.0}
+    settings = _plainly(targets, {**limits, "stream_mode": mode})
     return Plan(
         seed=seed,
         sort=Sort.HEALING,
+        mode=mode,
         config=settings.yaml(),
         targets=targets,
         upstreams=tuple(
@@ -301,7 +309,7 @@ def _healing(seed: int, chance: random.Random) -> Plan:
 
 def _calm(seed: int, chance: random.Random) -> Plan:
     count = chance.randint(2, 5)
-    targets = _plain(chance, count, [chance.randint(1, 9) for _ in range(count)])
+    targets = _plain(count, [chance.randint(1, 9) for _ in range(count)])
     settings = _plainly(targets, {})
     reloads = (Reload(15.0, settings.yaml()),) if chance.random() < 0.3 else ()
     return Plan(

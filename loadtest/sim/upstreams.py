@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ ENDS_AT_CLOSE = (CLEANLY, HALF)
 SLOW_S = (1.0, 6.0)
 """Between the pieces of a slow answer."""
 NUMBER = b"x-sim-request: "
+_STREAMS = re.compile(rb'"stream":\s*true')
 Asking = Generator[Pause, bool, bytes | None]
 """None: the connection is over."""
 
@@ -168,7 +170,11 @@ class _Serving:
             attempt.over_s = self._clock.now
             return False
         question = Question(
-            self._tag(attempt), b'"stream": true' in body, b"include_usage" in body, self._limits()
+            tag=self._tag(attempt),
+            streams=_STREAMS.search(body) is not None,
+            wants_usage=b"include_usage" in body,
+            chat=not request.head.startswith(b"POST /v1/completions "),
+            lines=self._limits(),
         )
         return (yield from self._say(attempt, question, phase, fault))
 
