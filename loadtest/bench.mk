@@ -6,8 +6,10 @@ BENCH := $(LOAD_BIN)/python -m loadtest.bench
 BENCH_PACKAGES := nginx-light gcc libc6-dev libssl-dev openssl util-linux
 CASES ?=
 ROUNDS ?= 3
+SEEDS ?= 10000
+JOBS ?= $(shell nproc)
 
-.PHONY: bench bench-soak bench-scaling bench-peers bench-tools load
+.PHONY: sim bench bench-soak bench-scaling bench-peers bench-tools load
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -52,6 +54,9 @@ $(BENCH_BUILD)/portkey/.done:
 	@mkdir -p $(@D)
 	npm install --silent --no-fund --no-audit --prefix $(@D) @portkey-ai/gateway
 	@touch $@
+
+sim: $(VENV)/.dev ## play seeds of the deterministic simulation (SEEDS=500 for less)
+	$(BIN)/python -m loadtest.sim --seeds $(SEEDS) --jobs $(JOBS)
 
 load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --users 50 -t 30s")
 	$(LOAD_BIN)/locust -f loadtest/locustfile.py --headless $(ARGS)

@@ -87,7 +87,7 @@ class Gateway:
         self.recorder = recorder
         self._store = MemoryStore(limits.remembered_objects)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
-        self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s)
+        self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
         self._pass_on = pass_on
         self._dial = dial
         self._said = LastWords()
@@ -172,6 +172,7 @@ class Gateway:
             _following_settings(config),
             self._budget,
             self._room,
+            time.monotonic,
         )
         customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name

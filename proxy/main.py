@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import trio
@@ -29,13 +29,20 @@ async def serve(
     at_once: trio.Event | None = None,
 ) -> None:
     """Accept until `stop`, then finish what runs, within `drain_timeout_s` and until `at_once`."""
+    await serve_accepted(gateway, partial(_accept_until, stop, gateway, listeners, limits, ready), at_once)
+
+
+async def serve_accepted(
+    gateway: Gateway, accept: Callable[[trio.Nursery], Awaitable[None]], at_once: trio.Event | None = None
+) -> None:
+    """Serve what `accept` starts in the nursery it is given; when it returns, finish what runs, as `serve` does."""
     async with trio.open_nursery() as background:
         for task in (gateway.reactor.run, gateway.pool.reap, gateway.recorder.run):
             background.start_soon(task)
         async with trio.open_nursery() as connections:
             if at_once is not None:
                 background.start_soon(_cancel_when, at_once, connections.cancel_scope)
-            await _accept_until(stop, gateway, listeners, limits, ready, connections)
+            await accept(connections)
             connections.cancel_scope.deadline = (
                 trio.current_time() + gateway.config.sluice_settings.drain_timeout_s
             )

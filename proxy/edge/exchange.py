@@ -24,6 +24,7 @@ from proxy.wire.response_head import ResponseHead
 KEEP_ALIVE_CHUNK = encode_chunk(KEEP_ALIVE)
 OWN_STREAM = b"".join(b"%b: %b\r\n" % line for line in STREAM_HEADERS) + b"Transfer-Encoding: chunked\r\n"
 CLOSE = b"Connection: close\r\n"
+ENDING_BYTES = len(b"\r\n\r\n")
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`struct linger`: on, 0 s."""
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -34,8 +35,8 @@ class FastExchange:
     """Implements gateway.exchange.Exchange."""
 
     __slots__ = (
-        "_appendable", "_body", "_chunked", "_limits", "_link", "_until_close", "beside", "body_length", "closing",
-        "committed", "door", "head", "opened_early", "parking", "sent_bytes",
+        "_appendable", "_body", "_chunked", "_last", "_limits", "_link", "_until_close", "beside", "body_length",
+        "closing", "committed", "door", "head", "opened_early", "parking", "sent_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
@@ -53,7 +54,9 @@ class FastExchange:
         self._chunked = False
         self._until_close = False
         self._appendable = False
-        """The answer's framing has room for one more piece."""
+        """One more event may follow what was sent."""
+        self._last = b""
+        """The end of what was written: an event's blank line has at most ENDING_BYTES."""
         self.closing = False
         """The connection ends after this answer."""
         self.sent_bytes = 0
@@ -149,12 +152,16 @@ class FastExchange:
             b"%b: %b\r\n" % (name, value) for name, value in head.headers() if name.lower() not in _REFRAMED
         )
         framing = b"Transfer-Encoding: chunked\r\n"
-        self._chunked = self._appendable = True
+        self._chunked = True
         await self._write(_status_line(head) + lines + framing + extra + self._commit() + b"\r\n")
+        self._appendable = True
 
     async def write(self, piece: bytes) -> None:
+        self._appendable = False
         await self._write(encode_chunk(piece))
         self.sent_bytes += len(piece)
+        self._last = (self._last + piece[-ENDING_BYTES:])[-ENDING_BYTES:]
+        self._appendable = self._last.endswith((b"\n\n", b"\r\n\r\n"))
 
     async def end(self) -> None:
         await self._write(LAST_CHUNK)

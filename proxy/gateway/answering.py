@@ -135,6 +135,7 @@ async def relay_into_open(exchange: Exchange, answer: Answer, result: Result, re
         await _break_off(exchange, b"data: %b\n\n" % b" ".join(body.split()))
         outcome = outcome_of(result.status, result.kind)
         return Delivery(Outcome.TRUNCATED if outcome is Outcome.OK else outcome, result, "told in the stream")
+    answer.ends_whole_if(partial(finished, usage, answer.head))
     last = b"\n\n"
     try:
         while piece := await answer.read():

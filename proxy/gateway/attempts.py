@@ -241,7 +241,7 @@ class Attempts:
                 return None
             sent = self._clock()
             outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
-            answer = await self._send(run, lane, outbound, sent)
+            answer = await self._send(run, lane, outbound)
             answer.until = run.until
             answered = self._clock()
             run.record.first_byte_s = answered - run.started
@@ -279,24 +279,21 @@ class Attempts:
                 self._settle(run, deployment, result)
         return None
 
-    def _send(self, run: Run, lane: Lane, outbound: Outbound, sent: float) -> Awaitable[Answer]:
+    def _send(self, run: Run, lane: Lane, outbound: Outbound) -> Awaitable[Answer]:
         """Raises UpstreamFailure, ClientGone."""
         patience = lane.stream if run.call.stream else lane.whole
-        left_s = run.until - sent
-        if left_s < patience.first_byte_s:
-            patience = msgspec.structs.replace(patience, first_byte_s=max(0.0, left_s))
         parking, destination = run.exchange.parking, lane.destination
         if destination.deployment.drains and not run.call.rest:
-            return self._send_apart(parking, destination.endpoint, outbound, patience)
-        return self._client.send(parking, destination.endpoint, outbound, patience)
+            return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
+        return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
 
     async def _send_apart(
-        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience
+        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience, until: float
     ) -> Answer:
         """The client's leaving does not end the wait."""
         apart = parking.another()
         try:
-            answer = await self._client.send(apart, endpoint, outbound, patience)
+            answer = await self._client.send(apart, endpoint, outbound, patience, until)
         finally:
             apart.close()
         answer.belongs_to(parking)

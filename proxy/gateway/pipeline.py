@@ -81,6 +81,8 @@ class Pipeline:
             await self._phases(exchange, record, started, scope)
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
+            if exchange.opened_early:
+                record.status = 200
         except GatewayError as error:
             await self._refuse(exchange, error, record)
         except trio.Cancelled:  # the worker stops, and has waited as long as it may

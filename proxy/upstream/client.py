@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
@@ -72,9 +73,14 @@ class UpstreamClient:
         self._dial = dial or _dial
 
     async def send(
-        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience
+        self,
+        parking: Parking,
+        endpoint: Endpoint,
+        outbound: Outbound,
+        patience: Patience,
+        until: float = math.inf,
     ) -> Answer:
-        """One request, one answer's head. Raises UpstreamFailure, ClientGone."""
+        """One request, one answer's head, before `until` (monotonic seconds). Raises UpstreamFailure, ClientGone."""
         # A body that moves cannot be sent twice, so it does not risk a stale connection.
         connection = self._pool.take(endpoint) if outbound.rest is None else None
         while True:
@@ -85,7 +91,7 @@ class UpstreamClient:
             answered = False
             try:
                 complete = _post(link, outbound) or await _write(link, outbound, patience.write_s)
-                head, rest = await _read_head(link, outbound, patience.first_byte_s)
+                head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
                 answered = True
             except _NoAnswer as closed:
                 if not connection.used:
@@ -191,9 +197,11 @@ async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
         await link.parking.park(time.monotonic() + write_s)
 
 
-async def _read_head(link: Link, outbound: Outbound, first_byte_s: float) -> tuple[ResponseHead, bytes]:
+async def _read_head(
+    link: Link, outbound: Outbound, first_byte_s: float, until: float
+) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
-    deadline = time.monotonic() + first_byte_s
+    deadline = min(time.monotonic() + first_byte_s, until)
     try:
         data = await link.read(deadline)
     except OSError:

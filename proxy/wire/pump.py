@@ -59,7 +59,7 @@ class Pump:
         write_s: float,
         until: float = math.inf,
     ) -> None:
-        """`until`: monotonic seconds; what has not come by then has stalled."""
+        """`until`: monotonic seconds; what has not come, or was not taken, by then has stalled."""
         assert source.parking is not None
         assert source.parking is sink.parking, "both ends belong to one request"
         self._source = source
@@ -234,7 +234,7 @@ class Pump:
             return
         if sent != len(data):
             self._pending = memoryview(data)[sent:]
-            self._parking.set_deadline(time.monotonic() + self._write_s)
+            self._parking.set_deadline(min(time.monotonic() + self._write_s, self._until))
         elif self._framing.done:
             self._finish(End.DONE)
         else:
@@ -250,7 +250,7 @@ class Pump:
         self._pending = self._pending[sent:]
         if self._pending:
             if sent:
-                self._parking.set_deadline(time.monotonic() + self._write_s)
+                self._parking.set_deadline(min(time.monotonic() + self._write_s, self._until))
         elif self._framing.done:
             self._finish(End.DONE)
         else:

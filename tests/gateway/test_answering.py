@@ -309,3 +309,14 @@ async def test_its_breaking_off_is_told_between_events_only(
     delivery = await relay_into_open(door, answer, OK, record)
     assert (delivery.outcome, delivery.result.kind) == (Outcome.TRUNCATED, ResultKind.BROKEN)
     assert (door.written, door.last_words, door.ended) == (pieces, last_words, False)
+
+
+async def test_a_stream_begun_early_that_ends_by_closing_is_whole_by_its_own_last_event(
+    door: Any, record: Record
+) -> None:
+    cut = FakeAnswer(SSE, b"data: 1\n\n")
+    delivery = await relay_into_open(door, cut, OK, record)  # type: ignore[arg-type]
+    assert (delivery.outcome, door.ended, door.last_words) == (Outcome.TRUNCATED, False, BROKE_OFF)
+    whole = FakeAnswer(SSE, b"data: 1\n\n", DONE)
+    delivery = await relay_into_open(door, whole, OK, record)  # type: ignore[arg-type]
+    assert (delivery.outcome, door.ended) == (Outcome.OK, True)

@@ -190,6 +190,16 @@ async def test_a_client_that_left(house: House, ask: Any) -> None:
     assert (record.outcome, record.status, door.replies) == (Outcome.CLIENT_GONE, 0, [])
 
 
+async def test_a_client_that_left_a_stream_of_comments(house: House, ask: Any) -> None:
+    async def act(run: Run) -> None:
+        await run.exchange.keep_alive(b"")
+        raise ClientGone
+
+    house.attempts.act = act
+    record = await house.serve(ask())
+    assert (record.outcome, record.status) == (Outcome.CLIENT_GONE, 200)
+
+
 async def test_a_client_that_leaves_before_its_refusal(house: House, ask: Any) -> None:
     door = ask(b"{}")
     door.gone_at = "answer"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import time
 from dataclasses import replace
 
@@ -14,8 +15,11 @@ from loadtest.certificates import make_certificates
 from loadtest.mock_upstream import mock_upstream, unanswered_port
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.types import ResultKind
-from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS
+from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS, UpstreamClient
 from proxy.upstream.destination import Endpoint
+from proxy.upstream.pool import Pool
+from proxy.wire.reactor import Parking
+from tests.upstream.conftest import Caller
 
 SHORT_S = 0.05
 
@@ -128,6 +132,17 @@ async def test_a_head_that_does_not_end_in_time(caller, mock) -> None:
     caller.be(first_byte_s=SHORT_S)
     mock.script(stalled(30))
     assert (await failure(caller.ask())).kind is ResultKind.TIMEOUT
+
+
+async def test_no_answer_is_waited_for_beyond_the_requests_own_end(caller, mock) -> None:
+    """However long connecting and sending have taken."""
+    caller.be(first_byte_s=math.inf)
+    mock.script(stalled())
+    asking = caller.client.send(
+        caller.parking(), caller.endpoint, caller.outbound(), caller.patience, time.monotonic()
+    )
+    with trio.fail_after(10):
+        assert (await failure(asking)).kind is ResultKind.TIMEOUT
 
 
 async def test_unlimited_patience(caller) -> None:
@@ -346,3 +361,18 @@ async def test_a_tls_answer_cut_without_close_notify_is_not_whole(caller, certif
         answer = await caller.ask()
         assert (await failure(answer.read_all(10_000))).kind is ResultKind.BROKEN
         answer.close()
+
+
+async def test_another_dial_may_make_the_connections(mock, nursery) -> None:
+    asked: list[Endpoint] = []
+
+    async def dial(_parking: Parking, endpoint: Endpoint, _deadline: float) -> socket.socket:
+        asked.append(endpoint)
+        return socket.create_connection(("127.0.0.1", mock.port))
+
+    elsewhere = Caller(Endpoint("nowhere.invalid", 1, tls=False), Pool(1, 30))
+    elsewhere.client = UpstreamClient(elsewhere.reactor, elsewhere.pool, dial)
+    nursery.start_soon(elsewhere.reactor.run)
+    assert await elsewhere.whole() == chat().body
+    assert asked == [elsewhere.endpoint]
+    elsewhere.pool.close()

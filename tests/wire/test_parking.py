@@ -31,7 +31,8 @@ class Carried:
         self._link = Link(bench.reactor, near, self.parking)
 
     async def begin(self, coroutine: Coroutine[object, object, object]) -> None:
-        """Until it waits."""
+        """Until it waits. The link's first edge has been told by then: it would be taken for another."""
+        await wait_all_tasks_blocked(0.01)
         self._nursery.start_soon(self._run, coroutine)
         await wait_all_tasks_blocked(0.01)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import socket
 import struct
 import time
@@ -33,8 +34,8 @@ class Line:
         self.sink, self.taker = bench.link(self.parking, narrow=narrow)
         self.pump: Pump | None = None
 
-    def make(self, framing, *, tap=None, gap_s=LONG_S, write_s=LONG_S, upload=False) -> Pump:
-        self.pump = Pump(self.source, self.sink, framing, tap, gap_s, write_s)
+    def make(self, framing, *, tap=None, gap_s=LONG_S, write_s=LONG_S, until=math.inf, upload=False) -> Pump:
+        self.pump = Pump(self.source, self.sink, framing, tap, gap_s, write_s, until)
         self.pump.sink_may_speak = not upload
         return self.pump
 
@@ -176,6 +177,20 @@ async def test_a_sink_that_stops_reading_is_cut_off(narrow, nursery) -> None:
     nursery.start_soon(narrow.origin.send_all, BIG)
     end = await ended(narrow.make(LengthFraming(len(BIG)), write_s=SHORT_S))
     assert end is End.SINK_STALLED
+
+
+async def test_a_sink_that_reads_slowly_is_cut_off_at_the_end_of_all(narrow, nursery) -> None:
+    """Though it takes something in the time that it has for each piece."""
+
+    async def take_slowly() -> None:
+        while await narrow.taker.receive_some(16):
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(narrow.origin.send_all, BIG)
+    nursery.start_soon(take_slowly)
+    end = await ended(narrow.make(LengthFraming(len(BIG)), until=time.monotonic()))
+    assert end in (End.SINK_STALLED, End.STALLED)
+    nursery.cancel_scope.cancel()
     nursery.cancel_scope.cancel()
 
 

@@ -247,3 +247,48 @@ async def test_many_tasks_park_and_wake_in_step_with_their_sockets(bench, nurser
             for _ in range(200):
                 ping_pongs.start_soon(pong, *bench.link(bench.parking()))
     assert finished == 200
+
+
+class OneEvent:
+    """Stands in for an epoll: tells of one readable socket, once."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+        self.registered: list[int] = []
+        self.waited = trio.Event()
+
+    def register(self, fd: int, mask: int, /) -> None:
+        self.registered.append(fd)
+        self.told.append((fd, mask & select.EPOLLIN))
+
+    def unregister(self, fd: int, /) -> None:
+        self.registered.remove(fd)
+
+    def poll(self, _timeout_s: float, most: int, /) -> list[tuple[int, int]]:
+        told, self.told = self.told[:most], self.told[most:]
+        return told
+
+    async def wait(self) -> None:
+        self.waited.set()
+        await trio.sleep_forever()
+
+
+async def test_another_poller_may_stand_in_for_the_epoll(nursery) -> None:
+    poller = OneEvent()
+    reactor = Reactor(poller)
+    seen: list[int] = []
+
+    class Deaf:
+        def on_event(self, mask: int) -> None:
+            seen.append(mask)
+
+        def fileno(self) -> int:
+            return 3_000_000
+
+    link = Deaf()
+    reactor.add(link)
+    nursery.start_soon(reactor.run)
+    await poller.waited.wait()
+    assert seen == [select.EPOLLIN]
+    reactor.remove(link)
+    assert poller.registered == []

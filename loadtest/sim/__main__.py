@@ -1,0 +1,74 @@
+"""`python -m loadtest.sim --seeds 10000`; a failing seed again, with all that happened: `--seed N --verbose`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from loadtest.sim.farm import Harvest, play_seeds, timed
+from loadtest.sim.judges import verdict
+from loadtest.sim.play import play
+from loadtest.sim.scenario import scenario
+
+TOLD_EVERY_SEEDS = 500
+SHOWN = 3
+"""Of what was wrong with one seed."""
+
+
+def main() -> int:
+    options = _options()
+    if options.seed is not None:
+        return _one(options.seed, verbose=options.verbose)
+    return _many(range(options.first, options.first + options.seeds), options.jobs)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m loadtest.sim", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--verbose", action="store_true", help="with --seed: its plan and every event")
+    return parser.parse_args()
+
+
+def _one(seed: int, *, verbose: bool) -> int:
+    plan = scenario(seed)
+    story = play(plan)
+    if verbose:
+        print(plan.config)
+        for part in (*plan.upstreams, *plan.clients):
+            print(part)
+        print("\n".join(story.log))
+    wrong = verdict(plan, story)
+    print(f"seed {seed}: {story.digest()}")
+    print("\n".join(wrong) or "nothing is wrong")
+    return 1 if wrong else 0
+
+
+def _many(seeds: range, jobs: int) -> int:
+    harvest, began = Harvest(), timed()
+    for played in play_seeds(seeds, jobs):
+        harvest.add(played)
+        for wrong in played.wrong[:SHOWN]:
+            print(f"seed {played.seed} {wrong}", flush=True)
+        if harvest.seeds % TOLD_EVERY_SEEDS == 0:
+            print(f"{harvest.seeds} seeds, {len(harvest.failed)} failed", file=sys.stderr, flush=True)
+    _report(harvest, timed() - began)
+    return 1 if harvest.failed else 0
+
+
+def _report(harvest: Harvest, took_s: float) -> None:
+    hours = harvest.virtual_s / 3600
+    print(
+        f"{harvest.seeds} seeds in {took_s:.0f} s ({harvest.seeds / took_s:.1f} a second), {hours:.0f} simulated hours"
+    )
+    print(f"{harvest.requests} requests, {harvest.attempts} attempts upstream")
+    print(
+        "faults met: " + ", ".join(f"{fault.value} {count}" for fault, count in harvest.faults.most_common())
+    )
+    print(f"failed: {len(harvest.failed)} {sorted(harvest.failed)[:50]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

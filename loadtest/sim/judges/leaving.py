@@ -1,0 +1,36 @@
+"""When a client leaves, what is done for it ends within 50 ms, unless its deployment drains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.sim.judges.case import Case
+from loadtest.sim.story import Asked, Attempt
+
+AT_ONCE_S = 0.05
+ON_ITS_WAY_S = 0.004
+"""A request that was sent before may arrive later by its jitter."""
+
+
+def judge(case: Case) -> Iterator[str]:
+    for asked in case.carried():
+        if asked.left_s is None:
+            continue
+        for attempt in case.attempts[asked.ask.number]:
+            if not case.targets[attempt.upstream].drains:
+                yield from _of_one(case, asked, attempt, asked.left_s)
+
+
+def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterator[str]:
+    known_s = left_s + AT_ONCE_S
+    on_its_way_s = case.latency_s[attempt.upstream] + ON_ITS_WAY_S
+    if attempt.asked_s - on_its_way_s > known_s:
+        late_s = attempt.asked_s - left_s
+        yield f"request {asked.ask.number} is sent to {attempt.upstream} {late_s:.3f} s after its client left"
+    still_answers = attempt.over_s is None or attempt.over_s > known_s
+    gateway = attempt.connection.gateway
+    if still_answers and not (gateway.closed and gateway.closed_at <= known_s):
+        yield (
+            f"request {asked.ask.number}: its client left at {left_s:.3f}, its connection to {attempt.upstream}"
+            f" was closed at {gateway.closed_at:.3f}"
+        )

@@ -1,0 +1,194 @@
+"""Judges must be able to fail: each catches a gateway into which one small fault was put."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from loadtest.sim.judges import JUDGES, verdict
+from loadtest.sim.plan import Sort
+from loadtest.sim.play import play
+from loadtest.sim.recording import KeptRecords
+from loadtest.sim.scenario import SORTS, scenario
+from proxy import assembly
+from proxy.accounting.usage import JsonUsageTap
+from proxy.edge.exchange import FastExchange
+from proxy.errors import Fault
+from proxy.gateway import answering, pipeline
+from proxy.gateway.attempts import Attempts
+from proxy.gateway.following import Following
+from proxy.routing.health import Health
+from proxy.routing.member import Member
+from proxy.routing.quota import Quota
+from proxy.routing.rotation import Rotation
+from proxy.routing.state import DeploymentState
+from proxy.types import Outcome, ResultKind, Usage
+from proxy.upstream.answer import Answer
+from proxy.upstream.pool import Pool
+from proxy.wire.parking import Parking
+
+MOST_SEEDS = 60
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _record_lost(patch: pytest.MonkeyPatch) -> None:
+    kept = KeptRecords.record
+    patch.setattr(
+        KeptRecords,
+        "record",
+        lambda self, record: None if record.outcome is Outcome.CLIENT_GONE else kept(self, record),
+    )
+
+
+def _record_lies(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(pipeline._FAULTS, Fault.UPSTREAM, Outcome.OK)
+
+
+def _invented_done(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(answering, "BROKE_OFF", b"data: [DONE]\n\n")
+
+
+def _clean_end(patch: pytest.MonkeyPatch) -> None:
+    async def end(exchange: FastExchange, _last_words: bytes) -> None:
+        await exchange.end()
+
+    patch.setattr(answering, "_break_off", end)
+
+
+def _bytes_twice(patch: pytest.MonkeyPatch) -> None:
+    write = FastExchange.write
+
+    async def twice(exchange: FastExchange, piece: bytes) -> None:
+        await write(exchange, piece)
+        await write(exchange, piece)
+
+    patch.setattr(FastExchange, "write", twice)
+
+
+def _cap_ignored(patch: pytest.MonkeyPatch) -> None:
+    made = Member.__init__
+
+    def make(self: Member, *args: Any) -> None:
+        made(self, *args)
+        self.limit += 1
+
+    patch.setattr(Member, "__init__", make)
+
+
+def _slot_leaked(patch: pytest.MonkeyPatch) -> None:
+    settle = DeploymentState.settle
+
+    def keep(self: DeploymentState, result: Any, now: float, tokens: int | None = None) -> None:
+        settle(self, result, now, tokens)
+        self.in_flight += result.kind is ResultKind.NEUTRAL
+
+    patch.setattr(DeploymentState, "settle", keep)
+
+
+def _connection_leaked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Answer, "close", lambda _: None)
+
+
+def _pool_left_open(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Pool, "close", lambda _: None)
+
+
+def _bug(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Following, "after", lambda *_: 1 // 0)
+
+
+def _leaving_unnoticed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Parking, "leave", lambda _: None)
+
+
+def _never_rests(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Health, "_can_bench", lambda _: False)
+
+
+def _never_comes_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Health, "admits", lambda self, _now: not self.benched)
+    patch.setattr(Health, "next_change", lambda *_: math.inf)
+
+
+def _first_come_first_served(patch: pytest.MonkeyPatch) -> None:
+    take = Rotation.take
+
+    def from_the_start(self: Rotation, *args: Any) -> Member | None:
+        self.at = 0
+        return take(self, *args)
+
+    patch.setattr(Rotation, "take", from_the_start)
+
+
+def _made_up_usage(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(JsonUsageTap, "result", lambda _: Usage(1, 1, 2))
+
+
+def _quota_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Quota, "admits", lambda *_: True)
+
+
+def _no_end(patch: pytest.MonkeyPatch) -> None:
+    settings = assembly._attempt_settings
+    patch.setattr(
+        assembly,
+        "_attempt_settings",
+        lambda config: msgspec.structs.replace(settings(config), total_s=math.inf),
+    )
+
+
+def _asked_again(patch: pytest.MonkeyPatch) -> None:
+    """After its answer was delivered."""
+    attempt = Attempts._attempt
+
+    async def again(self: Attempts, run: Any, deployment: Any) -> Any:
+        following = await attempt(self, run, deployment)
+        if following is None and run.record.attempts == 1:
+            picked = self._ask(run)
+            if picked is deployment:
+                await attempt(self, run, picked)
+        return following
+
+    patch.setattr(Attempts, "_attempt", again)
+
+
+FAULTS: dict[str, tuple[Patch, str, Sort]] = {
+    "a record is lost": (_record_lost, "records", Sort.STORM),
+    "a record lies": (_record_lies, "records", Sort.STORM),
+    "a broken stream ends with an invented [DONE]": (_invented_done, "relays", Sort.STORM),
+    "a broken stream ends cleanly": (_clean_end, "relays", Sort.STORM),
+    "bytes are sent twice": (_bytes_twice, "relays", Sort.STORM),
+    "an answered request is sent again": (_asked_again, "relays", Sort.STORM),
+    "a cap is ignored": (_cap_ignored, "slots", Sort.STORM),
+    "a slot leaks": (_slot_leaked, "ends", Sort.STORM),
+    "a connection leaks": (_connection_leaked, "ends", Sort.STORM),
+    "the pool is left open": (_pool_left_open, "ends", Sort.STORM),
+    "a bug": (_bug, "ends", Sort.STORM),
+    "leaving is not noticed": (_leaving_unnoticed, "leaving", Sort.STORM),
+    "a key never rests": (_never_rests, "rests", Sort.STORM),
+    "a key never comes back": (_never_comes_back, "rests", Sort.HEALING),
+    "the first gets it all": (_first_come_first_served, "shares", Sort.CALM),
+    "usage is made up": (_made_up_usage, "money", Sort.CALM),
+    "a quota is ignored": (_quota_ignored, "limits", Sort.STORM),
+    "a request has no end": (_no_end, "limits", Sort.STORM),
+}
+
+
+@pytest.mark.parametrize(("put_in", "judge", "sort"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_caught(monkeypatch: pytest.MonkeyPatch, put_in: Patch, judge: str, sort: Sort) -> None:
+    put_in(monkeypatch)
+    seeds = [seed for seed in range(10 * MOST_SEEDS) if SORTS[seed % len(SORTS)] is sort][:MOST_SEEDS]
+    assert any(_catches(judge, seed) for seed in seeds), f"{judge} saw nothing in {MOST_SEEDS} seeds"
+
+
+def _catches(judge: str, seed: int) -> bool:
+    plan = scenario(seed)
+    return any(wrong.startswith(f"{judge}:") for wrong in verdict(plan, play(plan)))
+
+
+def test_every_judge_has_its_fault() -> None:
+    assert {judge for _, judge, _ in FAULTS.values()} == set(JUDGES)
