@@ -7,7 +7,7 @@ BENCH_PACKAGES := nginx-light gcc libc6-dev libssl-dev openssl util-linux
 CASES ?=
 ROUNDS ?= 3
 
-.PHONY: bench bench-soak bench-scaling bench-peers bench-tools load
+.PHONY: bench bench-soak bench-scaling bench-peers bench-tools load cancel chaos
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -55,3 +55,6 @@ $(BENCH_BUILD)/portkey/.done:
 
 load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --users 50 -t 30s")
 	$(LOAD_BIN)/locust -f loadtest/locustfile.py --headless $(ARGS)
+
+cancel: $(VENV)/.dev ## how soon clients that leave are noticed, over 1,000 random moments
+	$(BIN)/python -m loadtest.cancel_latency --moments 1000
