@@ -28,11 +28,11 @@ class GatewayProcess:
         self.port = port
         self.key = key
         self.url = f"http://127.0.0.1:{port}"
-        self._log = log
+        self.log = log
 
     @property
     def output(self) -> str:
-        return self._log.read_text(errors="replace")
+        return self.log.read_text(errors="replace")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Its exit code."""
