@@ -6,6 +6,7 @@ BENCH := $(LOAD_BIN)/python -m loadtest.bench
 BENCH_PACKAGES := nginx-light gcc libc6-dev libssl-dev openssl util-linux
 CASES ?=
 ROUNDS ?= 3
+SECONDS ?= 600
 
 .PHONY: bench bench-soak bench-scaling bench-peers bench-tools load cancel chaos
 
@@ -58,3 +59,6 @@ load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --
 
 cancel: $(VENV)/.dev ## how soon clients that leave are noticed, over 1,000 random moments
 	$(BIN)/python -m loadtest.cancel_latency --moments 1000
+
+chaos: $(VENV)/.dev ## load while upstreams die and return, every answer judged (SECONDS=60 for less)
+	$(BIN)/python -m loadtest.chaos --seconds $(SECONDS) $(ARGS)

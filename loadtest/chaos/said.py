@@ -22,6 +22,8 @@ EVENTS = (3, 10, 10, 30, 60)
 SIZES = (500, 500, 2_000, 20_000, 100_000)
 HALF_HEAD_BYTES = 20
 RETRY_AFTER_S = "1"
+BETWEEN_PIECES = 0.5
+"""Share of the breaks in a stream that come between two events."""
 
 
 def said(upstream: str, number: int, *, stream: bool) -> Answer:
@@ -47,8 +49,11 @@ def content(answer: Answer) -> bytes:
 
 
 def _within_body(answer: Answer, random: Random) -> int:
-    """Bytes after which it breaks: anywhere but in its head and at its end."""
-    return random.randrange(len(answer.head()) + 1, sum(map(len, answer.writes())))
+    """Bytes after which it breaks: between two pieces, or anywhere but in its head and at its end."""
+    sizes = [len(piece) for piece in answer.writes()]
+    if len(sizes) > 1 and random.random() < BETWEEN_PIECES:
+        return sum(sizes[: random.randrange(1, len(sizes))])
+    return random.randrange(len(answer.head()) + 1, sum(sizes))
 
 
 Fault = Callable[[Answer, Random], Answer]
