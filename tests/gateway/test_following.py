@@ -87,7 +87,7 @@ def story(
         **settings: Any,
     ) -> Story:
         fields = [{"id_": key} if isinstance(key, str) else key for key in keys]
-        deployments = [a_deployment(order=order, **each) for order, each in enumerate(fields)]
+        deployments = [a_deployment(**{"order": order, **each}) for order, each in enumerate(fields)]
 
         def new_run(router: Router) -> Run:
             made = a_call(**(call or {}))
@@ -192,7 +192,7 @@ def test_an_objects_keys_are_the_only_ones(story: Any) -> None:
 
 
 def test_a_callers_objects_are_kept_together(story: Any) -> None:
-    s = story(*"abcd")
+    s = story(*({"id_": key, "order": 0} for key in "abcd"))
     places = set()
     for number in range(20):
         caller = b"caller-%d" % number
@@ -203,12 +203,14 @@ def test_a_callers_objects_are_kept_together(story: Any) -> None:
     assert len(places) > 1
 
 
-@pytest.mark.parametrize(("tokens", "next_id"), [(100, "b"), (101, None)])
+@pytest.mark.parametrize(("tokens", "next_id"), [(50, "b"), (51, None)])
 def test_a_key_without_room_for_its_tokens_is_not_picked(
     story: Any, tokens: int, next_id: str | None
 ) -> None:
-    s = story({"id_": "a", "tpm": 1000}, {"id_": "b", "tpm": 100}, call={"tokens": tokens})
-    following = s.fail(s.begin(), LIMITED)
+    s = story({"id_": "a", "tpm": 1000}, {"id_": "b", "tpm": 150}, call={"tokens": tokens})
+    first = s.begin()
+    assert s.router.pick(s.run.choice.pool, s.now, tried=[first], tokens=100).id == "b", "another request"
+    following = s.fail(first, LIMITED)
     assert (following and following.deployment.id) == next_id
 
 
