@@ -18,9 +18,9 @@ CLIENTS = 64
 STREAMS = 0.5
 """Share of the requests that ask for one."""
 MODES = ("", "", "", "probe", "buffered")
-LEAVERS = 0.02
+LEAVERS = 0.05
 """Share of the clients that do not wait for the end."""
-STAY_S = (0.05, 0.5)
+STAY_S = (0.02, 0.5)
 GIVE_UP_S = 30.0
 BACKLOG_S = 1.0
 """What could not be asked in time, because every client was waiting, is not asked later all at once."""

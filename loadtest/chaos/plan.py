@@ -13,13 +13,15 @@ from random import Random
 from loadtest.chaos.said import FAULTS
 
 ACT_S = 40.0
-OUTAGES = 0.25
+SHORTEST_SCALE = 0.1
+"""A run too short for two acts has shorter ones, and shorter spells."""
+OUTAGES = 0.4
 """Share of the acts that hold one."""
 OUTAGE_S = (2.0, 5.0)
 SPELL_S = (1.0, 8.0)
 PAUSE_S = (0.5, 8.0)
 """Between two spells of one upstream."""
-SHARES = (0.3, 1.0, 1.0)
+SHARES = (0.1, 0.3, 1.0)
 """How many of the requests within a spell meet its fault."""
 DEAD = "dead"
 """Its process is killed, and is started again when the spell is over."""
@@ -59,42 +61,46 @@ class Plan:
         """Some upstream is well, and has been for so long that the gateway knows."""
         return not all(self.troubled(each, max(0.0, begins - REST_S), ends) for each in self.spells)
 
-    def deaths(self) -> int:
-        return sum(spell.kind == DEAD for spells in self.spells.values() for spell in spells)
-
 
 def make_plan(seed: int, seconds: float, upstreams: Sequence[str]) -> Plan:
-    random = Random(seed)
-    spells: dict[str, list[Spell]] = {each: [] for each in upstreams}
-    guard = random.choice(upstreams)
-    begins = 0.0
-    while begins < seconds:
-        ends = min(seconds, begins + ACT_S)
-        relief = random.choice([each for each in upstreams if each != guard])
-        for each in upstreams:
-            if each not in (guard, relief):
-                spells[each] += _spells(random, begins, ends)
-        if random.random() < OUTAGES and ends - begins == ACT_S:
-            _add_outage(random, spells, begins)
-        guard, begins = relief, ends
-    return Plan(spells)
+    return _Planner(Random(seed), seconds, upstreams).plan()
 
 
-def _spells(random: Random, begins: float, ends: float) -> list[Spell]:
-    found = []
-    at = begins + random.uniform(*PAUSE_S)
-    while at < ends:
-        until = min(ends, at + random.uniform(*SPELL_S))
-        found.append(Spell(at, until, random.choice(KINDS), random.choice(SHARES)))
-        at = until + random.uniform(*PAUSE_S)
-    return found
+class _Planner:
+    def __init__(self, random: Random, seconds: float, upstreams: Sequence[str]) -> None:
+        self._random = random
+        self._seconds = seconds
+        self._scale = min(1.0, max(SHORTEST_SCALE, seconds / (2 * ACT_S)))
+        self._spells: dict[str, list[Spell]] = {each: [] for each in upstreams}
 
+    def plan(self) -> Plan:
+        guard = self._random.choice(list(self._spells))
+        begins, act_s = 0.0, ACT_S * self._scale
+        while begins < self._seconds:
+            relief = self._random.choice([each for each in self._spells if each != guard])
+            for each, spells in self._spells.items():
+                if each not in (guard, relief):
+                    self._trouble(spells, begins, begins + act_s)
+            if self._random.random() < OUTAGES:
+                self._outage(begins, begins + act_s)
+            guard, begins = relief, begins + act_s
+        return Plan(self._spells)
 
-def _add_outage(random: Random, spells: dict[str, list[Spell]], act_begins: float) -> None:
-    """Whatever else was planned for its time gives way."""
-    length_s = random.uniform(*OUTAGE_S)
-    begins = act_begins + random.uniform(0.0, ACT_S - length_s)
-    for upstream, found in spells.items():
-        outage = Spell(begins, begins + length_s, random.choice(KINDS))
-        kept = [spell for spell in found if not spell.touches(outage.begins, outage.ends)]
-        spells[upstream] = sorted((*kept, outage), key=lambda spell: spell.begins)
+    def _span_s(self, between: tuple[float, float]) -> float:
+        return self._random.uniform(*between) * self._scale
+
+    def _trouble(self, spells: list[Spell], begins: float, ends: float) -> None:
+        at = begins + self._span_s(PAUSE_S)
+        while at < ends:
+            until = min(ends, at + self._span_s(SPELL_S))
+            spells.append(Spell(at, until, self._random.choice(KINDS), self._random.choice(SHARES)))
+            at = until + self._span_s(PAUSE_S)
+
+    def _outage(self, act_begins: float, act_ends: float) -> None:
+        """Whatever else was planned for its time gives way."""
+        length_s = self._span_s(OUTAGE_S)
+        begins = self._random.uniform(act_begins, act_ends - length_s)
+        for upstream, found in self._spells.items():
+            outage = Spell(begins, begins + length_s, self._random.choice(KINDS))
+            kept = [spell for spell in found if not spell.touches(outage.begins, outage.ends)]
+            self._spells[upstream] = sorted((*kept, outage), key=lambda spell: spell.begins)
