@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from loadtest.answers import DONE, SSE_TYPE, Answer, Framing, chat, chat_stream, event, stalled
 
-ROLE = event(0).replace(b'{"content":"0"}', b'{"role":"assistant","content":""}')
+ROLE = event(0, size_bytes=0).replace(b'{"content":"0"}', b'{"role":"assistant","content":""}')
 """An event without content: `probe` goes on holding."""
 GAP_S = 0.005
 ENDLESS = 10_000
