@@ -253,6 +253,12 @@ async def test_where_only_the_close_ends_it_its_last_words_tell(
             await hold(answer, BUFFERED, math.inf, LONG_S, PATIENT)
 
 
+async def test_of_one_that_is_too_long_the_last_words_are_not_waited_for(upstream: Upstream) -> None:
+    said = Said(headers=(SSE_TYPE,), body=ROLE + WORD, framing=Framing.CLOSE)
+    answer = await upstream.says(replace(said, fault=Fault.STALL, fault_at=len(said.head()) + len(ROLE)))
+    await hold(answer, BUFFERED, math.inf, LONG_S, HoldSettings(probe_s=60.0, buffer_bytes=len(ROLE) - 1))
+
+
 @pytest.mark.parametrize(("mode", "pieces"), [(LIVE, []), (PROBE, [ROLE]), (BUFFERED, [ROLE, WORD])])
 async def test_a_client_that_leaves_ends_the_hold(
     upstream: Upstream, mode: StreamMode, pieces: list[bytes], nursery: trio.Nursery
@@ -280,7 +286,10 @@ async def test_an_errors_body_is_read_whole_and_stays_there(upstream: Upstream, 
     assert await answer.read_all(1_000_000) == REFUSAL.body
 
 
-async def test_an_endless_error_is_read_no_further_than_it_must_be(upstream: Upstream) -> None:
+async def test_an_endless_error_is_read_no_further_than_it_must_be(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "ERROR_WAIT_S", LONG_S)
     body = (b"x" * 8192,) * 4
     said = replace(REFUSAL, body=body, framing=Framing.CHUNKED)
     at = len(said.head()) + 3 * len(chunk(body[0]))
