@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import httpx
 import msgspec
 import trio
 
@@ -29,15 +28,6 @@ SETTLE_S = 2.0
 
 class _Line(Ended, frozen=True):
     model_asked: str | None
-
-
-class _Slots(msgspec.Struct):
-    in_flight: int
-
-
-class _Health(msgspec.Struct):
-    healthy_endpoints: list[_Slots]
-    unhealthy_endpoints: list[_Slots]
 
 
 def main() -> int:
@@ -70,7 +60,7 @@ async def _measure(
         with running_gateway(folder, config=config, key=None) as gateway:
             moments = await leave_at_random(gateway.port, KEY, mock, count, seed)
             await trio.sleep(SETTLE_S)
-            return moments, _records(gateway), await _taken(gateway)
+            return moments, _records(gateway), gateway.in_flight(KEY)
 
 
 def _records(gateway: GatewayProcess) -> Mapping[str, Sequence[Ended]]:
@@ -80,13 +70,6 @@ def _records(gateway: GatewayProcess) -> Mapping[str, Sequence[Ended]]:
             record = msgspec.json.decode(line, type=_Line)
             found[record.model_asked or ""].append(record)
     return found
-
-
-async def _taken(gateway: GatewayProcess) -> int:
-    async with httpx.AsyncClient(headers={"authorization": f"Bearer {KEY}"}) as client:
-        answer = await client.get(f"{gateway.url}/health")
-    health = msgspec.json.decode(answer.content, type=_Health)
-    return sum(each.in_flight for each in (*health.healthy_endpoints, *health.unhealthy_endpoints))
 
 
 if __name__ == "__main__":

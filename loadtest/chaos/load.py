@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,7 +64,7 @@ class Pace:
 
     def __init__(self, per_s: float) -> None:
         self._gap_s = 1 / per_s
-        self._next = -math.inf
+        self._next = trio.current_time()
 
     async def turn(self) -> None:
         now = trio.current_time()

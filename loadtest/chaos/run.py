@@ -22,11 +22,13 @@ KEY = "sk-chaos"
 TOTAL_S = 15.0
 SLACK_S = 2.0
 """What a busy machine may add to the gateway's deadline."""
-LEAD_S = 3.0
+LEAD_S = 1.0
 """From the upstreams' start to the plan's beginning: they start, the gateway starts."""
 CAPACITY_S = 4.0
 EARLY = 0.1
 """The share of the time after which memory is looked at for the first time."""
+LONG_S = 60.0
+"""A shorter run is looked at once, at its end: the load would pause for most of it."""
 FLUSH_S = 1.0
 """For the last records to be written."""
 DEPLOYMENT = """
@@ -46,7 +48,7 @@ sluice_settings:
   stream_gap_timeout_s: 2
   total_timeout_s: {total_s}
   retry_budget_percent: 100
-  upstream_idle_timeout_s: 2
+  upstream_idle_timeout_s: 1
   drain_timeout_s: 2
   access_log: json
 """
@@ -90,23 +92,28 @@ async def run(folder: Path, options: Options) -> Outcome:
         rate = options.rate or await _half_of_capacity(load)
         await trio.sleep(max(0.0, began - time.time()))
         early, late = await _under_load(gateway, upstreams, load, options.seconds, rate, base)
+        busy = gateway.in_flight(KEY)
         await trio.sleep(FLUSH_S)
     wrong = [*load.tally.lines, *_records(gateway, load.tally), *grown(base, early, late)]
+    if busy:
+        wrong.append(f"{busy} slots are still taken")
     return Outcome(options, plan, load.tally, rate, upstreams.deaths, (base, early, late), wrong)
 
 
 async def _under_load(
     gateway: GatewayProcess, upstreams: Upstreams, load: Load, seconds: float, rate: float, base: Held
 ) -> tuple[Held, Held]:
-    pid = gateway.process.pid
+    """What is held a while into it, and after it."""
+    early, ends = None, trio.current_time() + seconds
     async with trio.open_nursery() as nursery:
         nursery.start_soon(upstreams.live_and_die)
-        ends = trio.current_time() + seconds
-        await load.run(seconds * EARLY, rate)
-        early = await settled(pid, base)
+        if seconds >= LONG_S:
+            await load.run(seconds * EARLY, rate)
+            early = await settled(gateway.process.pid, base)
         await load.run(ends - trio.current_time(), rate)
         nursery.cancel_scope.cancel()
-    return early, await settled(pid, base)
+    late = await settled(gateway.process.pid, base)
+    return early or late, late
 
 
 async def _half_of_capacity(load: Load) -> float:

@@ -39,7 +39,9 @@ def said(upstream: str, number: int, *, stream: bool) -> Answer:
 
 
 def error_said(upstream: str, number: int, status: int) -> Answer:
-    return error(status, f"{upstream}.{number}", retry_after=RETRY_AFTER_S if status == 429 else None)
+    return error(
+        status, f"{status} {upstream}.{number}", retry_after=RETRY_AFTER_S if status == 429 else None
+    )
 
 
 def content(answer: Answer) -> bytes:
