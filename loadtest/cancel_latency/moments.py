@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from loadtest.answers import Answer, RawRequest
-from loadtest.cancel_latency.clients import DOORS, Leaving, connected
+from loadtest.cancel_latency.clients import DOORS, Client, Leaving, connected
 from loadtest.cancel_latency.phases import HOLDER, PHASES, Phase, answer_for
 from loadtest.mock_upstream import MockUpstream
 
@@ -29,14 +29,22 @@ class _Named(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One client's leaving."""
+class Visit:
+    """What one client means to do."""
 
     model: str
     """Names the request in the gateway's records; no other has it."""
     phase: Phase
     door: str
     how: Leaving
+    stay_s: float
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One client's leaving."""
+
+    visit: Visit
     left_unix_s: float
     closed_ms: float | None
     """From the leaving until the upstream saw the close; None: it never did, or was never reached."""
@@ -70,45 +78,46 @@ class Arrivals:
 
 async def leave_at_random(port: int, key: str, mock: MockUpstream, count: int, seed: int) -> list[Moment]:
     """`count` clients, a few at a time, every phase and door in turn."""
-    random = Random(seed)
     arrivals = Arrivals(mock)
     found: list[Moment] = []
-    turns = enumerate(islice(cycle(product(PHASES, DOORS)), count))
+    visits = _visits(count, Random(seed))
     holder = await connected("fast", port, key)
     await holder.ask(_body(HOLDER, stream=False), "")
     await arrivals.arrived(HOLDER)
 
-    async def leave_again_and_again(turns: Iterator[tuple[int, tuple[Phase, str]]]) -> None:
-        for number, (phase, door) in turns:
-            how, stay_s = random.choice(list(Leaving)), random.uniform(0, LONGEST_STAY_S)
-            found.append(
-                await _leave(port, key, arrivals, f"{phase.name}-{number}", phase, door, how, stay_s)
-            )
+    async def leave_again_and_again() -> None:
+        for visit in visits:
+            client = await connected(visit.door, port, key)
+            found.append(await _leave(client, arrivals, visit))
+            await client.close()
 
     async with trio.open_nursery() as nursery:
         for _ in range(SIDE_BY_SIDE):
-            nursery.start_soon(leave_again_and_again, turns)
+            nursery.start_soon(leave_again_and_again)
     await holder.close()
     return found
 
 
-async def _leave(
-    port: int, key: str, arrivals: Arrivals, model: str, phase: Phase, door: str, how: Leaving, stay_s: float
-) -> Moment:
-    client = await connected(door, port, key)
-    await client.ask(_body(model, stream=phase.stream), phase.mode)
+def _visits(count: int, random: Random) -> Iterator[Visit]:
+    for number, (phase, door) in enumerate(islice(cycle(product(PHASES, DOORS)), count)):
+        how, stay_s = random.choice(list(Leaving)), random.uniform(0, LONGEST_STAY_S)
+        yield Visit(f"{phase.name}-{number}", phase, door, how, stay_s)
+
+
+async def _leave(client: Client, arrivals: Arrivals, visit: Visit) -> Moment:
+    phase = visit.phase
+    await client.ask(_body(visit.model, stream=phase.stream), phase.mode)
     if phase.reaches_upstream:
-        await arrivals.arrived(model)
+        await arrivals.arrived(visit.model)
     if phase.begun:
         await client.first_piece()
-    await trio.sleep(stay_s)
+    await trio.sleep(visit.stay_s)
     left_at, left_unix_s = trio.current_time(), time.time()
-    await client.leave(how)
-    closed_ms = await arrivals.closed_ms(model, left_at) if phase.reaches_upstream else None
-    if not phase.reaches_upstream:
-        await trio.sleep(LONGEST_STAY_S)  # an HTTP/2 connection stays, so that only its stream's reset tells
-    await client.close()
-    return Moment(model, phase, door, how, left_unix_s, closed_ms)
+    await client.leave(visit.how)
+    if phase.reaches_upstream:
+        return Moment(visit, left_unix_s, await arrivals.closed_ms(visit.model, left_at))
+    await trio.sleep(LONGEST_STAY_S)  # after an HTTP/2 stream's reset, so that not the close tells
+    return Moment(visit, left_unix_s, None)
 
 
 def _body(model: str, *, stream: bool) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from loadtest.cancel_latency.moments import Moment
+from loadtest.figures import percentile
 
 BAR_MS = 50.0
 """The 99th percentile of each figure must not be above."""
@@ -40,11 +41,6 @@ class Figures:
         return f"{self.p50:7.2f} {self.p99:7.2f} {self.most:7.2f}"
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that is not below `share` of them."""
-    return sorted(values)[max(0, -int(-len(values) * share // 1) - 1)]
-
-
 def figures(values: Iterable[float]) -> Figures | None:
     found = list(values)
     return Figures(percentile(found, 0.5), percentile(found, 0.99), max(found)) if found else None
@@ -60,35 +56,41 @@ def endings(moments: Iterable[Moment], records: Mapping[str, Sequence[Ended]]) -
     return [
         (record.ended_unix_s - moment.left_unix_s) * 1000
         for moment in moments
-        for record in records.get(moment.model, ())
+        for record in records.get(moment.visit.model, ())
     ]
 
 
 def wrong(moments: Sequence[Moment], records: Mapping[str, Sequence[Ended]]) -> list[str]:
     """A line for each leaving that was not noticed, or not recorded as what it was."""
-    return [f"{moment.model} ({moment.door}, {moment.how.value}): {fault}"
-            for moment in moments if (fault := _fault(moment, records.get(moment.model, ())))]  # fmt: skip
+    found = []
+    for moment in moments:
+        visit = moment.visit
+        if fault := _fault(moment, records.get(visit.model, ())):
+            found.append(f"{visit.model} ({visit.door}, {visit.how.value}): {fault}")
+    return found
 
 
 def _fault(moment: Moment, found: Sequence[Ended]) -> str:
-    if moment.phase.reaches_upstream and moment.closed_ms is None:
+    visit = moment.visit
+    if visit.phase.reaches_upstream and moment.closed_ms is None:
         return "its upstream connection was not closed"
     if len(found) != 1:
         return f"{len(found)} records"
-    if (found[0].outcome, found[0].door) != (GONE, moment.door):
+    if (found[0].outcome, found[0].door) != (GONE, visit.door):
         return f"recorded as {found[0].outcome} of the {found[0].door} door"
     return ""
 
 
 def table(moments: Sequence[Moment], records: Mapping[str, Sequence[Ended]]) -> str:
     """A line per phase and door, and one for all."""
-    cells = {(moment.phase.name, moment.door) for moment in moments}
+    cells: dict[tuple[str, str], list[Moment]] = {}
+    for moment in moments:
+        cells.setdefault((moment.visit.phase.name, moment.visit.door), []).append(moment)
     lines = [
         f"{'':22}{'':>6}  {'upstream closed, ms':^23}  {'request over, ms':^23}",
-        f"{'phase':14}{'door':8}{'left':>6}  {'p50':>7} {'p99':>7} {'max':>7}  {'p50':>7} {'p99':>7} {'max':>7}",
+        f"{'phase':14}{'door':8}{'left':>6}{'      p50     p99     max' * 2}",
     ]
-    for phase, door in (*sorted(cells), ("all", "")):
-        of_it = [each for each in moments if phase == "all" or (each.phase.name, each.door) == (phase, door)]
+    for (phase, door), of_it in (*sorted(cells.items()), (("all", ""), moments)):
         closed, over = figures(closings(of_it)), figures(endings(of_it, records))
         lines.append(f"{phase:14}{door:8}{len(of_it):6}  {_shown(closed)}  {_shown(over)}")
     return "\n".join(lines)

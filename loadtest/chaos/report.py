@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.cancel_latency.verdict import percentile
 from loadtest.chaos.growth import Held
 from loadtest.chaos.judge import Kind
 from loadtest.chaos.load import Tally
 from loadtest.chaos.plan import Plan
+from loadtest.figures import percentile
 
 
 def table(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.cancel_latency.clients import DOORS, Leaving
-from loadtest.cancel_latency.moments import Moment, leave_at_random
+from loadtest.cancel_latency.moments import Moment, Visit, leave_at_random
 from loadtest.cancel_latency.phases import BY_NAME, CONFIG, HOLDER, PHASES
 from loadtest.cancel_latency.verdict import (
     BAR_MS,
@@ -15,11 +15,11 @@ from loadtest.cancel_latency.verdict import (
     closings,
     endings,
     figures,
-    percentile,
     table,
     too_slow,
     wrong,
 )
+from loadtest.figures import percentile
 from loadtest.gateway_within import GatewayWithin, gateway_within
 from loadtest.mock_upstream import MockUpstream, unanswered_port
 
@@ -38,10 +38,12 @@ async def test_every_phase_through_both_doors(mock: MockUpstream, tmp_path: Path
             await gateway.recorded(COUNT + 1)
             await gateway.quiet()
             records = recorded(gateway)
-    assert len({moment.model for moment in moments}) == COUNT
-    assert {(moment.phase, moment.door) for moment in moments} == {(p, d) for p in PHASES for d in DOORS}
+    assert len({moment.visit.model for moment in moments}) == COUNT
+    assert {(moment.visit.phase, moment.visit.door) for moment in moments} == {
+        (p, d) for p in PHASES for d in DOORS
+    }
     assert wrong(moments, records) == []
-    assert set(records) - {moment.model for moment in moments} == {HOLDER}
+    assert set(records) - {moment.visit.model for moment in moments} == {HOLDER}
     assert percentile(closings(moments), 0.99) < GENEROUS_MS
     assert percentile(endings(moments, records), 0.99) < GENEROUS_MS
     assert mock.open_connections == 0
@@ -57,8 +59,9 @@ def recorded(gateway: GatewayWithin) -> dict[str, list[Ended]]:
 
 # -- the verdict
 
-MOMENT = Moment("stream-1", BY_NAME["stream"], "fast", Leaving.CLOSE, left_unix_s=100.0, closed_ms=1.0)
-QUEUED = Moment("queued-2", BY_NAME["queued"], "asgi", Leaving.RESET, left_unix_s=100.0, closed_ms=None)
+STREAM = Visit("stream-1", BY_NAME["stream"], "fast", Leaving.CLOSE, 0.1)
+MOMENT = Moment(STREAM, left_unix_s=100.0, closed_ms=1.0)
+QUEUED = Moment(Visit("queued-2", BY_NAME["queued"], "asgi", Leaving.RESET, 0.1), 100.0, None)
 RECORD = Ended("client_gone", "fast", started_unix_s=99.0, duration_s=1.002)
 GOOD = {"stream-1": [RECORD], "queued-2": [Ended("client_gone", "asgi", 99.0, 1.004)]}
 
@@ -80,7 +83,7 @@ def test_nothing_is_wrong_with_leavings_that_were_noticed() -> None:
 )
 def test_what_is_wrong(moment: Moment, records: dict[str, list[Ended]], said: str) -> None:
     (line,) = wrong([moment], records)
-    assert line.startswith(f"{moment.model} ({moment.door}, {moment.how.value}): ")
+    assert line.startswith(f"{moment.visit.model} ({moment.visit.door}, {moment.visit.how.value}): ")
     assert said in line
 
 
@@ -109,8 +112,3 @@ def test_the_table_has_a_line_per_cell_and_one_for_all() -> None:
         ["stream", "fast", "2"],
         ["all", "3", "1.00"],
     ]
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.51, 3), (0.99, 4), (1, 4), (0.01, 1)])
-def test_percentile(share: float, expected: int) -> None:
-    assert percentile([4, 2, 3, 1], share) == expected
