@@ -196,6 +196,16 @@ async def test_a_body_that_never_begins(
     assert caught.value.kind is kind
 
 
+@pytest.mark.parametrize("came", [1, 2, 4])
+@pytest.mark.parametrize("mode", list(StreamMode))
+async def test_the_size_of_a_chunk_begins_nothing(upstream: Upstream, mode: StreamMode, came: int) -> None:
+    said = replace(HEAD, body=(WORD,))
+    assert chunk(WORD)[:4].endswith(b"\r\n")
+    answer = await upstream.says(replace(said, fault=Fault.CLOSE, fault_at=len(said.head()) + came))
+    with pytest.raises(UpstreamFailure, match="closed the connection early"):
+        await hold(answer, mode, math.inf, LONG_S, PATIENT)
+
+
 @pytest.mark.parametrize(
     ("mode", "pieces"),
     [(PROBE, [ROLE]), (PROBE, [WORD[:30]]), (BUFFERED, [ROLE]), (BUFFERED, [ROLE, WORD, DONE])],
