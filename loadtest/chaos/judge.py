@@ -130,7 +130,7 @@ class Judge:
         upstream = _upstream(seen)
         if upstream and not self._plan.troubled(upstream, begins, ends):
             return f"{upstream} was well"
-        if kind in (Kind.CUT, Kind.CUT_WITH_EVENT):
+        if kind in (Kind.CUT, Kind.CUT_WITH_EVENT) and seen.body:
             return "a buffered stream was cut" if asked.mode == "buffered" else ""
         return "another upstream was well" if self._plan.must_succeed(begins, ends) else ""
 
