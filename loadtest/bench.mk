@@ -6,10 +6,11 @@ BENCH := $(LOAD_BIN)/python -m loadtest.bench
 BENCH_PACKAGES := nginx-light gcc libc6-dev libssl-dev openssl util-linux
 CASES ?=
 ROUNDS ?= 3
+SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
 
-.PHONY: sim bench bench-soak bench-scaling bench-peers bench-tools load
+.PHONY: bench bench-soak bench-scaling bench-peers bench-tools instructions load sim cancel chaos
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -58,5 +59,14 @@ $(BENCH_BUILD)/portkey/.done:
 sim: $(VENV)/.dev ## play seeds of the deterministic simulation (SEEDS=500 for less)
 	$(BIN)/python -m loadtest.sim --seeds $(SEEDS) --jobs $(JOBS)
 
+instructions: $(VENV)/.run $(BENCH_BUILD)/mock ## instructions per request, under valgrind: no noise reaches them
+	$(BIN)/python -m loadtest.instructions
+
 load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --users 50 -t 30s")
 	$(LOAD_BIN)/locust -f loadtest/locustfile.py --headless $(ARGS)
+
+cancel: $(VENV)/.dev ## how soon clients that leave are noticed, over 1,000 random moments
+	$(BIN)/python -m loadtest.cancel_latency --moments 1000
+
+chaos: $(VENV)/.dev ## load while upstreams die and return, every answer judged (SECONDS=60 for less)
+	$(BIN)/python -m loadtest.chaos --seconds $(SECONDS) $(ARGS)

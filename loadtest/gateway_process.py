@@ -13,11 +13,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
+import msgspec
+
 START_TIMEOUT_S = 20.0
 """A loaded CI machine takes seconds to import; a gateway that needs more is broken."""
 STOP_TIMEOUT_S = 15.0
 LISTENING_PORTS = range(10_000, 32_768)
 """Below those that Linux gives to connections (net.ipv4.ip_local_port_range)."""
+
+
+class _Slots(msgspec.Struct):
+    in_flight: int
+
+
+class _Health(msgspec.Struct):
+    healthy_endpoints: list[_Slots]
+    unhealthy_endpoints: list[_Slots]
 
 
 class GatewayProcess:
@@ -28,11 +40,17 @@ class GatewayProcess:
         self.port = port
         self.key = key
         self.url = f"http://127.0.0.1:{port}"
-        self._log = log
+        self.log = log
 
     @property
     def output(self) -> str:
-        return self._log.read_text(errors="replace")
+        return self.log.read_text(errors="replace")
+
+    def in_flight(self, key: str) -> int:
+        """Slots that are taken, of all deployments."""
+        answer = httpx.get(f"{self.url}/health", headers={"authorization": f"Bearer {key}"})
+        health = msgspec.json.decode(answer.content, type=_Health)
+        return sum(each.in_flight for each in (*health.healthy_endpoints, *health.unhealthy_endpoints))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Its exit code."""

@@ -1,8 +1,8 @@
-"""How a record is written: one line of JSON for machines, one line of text for a terminal."""
+"""How records are written: one line of JSON each for machines, one line of text for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
@@ -12,28 +12,30 @@ import msgspec
 from proxy.accounting.record import Record
 from proxy.types import Outcome, Usage
 
-FormatLine: TypeAlias = Callable[[Record], bytes]
-"""A record as one line, its newline included."""
+FormatLines: TypeAlias = Callable[[Sequence[Record]], bytes]
+"""Records as lines, each with its newline."""
 
 _LEVELS = {
-    Outcome.OK: "info",
     Outcome.CLIENT_ERROR: "info",
     Outcome.CLIENT_GONE: "info",
     Outcome.UPSTREAM_ERROR: "warning",
     Outcome.TRUNCATED: "warning",
     Outcome.GATEWAY_ERROR: "error",
 }
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
-def json_line(record: Record) -> bytes:
-    """The record's own fields after `ts` (its end, RFC 3339 in UTC), `level` and `event`.
+def json_lines(records: Sequence[Record]) -> bytes:
+    """All fields of each. Raises UnicodeEncodeError for a text that has no UTF-8 form."""
+    for record in records:
+        record.ts = _utc(record.started_unix_s + record.duration_s)
+        if record.outcome is not Outcome.OK:
+            record.level = _LEVELS[record.outcome]
+    return _encode_lines(records)
 
-    Raises UnicodeEncodeError for a text that has no UTF-8 form.
-    """
-    ts = _utc(record.started_unix_s + record.duration_s)
-    head = f'{{"ts":"{ts}","level":"{_LEVELS[record.outcome]}","event":"request",'
-    return head.encode() + _encode(record)[1:] + b"\n"
+
+def text_lines(records: Sequence[Record], *, colour: bool) -> bytes:
+    return b"".join([text_line(record, colour=colour) for record in records])
 
 
 def dropped_json_line(count: int, now_unix_s: float) -> bytes:

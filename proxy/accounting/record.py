@@ -15,6 +15,10 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     It holds no prompt, no answer and no credential. None is 'not known' or 'never came'.
     """
 
+    ts: str = ""
+    """Of its end, RFC 3339 in UTC; this and the level are set where the line is made."""
+    level: str = "info"
+    event: str = "request"
     call_id: str
     started_unix_s: float
     method: str

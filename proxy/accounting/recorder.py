@@ -9,7 +9,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 import trio
 
-from proxy.accounting.lines import dropped_json_line, dropped_text_line, json_line, text_line
+from proxy.accounting.lines import dropped_json_line, dropped_text_line, json_lines, text_lines
 from proxy.accounting.record import Record
 from proxy.accounting.writer import FdSink, Sink, Writer
 
@@ -41,7 +41,7 @@ class Recorder:
         self._writer = Writer(FdSink(sink) if isinstance(sink, int) else sink)
         self._on = log_format != "off"
         as_text = log_format == "text"
-        self._line = partial(text_line, colour=colour) if as_text else json_line
+        self._format_lines = partial(text_lines, colour=colour) if as_text else json_lines
         self._dropped_line = dropped_text_line if as_text else dropped_json_line
         self._flush_s = flush_s
         self._queue: deque[Record] = deque(maxlen=queue_limit)
@@ -83,10 +83,19 @@ class Recorder:
         self._writer.wait_idle(patience_s)
 
     def _format(self, limit: int) -> None:
-        for _ in range(min(limit, len(self._queue))):
-            record = self._queue.popleft()
+        records = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        if not records:
+            return
+        try:
+            self._lines.append(self._format_lines(records))
+        except UnicodeEncodeError:
+            self._format_each(records)
+
+    def _format_each(self, records: list[Record]) -> None:
+        """One that has no UTF-8 form is lost, the others are not."""
+        for record in records:
             try:
-                self._lines.append(self._line(record))
+                self._lines.append(self._format_lines([record]))
             except UnicodeEncodeError:
                 self._dropped += 1
 

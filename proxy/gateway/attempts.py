@@ -249,7 +249,7 @@ class Attempts:
             if result.kind is ResultKind.OK:
                 self._router.answered(deployment, answered, result.limits, sent, call.tokens)
                 # HOT: nearly every plain answer is here with its head.
-                if call.stream or not answer.held or deployment.stream_mode is not StreamMode.LIVE:
+                if call.stream or not answer.begun or deployment.stream_mode is not StreamMode.LIVE:
                     await self._hold(run, lane, answer, sent)
             else:
                 failed = await self._failure(answer, result)

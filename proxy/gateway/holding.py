@@ -35,7 +35,7 @@ async def hold(
     answer: Answer, mode: StreamMode, token_deadline: float, gap_s: float, settings: HoldSettings
 ) -> None:
     """Returns when the relay may begin. Raises UpstreamFailure while failing over is still possible, ClientGone."""
-    if mode is StreamMode.LIVE and answer.held:
+    if mode is StreamMode.LIVE and answer.begun:
         return
     ahead = Ahead(answer)
     if mode is StreamMode.BUFFERED:

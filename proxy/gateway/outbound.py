@@ -37,7 +37,9 @@ class Sender:
     def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
         """Raises GatewayError 400 for a path that climbs."""
         deployment = destination.deployment
-        body = _body(call, choice, deployment)
+        # HOT: the same model's name on both sides, and nothing else to change.
+        same = call.json is call.body and call.body_model == deployment.model and not call.has_target_field
+        body = call.body if same and not _adapts(deployment) else _body(call, choice, deployment)
         # A request without a body stays one: `Content-Length: 0` is only sent on where the client sent it.
         length = call.length if call.rest or call.length == NO_BODY else len(body)
         if call.rest and length != CHUNKED:
@@ -51,11 +53,13 @@ class Sender:
         return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
 
     def _forwarding(self, call: Call, body: bytes) -> Forwarding:
-        base = self._native if call.route.kind is Kind.NATIVE else EVERYTHING
-        custom = call.route.custom
-        if custom is not None:
-            return EVERYTHING if custom.forward_headers else ONLY_CONTENT
-        if call.json is not None and body is not call.body and call.json is not call.body:
+        base = self._native
+        if call.route.kind is not Kind.NATIVE:
+            base = EVERYTHING
+            custom = call.route.custom
+            if custom is not None:
+                return EVERYTHING if custom.forward_headers else ONLY_CONTENT
+        if body is not call.body and call.json is not None and call.json is not call.body:
             return self._recoded[base]
         return base
 
@@ -81,6 +85,15 @@ def _path(call: Call, destination: Destination) -> bytes:
         return destination.base_path + call.route.path or b"/"
     path = text_completion.PATH if translated(call, destination.deployment) else call.route.path
     return target(destination.base_path, path, None)
+
+
+def _adapts(deployment: Deployment) -> bool:
+    """It may be sent something else than was asked, besides another name for the model."""
+    return (
+        bool(deployment.default_params)
+        or not deployment.supports_system_message
+        or deployment.provider == TEXT_COMPLETION
+    )
 
 
 def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:

@@ -44,7 +44,7 @@ def choose(call: Call, router: Router) -> Choice:
     if call.route.custom is not None:
         return Choice(_target_of(call.route.custom, router))
     keeps_state = stateful(call.head.method, call.route.path, call.store)
-    scope = _scope_of(call, router.store, keeps_state=keeps_state)
+    scope = _scope_of(call, router.store, keeps_state=keeps_state) if len(router.store) else None
     placed_by = _placed_by(call) if keeps_state and scope is None else None
     match = router.match(call.model) if call.model is not None else None
     if match is not None:
@@ -88,8 +88,6 @@ def _target(call: Call, router: Router) -> Match | None:
 
 def _scope_of(call: Call, store: ObjectStore, *, keeps_state: bool) -> str | None:
     """Looked for where ids are: the last one in the path names the object, the body's come after."""
-    if not len(store):
-        return None
     names = [*reversed(names_in_path(call.route.path)), *names_in_query(call.head.query or b"")]
     if call.json is not None and (keeps_state or b'_id"' in call.json):
         names += names_in_body(call.json, OBJECT_SCAN_BYTES)

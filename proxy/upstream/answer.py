@@ -11,6 +11,7 @@ from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.pool import Connection, Pool
 from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
+from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
 from proxy.wire.pump import End, Pump, Tap
@@ -96,6 +97,12 @@ class Answer:
     def held(self) -> bytes:
         """What has come of the body and was not taken: framed, as it was sent."""
         return self._buffer if self.whole is None else self.whole
+
+    @property
+    def begun(self) -> bool:
+        """Some payload has come. The size of a chunk alone is none: whoever is told so can still fail over."""
+        held = self.held
+        return bool(held) and (self.head.framing != CHUNKED or 0 < held.find(b"\r\n") < len(held) - 2)
 
     async def fetch(self, deadline: float) -> bool:
         """Read more into `held`; False at the end of the stream. Raises UpstreamFailure, Late, ClientGone."""

@@ -49,7 +49,8 @@ class Pool:
         stack = self._stacks.get(endpoint)
         while stack:
             connection = stack.pop()
-            if connection.usable(time.monotonic() - self._idle_s):
+            # HOT: `usable`, unrolled.
+            if connection.idle_since > time.monotonic() - self._idle_s and connection.link.silent():
                 return connection
             connection.link.close()
         return None
@@ -57,7 +58,9 @@ class Pool:
     def give(self, connection: Connection) -> None:
         """Take back a connection whose exchange is complete."""
         link = connection.link
-        stack = self._stacks.setdefault(connection.endpoint, [])
+        stack = self._stacks.get(connection.endpoint)
+        if stack is None:
+            stack = self._stacks[connection.endpoint] = []
         if len(stack) >= self._idle_limit or not link.silent():
             link.close()
             return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import re
 
+import msgspec
+
 from proxy.types import Headers
 from proxy.wire.head import (
     CHUNKED,
@@ -39,8 +41,8 @@ _RESPONSE = re.compile(
 )
 
 
-class ResponseHead:
-    """One answer's head, as it goes on to the client.
+class ResponseHead(msgspec.Struct, eq=False, gc=False):
+    """One answer's head, as it goes on to the client. A Struct, for it is made once per request.
 
     `framing`: a content-length, CHUNKED or UNTIL_CLOSE; 0 where the answer has no body whatever its headers say.
     `lines`: the header lines as they came, each ending in CRLF, minus HOP_BY_HOP, what Connection names, and the
@@ -48,33 +50,19 @@ class ResponseHead:
     caller that frames the body anew drops transfer-encoding too.
     """
 
-    __slots__ = (
-        "_lower", "_raw", "content_encoding", "content_type", "framing", "keep_alive", "lines", "reason", "status",
-    )  # fmt: skip
+    status: int
+    reason: bytes
+    framing: int
+    keep_alive: bool
+    lines: bytes
+    content_type: bytes
+    """In lower case; b"" when there is none."""
+    content_encoding: bytes
+    _raw: bytes
+    _lower: bytes
 
-    def __init__(
-        self,
-        raw: bytes,
-        lower: bytes,
-        status: int,
-        reason: bytes,
-        framing: int,
-        lines: bytes,
-        content_type: bytes,
-        content_encoding: bytes,
-        *,
-        keep_alive: bool,
-    ) -> None:
-        self._raw = raw
-        self.content_type = content_type
-        """In lower case; b"" when there is none."""
-        self.content_encoding = content_encoding
-        self._lower = lower
-        self.status = status
-        self.reason = reason
-        self.framing = framing
-        self.lines = lines
-        self.keep_alive = keep_alive
+    def __repr__(self) -> str:
+        return f"<ResponseHead {self.status}>"  # headers may hold what no log should
 
     def get(self, name_lower: bytes) -> bytes | None:
         """The first value of the header as the upstream sent it, dropped ones included."""
@@ -103,18 +91,16 @@ def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> Re
     if parts is None:
         raise BadResponse("the answer's head is not well-formed HTTP/1")
     version, status, reason = parts.group(1, 2, 3)
-    lower = raw.lower()
+    code, lower = int(status), raw.lower()
     special, lines = _scan(raw, lower, parts.start(4), drop)
-    framing = _response_framing(special, int(status), method, version)
+    framing = _response_framing(special, code, method, version)
     persists, nominated = _connection(special.get(b"connection", b""), version)
     if nominated:
         lines = _without(lines, nominated)
-    keep_alive = persists and framing != UNTIL_CLOSE
     content_type = special.get(b"content-type", b"").strip(b" \t")
     coding = special.get(b"content-encoding", b"").strip(b" \t")
-    return ResponseHead(
-        raw, lower, int(status), reason or b"", framing, lines, content_type, coding, keep_alive=keep_alive
-    )
+    keep_alive = persists and framing != UNTIL_CLOSE
+    return ResponseHead(code, reason or b"", framing, keep_alive, lines, content_type, coding, raw, lower)
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,25 +10,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
+import msgspec
 import trio
 
 from proxy.wire.parking import Parking
 
 
-class RequestScope:
+class RequestScope(msgspec.Struct, eq=False):
     """Make it when the request begins; `if scope.opened: await scope.close()` in a `finally` when it ends."""
 
-    __slots__ = ("_manager", "_nursery", "_parking")
-
-    def __init__(self, parking: Parking) -> None:
-        """`parking`: where the request waits."""
-        self._parking = parking
-        self._manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
-        self._nursery: trio.Nursery | None = None
-
-    @property
-    def opened(self) -> bool:
-        return self._nursery is not None
+    _parking: Parking
+    """Where the request waits."""
+    opened: bool = False
+    _manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
+    _nursery: trio.Nursery | None = None
 
     async def start(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run `task` beside the request. Not from inside another cancel scope: the nursery would close late."""
@@ -36,6 +31,7 @@ class RequestScope:
             await self._parking.own()
             self._manager = trio.open_nursery()
             self._nursery = await self._manager.__aenter__()
+            self.opened = True
         self._nursery.start_soon(task)
 
     async def close(self) -> None:

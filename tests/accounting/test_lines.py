@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from proxy.accounting.lines import dropped_json_line, dropped_text_line, json_line, text_line
+from proxy.accounting.lines import dropped_json_line, dropped_text_line, json_lines, text_line
 from proxy.accounting.record import Record
 from proxy.types import Outcome, Usage
 
@@ -15,7 +15,7 @@ MakeRecord = Callable[..., Record]
 
 def test_a_json_line_is_the_record_with_its_time_level_and_event(make_record: MakeRecord) -> None:
     record = make_record()
-    line = json_line(record)
+    line = json_lines([record])
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     fields = json.loads(line)
@@ -24,7 +24,9 @@ def test_a_json_line_is_the_record_with_its_time_level_and_event(make_record: Ma
         "info",
         "request",
     )
-    assert fields == msgspec.to_builtins(record)
+    own = msgspec.to_builtins(record)
+    assert list(json.loads(line)) == list(own)
+    assert fields == {name: own[name] for name in fields}
     assert fields["usage"]["input_tokens"] == 12
     assert fields["usage"]["cached_tokens"] is None
 
@@ -34,13 +36,13 @@ def test_a_json_line_is_the_record_with_its_time_level_and_event(make_record: Ma
     [(Outcome.OK, "info"), (Outcome.TRUNCATED, "warning"), (Outcome.GATEWAY_ERROR, "error")],
 )
 def test_the_level_follows_the_outcome(make_record: MakeRecord, outcome: Outcome, level: str) -> None:
-    fields = json.loads(json_line(make_record(outcome=outcome)))
+    fields = json.loads(json_lines([make_record(outcome=outcome)]))
     assert (fields["level"], fields["outcome"]) == (level, outcome.value)
 
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_has_a_line(make_record: MakeRecord, outcome: Outcome) -> None:
-    assert json_line(make_record(outcome=outcome))
+    assert json_lines([make_record(outcome=outcome)])
     assert text_line(make_record(outcome=outcome), colour=False)
 
 

@@ -162,7 +162,12 @@ CASES = {
     ),
     "reset": Case(post(), said=reset(300_000, Said(body=BIG)), whole=False, lossy=True),
     "bad chunk": Case(
-        post(), said=Said(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), whole=False
+        post(),
+        said=Said(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n"),
+        whole=False,
+    ),
+    "bad first chunk": Case(
+        post(), said=Said(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), status=502
     ),
     "stream cut between events": Case(
         post(STREAM),

@@ -26,6 +26,13 @@ def events(*pieces: bytes) -> Answer:
                    framing=Framing.CHUNKED)  # fmt: skip
 
 
+def broken(fault: Fault, *came: bytes) -> Answer:
+    """A stream in one chunk, of which only so much comes."""
+    said = events(ROLE, WORD, DONE)
+    size_line = b"%x\r\n" % len(ROLE + WORD + DONE)
+    return replace(said, fault=fault, fault_at=len(said.head() + size_line + b"".join(came)))
+
+
 def with_router(text: str) -> str:
     return f"litellm_settings: {{{text}}}\n"
 
@@ -109,10 +116,11 @@ async def test_a_whole_stream_is_the_same_in_every_mode(scene: OpenScene, mode: 
 @pytest.mark.parametrize(
     ("mode", "answer", "whole"),
     [
-        ("live", replace(events(ROLE, WORD, DONE), fault=Fault.CLOSE, fault_at=len(ROLE) + 6), False),
-        ("probe", replace(events(ROLE, WORD, DONE), fault=Fault.CLOSE, fault_at=len(ROLE) + 6), True),
+        ("live", broken(Fault.CLOSE, ROLE), False),
+        ("probe", broken(Fault.CLOSE, ROLE), True),
+        ("probe", broken(Fault.CLOSE, ROLE, WORD), False),
         ("probe", events(ROLE, REFUSED_LATE), True),
-        ("buffered", replace(events(ROLE, WORD, DONE), fault=Fault.STALL, fault_at=len(ROLE + WORD)), True),
+        ("buffered", broken(Fault.STALL, ROLE, WORD), True),
     ],
 )
 async def test_how_late_a_stream_may_fail_over(
@@ -125,6 +133,15 @@ async def test_how_late_a_stream_may_fail_over(
         assert seen.whole is whole
         assert (seen.body == ROLE + WORD + DONE) is whole
         assert len(s.good.requests) == int(whole)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_head_and_the_size_of_a_chunk_commit_nothing(scene: OpenScene, stream: bool) -> None:
+    async with scene(keys=2) as s:
+        said = events(ROLE, WORD, DONE)
+        s.bad.script(replace(said, fault=Fault.CLOSE, fault_at=len(said.head()) + len(b"9d\r\n")))
+        seen = await s.ask(stream=stream)
+        assert (seen.status, seen.whole, len(s.good.requests)) == (200, True, 1)
 
 
 async def test_a_sign_of_life_while_nothing_comes(scene: OpenScene) -> None:

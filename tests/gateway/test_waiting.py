@@ -81,7 +81,8 @@ def queue(slots: Slots, nursery: trio.Nursery) -> Queue:
 async def test_what_is_free_is_had_at_once(slots: Slots) -> None:
     room = WaitingRoom(1, 60.0)
     slots.free = 1
-    assert await room.turn("m", Parking(Reactor()), slots.pick, FULL) is slots.deployment
+    with trio.fail_after(5):
+        assert await room.turn("m", Parking(Reactor()), slots.pick, FULL) is slots.deployment
     assert (len(room), room.queues) == (0, {})
 
 
@@ -122,7 +123,8 @@ async def test_every_queue_has_a_first(queue: Queue) -> None:
 @pytest.mark.parametrize(("limit", "timeout_s"), [(0, 60.0), (9, 0.0)])
 async def test_a_room_that_lets_nobody_wait(slots: Slots, limit: int, timeout_s: float) -> None:
     room = WaitingRoom(limit, timeout_s)
-    assert await room.turn("m", Parking(Reactor()), slots.pick, FULL) is FULL
+    with trio.fail_after(5):
+        assert await room.turn("m", Parking(Reactor()), slots.pick, FULL) is FULL
     assert (slots.asked, room.queues) == (0, {})
 
 
@@ -141,7 +143,8 @@ async def test_at_the_time_limit_the_latest_refusal(slots: Slots) -> None:
     room = WaitingRoom(1, 0.05)
     slots.refusal = RESTING
     before = time.monotonic()
-    assert await room.turn("m", Parking(Reactor()), slots.pick, FULL) is RESTING
+    with trio.fail_after(5):
+        assert await room.turn("m", Parking(Reactor()), slots.pick, FULL) is RESTING
     assert time.monotonic() - before >= 0.05
     assert (len(room), room.queues) == (0, {})
 

@@ -214,3 +214,35 @@ async def test_a_client_that_left_costs_the_connection_at_once(caller, mock, bro
         assert await answer.pump_into(browser.link, b"", None, 5) is End.SINK_GONE
     answer.close()
     assert await mock.closed_within(0.05)
+
+
+@pytest.mark.parametrize(
+    ("framing", "came", "begun"),
+    [
+        (Framing.LENGTH, 0, False),
+        (Framing.LENGTH, 1, True),
+        (Framing.CLOSE, 0, False),
+        (Framing.CLOSE, 1, True),
+        (Framing.CHUNKED, 0, False),
+        (Framing.CHUNKED, len(b"6"), False),
+        (Framing.CHUNKED, len(b"6\r\n"), False),
+        (Framing.CHUNKED, len(b"6\r\nh"), True),
+    ],
+)
+async def test_an_answer_has_begun_when_payload_has_come(
+    caller, mock, framing: Framing, came: int, begun: bool
+) -> None:
+    said = Said(body=(b"hello,", b"world"), framing=framing)
+    mock.script(stalled(len(said.head()) + came, said))
+    answer = await caller.ask()
+    assert (len(answer.held), answer.begun) == (came, begun)
+    answer.close()
+
+
+async def test_an_answer_that_is_here_whole_has_begun(caller, mock) -> None:
+    mock.script(Said(body=b"hello"), Said(body=(), framing=Framing.CHUNKED, raw=b"HTTP/1.1 200 OK\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))  # fmt: skip
+    for _ in range(2):
+        answer = await caller.ask()
+        assert answer.begun
+        answer.close()
