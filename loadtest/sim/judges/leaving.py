@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.sim.judges.case import Case
-from loadtest.sim.plan import Kind
+from loadtest.sim.plan import Fault, Kind
 from loadtest.sim.story import Asked, Attempt
 
 AT_ONCE_S = 0.05
@@ -48,8 +48,10 @@ def _read_on(asked: Asked, attempt: Attempt, left_s: float, stopped_s: float) ->
     said, over_s, gateway = attempt.said, attempt.over_s, attempt.connection.gateway
     if said is None or not said.whole or said.status != 200 or over_s is None or attempt.head_sent_s is None:
         return
+    if said.fault is Fault.SHORT_LENGTH:  # it is over before its upstream knows
+        return
     soon = attempt.head_sent_s < left_s < over_s < min(left_s + DRAINS_S, stopped_s)
-    if soon and over_s - asked.sent_s < SHORT_S and gateway.closed and gateway.closed_at < over_s:
+    if soon and over_s - asked.sent_s < SHORT_S and gateway.closed and left_s <= gateway.closed_at < over_s:
         yield (
             f"request {asked.ask.number}: its client left at {left_s:.3f}, and {attempt.upstream} was cut off"
             f" at {gateway.closed_at:.3f} though it drains"
