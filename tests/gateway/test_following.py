@@ -92,7 +92,9 @@ def story(
         def new_run(router: Router) -> Run:
             made = a_call(**(call or {}))
             record = Record(call_id="call", started_unix_s=0.0, method="POST", route="")
-            return Run(exchange(), made, choose(made, router), record, 100.0, [], RequestScope())
+            door = exchange()
+            scope = RequestScope(door.parking)
+            return Run(door, made, choose(made, router), record, 100.0, [], scope)
 
         return Story(deployments, new_run, RetryBudget(*budget), **settings)
 

@@ -4,14 +4,14 @@ import pytest
 
 from loadtest.chaos.judge import Kind
 from loadtest.chaos.records import wrong_records
-from proxy.accounting.lines import dropped_json_line, json_line
+from proxy.accounting.lines import dropped_json_line, json_lines
 from proxy.accounting.record import Record
 from proxy.types import Outcome
 
 
 def line(call_id: str, outcome: Outcome, route: str = "/chat/completions") -> str:
     record = Record(call_id=call_id, started_unix_s=0.0, method="POST", route=route, outcome=outcome)
-    return json_line(record).decode()
+    return json_lines([record]).decode()
 
 
 GOOD = [
