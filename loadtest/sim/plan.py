@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 KEY = b"sk-simulated"
 """The gateway's."""
+LATENCIES_S = (0.0005, 0.002, 0.02, 0.1)
+CAPACITIES_BYTES = (20_000, 40_000, 200_000)
+"""An empty buffer takes what the gateway posts in one go: proxy.wire.link.POST_BYTES."""
 
 
 class Fault(enum.Enum):

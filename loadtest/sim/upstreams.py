@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import socket
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class Upstream:
 
 
 def reset(end: End) -> None:
-    end.setsockopt(1, 13, b"linger")  # SOL_SOCKET, SO_LINGER
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"at once")
     end.close()
 
 
@@ -211,7 +212,7 @@ class _Serving:
             return fault is not Fault.CLOSES_AFTER
         if ends in (HALF, OPEN):
             if ends == HALF:
-                self._end.shutdown(1)
+                self._end.shutdown(socket.SHUT_WR)
             while (yield from self._receive(math.inf)):
                 pass  # what it reads now says nothing
         elif ends == RESET:
