@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from loadtest.sim.plan import Fault, Phase
 from loadtest.sim.story import Said
+from proxy.accounting.usage import JSON_LIMIT_BYTES
 from proxy.types import Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -221,11 +222,13 @@ def _by_chunks(said: Said, head: bytes, body: _Body, chance: random.Random) -> N
 
 
 def _shorten(said: Said, size: int) -> None:
-    """The usage stays in what is left of a stream that has said it; half a JSON says nothing."""
-    whole = size >= len(said.payload)
+    """The usage stays in what is left of a stream, or of a JSON too long to be held; half a JSON says nothing."""
+    if size >= len(said.payload) or said.usage is None:
+        said.payload = said.payload[:size]
+        return
     said.payload = said.payload[:size]
-    told = said.usage is not None and said.streams and _usage_json(said.usage) + b"}" in said.payload
-    if not (whole or told):
+    told = _usage_json(said.usage) + (b"}" if said.streams else b"")
+    if told not in said.payload or not (said.streams or len(said.payload) > JSON_LIMIT_BYTES):
         said.usage = None
 
 
