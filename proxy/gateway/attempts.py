@@ -193,7 +193,7 @@ class Attempts:
         if refusal is not NOT_YOURS_YET and (instead := self._following.instead(run)) is not None:
             return instead
         picked = await self._room.turn(
-            run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal
+            run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal, run.until
         )
         if isinstance(picked, Unavailable):
             raise _unavailable(picked)
