@@ -9,11 +9,14 @@ from itertools import pairwise
 
 from loadtest.sim.plan import Fault, Phase
 from loadtest.sim.story import Said
+from proxy.accounting.usage import JSON_LIMIT_BYTES
 from proxy.types import Usage
 
 DONE = b"data: [DONE]\n\n"
 LAST_CHUNK = b"0\r\n\r\n"
 REASON = b"Told"
+SIZES_BYTES = (*(10, 400, 3000, 40_000) * 6, 1_500_000)
+"""Of whole answers: hardly ever one that takes more than its fair share of the reactor."""
 LENGTH, CHUNKED, CLOSE = "length", "chunked", "close"
 STATUSES: dict[Fault, tuple[int, ...]] = {
     Fault.FAILING: (500, 502, 503, 504, 408),
@@ -35,6 +38,8 @@ class Question:
     """Of the attempt: no two answers hold the same bytes."""
     streams: bool
     wants_usage: bool
+    chat: bool = True
+    """Else completions."""
     lines: bytes = b""
     """Header lines of good answers."""
 
@@ -61,6 +66,7 @@ def answer(question: Question, phase: Phase | None, fault: Fault, chance: random
     body = _stream(question, fault, chance) if question.streams else _completion(question, chance)
     framing = _FRAMINGS.get(fault) or _usual_framing(question, chance)
     said = _framed(fault, question, body, framing, chance, lines=question.lines)
+    said.translated = not question.chat
     if fault is Fault.INTERIM:
         said.pieces[:0] = [
             b"HTTP/1.1 %d Early\r\nx-of: %b\r\n\r\n" % (code, question.tag) for code in (102, 103)
@@ -97,25 +103,32 @@ def _usage_json(usage: Usage) -> bytes:
 
 def _completion(question: Question, chance: random.Random) -> _Body:
     usage = _usage(chance) if chance.random() < 0.9 else None
-    text = question.tag + b" " + b"a" * chance.choice((10, 400, 3000, 40_000))
+    text = question.tag + b" " + b"a" * chance.choice(SIZES_BYTES)
+    if not question.chat:
+        body = b'{"id":"%b","object":"text_completion","model":"m","choices":[{"index":0,' % question.tag
+        body += b'"text":"%b","finish_reason":"stop"}]' % text
+        return _Body(_cut(_with_usage(body, usage), chance), usage, b"application/json")
     body = (
         b'{"id":"%b","object":"chat.completion","model":"m","choices":[{"index":0,"message":' % question.tag
     )
     body += b'{"role":"assistant","content":"%b"},"finish_reason":"stop"}]' % text
-    body += b',"usage":%b}' % _usage_json(usage) if usage else b"}"
-    return _Body(_cut(body, chance), usage, b"application/json")
+    return _Body(_cut(_with_usage(body, usage), chance), usage, b"application/json")
+
+
+def _with_usage(body: bytes, usage: Usage | None) -> bytes:
+    return body + (b',"usage":%b}' % _usage_json(usage) if usage else b"}")
 
 
 def _stream(question: Question, fault: Fault, chance: random.Random) -> _Body:
     if fault is Fault.ERROR_EVENT:
         event = b'data: {"error":{"message":"%b","type":"server_error","code":null}}\n\n' % question.tag
         return _Body([event, DONE], None, b"text/event-stream")
-    events = [_event(question.tag, b'{"role":"assistant","content":""}')] if chance.random() < 0.5 else []
+    begins = question.chat and chance.random() < 0.5
+    events = [_event(question.tag, b'{"role":"assistant","content":""}')] if begins else []
     length = chance.choice((1, 3, 8, 20))
     size = chance.choice((10, 10, 200, 2000))
-    events += [
-        _event(question.tag, b'{"content":"%d %b"}' % (number, b"b" * size)) for number in range(length)
-    ]
+    one = _event if question.chat else _text_event
+    events += [one(question.tag, b'{"content":"%d %b"}' % (number, b"b" * size)) for number in range(length)]
     usage = _usage(chance) if question.wants_usage else None
     if usage is not None:
         events.append(b'data: {"id":"%b","choices":[],"usage":%b}\n\n' % (question.tag, _usage_json(usage)))
@@ -124,6 +137,17 @@ def _stream(question: Question, fault: Fault, chance: random.Random) -> _Body:
 
 def _event(tag: bytes, delta: bytes) -> bytes:
     return b'data: {"id":"%b","model":"m","choices":[{"index":0,"delta":%b}],"usage":null}\n\n' % (tag, delta)
+
+
+def _text_event(tag: bytes, delta: bytes) -> bytes:
+    text = delta.removeprefix(b'{"content":').removesuffix(b"}")
+    return (
+        b'data: {"id":"%b","object":"text_completion","model":"m","choices":[{"index":0,"text":%b}]}\n\n'
+        % (
+            tag,
+            text,
+        )
+    )
 
 
 def _error(question: Question, fault: Fault, status: int, phase: Phase | None, chance: random.Random) -> Said:
@@ -198,11 +222,13 @@ def _by_chunks(said: Said, head: bytes, body: _Body, chance: random.Random) -> N
 
 
 def _shorten(said: Said, size: int) -> None:
-    """The usage stays in what is left of a stream that has said it; half a JSON says nothing."""
-    whole = size >= len(said.payload)
+    """The usage stays in what is left of a stream, or of a JSON too long to be held; half a JSON says nothing."""
+    if size >= len(said.payload) or said.usage is None:
+        said.payload = said.payload[:size]
+        return
     said.payload = said.payload[:size]
-    told = said.usage is not None and said.streams and _usage_json(said.usage) + b"}" in said.payload
-    if not (whole or told):
+    told = _usage_json(said.usage) + (b"}" if said.streams else b"")
+    if told not in said.payload or not (said.streams or len(said.payload) > JSON_LIMIT_BYTES):
         said.usage = None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import select
+import socket
 from collections.abc import Callable, Generator
 
 from loadtest.sim.actors import Pause, Script, Signal
@@ -169,7 +171,7 @@ class Client:
                     self._sent += sent
                     piece = piece[sent:]
                 except BlockingIOError:
-                    if listens and end.mask() & 1:  # EPOLLIN
+                    if listens and end.mask() & select.EPOLLIN:
                         return False
                     yield (self._signal, self._plan.patience_s)
                 except OSError:
@@ -187,7 +189,7 @@ class Client:
         if manner is Manner.RESET:
             reset(end)
         elif manner is Manner.HALF_CLOSE:
-            end.shutdown(1)
+            end.shutdown(socket.SHUT_WR)
         else:
             end.close()
         asked.left_s = max(end.all_arrived_s, self._clock.now)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 KEY = b"sk-simulated"
 """The gateway's."""
+LATENCIES_S = (0.0005, 0.002, 0.02, 0.1)
+CAPACITIES_BYTES = (20_000, 40_000, 200_000)
+"""An empty buffer takes what the gateway posts in one go: proxy.wire.link.POST_BYTES."""
 
 
 class Fault(enum.Enum):
@@ -182,6 +185,8 @@ class Target:
     cooldown_s: float
     """0: it never rests."""
     rpm: int | None = None
+    completes: bool = False
+    """It speaks completions: chat is translated for it."""
     removed: bool = False
     """A reload takes it away, maybe for a while."""
 
@@ -205,5 +210,7 @@ class Plan:
     drain_timeout_s: float
     max_retry_after_s: float
     total_timeout_s: float
+    mode: str = ""
+    """Of streams and answers, where it is one for all."""
     benches: bool = True
     """False: nobody ever rests but by the operator's word."""

@@ -46,7 +46,7 @@ class AnswerReader:
     def whole_at_close(self) -> bool:
         """Whether a clean close here is the answer's end. Streams say so themselves."""
         streams = self.headers.get(b"content-type", b"").startswith(b"text/event-stream")
-        said_all = not streams or LAST_EVENT in self.payload
+        said_all = not streams or self.payload.rstrip(b"\r\n").endswith(LAST_EVENT)
         return bool(self.status) and self._framed == _UNTIL_CLOSE and said_all
 
     @property

@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from loadtest.sim.crowd import Crowd
 from loadtest.sim.plan import (
+    CAPACITIES_BYTES,
+    LATENCIES_S,
     Ask,
     ClientPlan,
     Fault,
-    Kind,
-    Leaves,
-    Manner,
     Phase,
     Plan,
     Reload,
@@ -36,10 +36,12 @@ HEALING_FAULTS = (
     Fault.SILENT,
     Fault.GARBAGE,
     Fault.CLOSED,
+    Fault.HALF_CLOSED,
+    Fault.STALLED,
+    Fault.BAD_CHUNK,
+    Fault.LONG_LENGTH,
+    Fault.ERROR_EVENT,
 )
-LATENCIES_S = (0.0005, 0.002, 0.02, 0.1)
-CAPACITIES_BYTES = (20_000, 40_000, 200_000)
-"""An empty buffer takes what the gateway posts in one go: proxy.wire.link.POST_BYTES."""
 LONGEST_WAIT_S = 60.0
 """Of all timeouts for a first byte in any configuration here."""
 RETRY_AFTERS_S = (1, 3, 8, 20)
@@ -54,7 +56,7 @@ def scenario(seed: int) -> Plan:
 
 def _storm(seed: int, chance: random.Random) -> Plan:
     settings = storm(chance)
-    clients = _Crowd(chance, settings.targets).clients()
+    clients = Crowd(chance, settings.targets).clients()
     stops_early = chance.random() < 0.25
     reloads, settings = _reloads(chance, settings)
     return Plan(
@@ -142,117 +144,7 @@ def _upstream(chance: random.Random, name: str, phases: tuple[Phase, ...]) -> Up
     )
 
 
-class _Crowd:
-    """The clients of a storm."""
-
-    def __init__(self, chance: random.Random, targets: Sequence[Target]) -> None:
-        self._chance = chance
-        self._groups = sorted({target.group for target in targets})
-        self._names = [target.name for target in targets]
-        self._asks = 0
-
-    def clients(self) -> tuple[ClientPlan, ...]:
-        chance = self._chance
-        spread_s = chance.choice((0.2, 10.0, 40.0))
-        return tuple(self._client(number, spread_s) for number in range(1, chance.randint(5, 20) + 1))
-
-    def _client(self, number: int, spread_s: float) -> ClientPlan:
-        chance = self._chance
-        slow = chance.random() < 0.15
-        return ClientPlan(
-            number=number,
-            starts_s=chance.uniform(0.01, spread_s),
-            asks=tuple(self._ask() for _ in range(chance.choice((1, 2, 3, 5)))),
-            latency_s=chance.choice(LATENCIES_S),
-            capacity_bytes=chance.choice(CAPACITIES_BYTES),
-            takes_bytes=chance.choice((200, 2000)) if slow else 1 << 20,
-            pace_s=chance.choice((0.5, 3.0)) if slow else 0.0,
-            patience_s=chance.choice((15.0, 120.0, 1_000.0)),
-            reconnects=chance.random() < 0.3,
-        )
-
-    def _ask(self) -> Ask:
-        chance = self._chance
-        self._asks += 1
-        kind = chance.choices(
-            (Kind.CHAT, Kind.UPLOAD, Kind.PAGE, Kind.ADMIN, Kind.NONSENSE), (85, 6, 4, 4, 1)
-        )[0]
-        leaves = chance.choices(tuple(Leaves), (70, 3, 4, 11, 12))[0]
-        ask = Ask(
-            number=self._asks,
-            pause_s=chance.choice((0.0, 0.0, 0.3, 2.0, 9.0)),
-            kind=kind,
-            model=chance.choice(self._groups),
-            pieces=chance.choice((1, 1, 1, 2, 5)),
-            leaves=leaves,
-            manner=chance.choice(tuple(Manner)),
-            leaves_at=_LEAVES_AT[leaves](chance),
-        )
-        return _KINDS[kind](ask, chance, self._names)
-
-
-def _chat(ask: Ask, chance: random.Random, _names: Sequence[str]) -> Ask:
-    lines = [b"Content-Type: application/json"]
-    if chance.random() < 0.2:
-        lines.append(b"x-litellm-stream-mode: %b" % chance.choice((b"live", b"probe", b"buffered")))
-    if chance.random() < 0.1:
-        lines.append(b"x-litellm-num-retries: %d" % chance.randint(0, 5))
-    if chance.random() < 0.1:
-        lines.append(b"x-stainless-retry-count: %d" % chance.randint(0, 2))
-    return replace(
-        ask,
-        stream=chance.random() < 0.6,
-        lines=tuple(lines),
-        body_bytes=chance.choice((10, 300, 5_000, 60_000)),
-        chunked=chance.random() < 0.1,
-        expects=chance.random() < 0.08,
-    )
-
-
-def _upload(ask: Ask, chance: random.Random, _names: Sequence[str]) -> Ask:
-    return replace(
-        ask,
-        target=b"/openai/v1/uploads/some/parts",
-        lines=(b"Content-Type: application/octet-stream", b"X-LiteLLM-Target-Model: " + ask.model.encode()),
-        body_bytes=chance.choice((100, 30_000, 150_000)),
-        chunked=chance.random() < 0.3,
-        expects=chance.random() < 0.2,
-        pieces=chance.choice((1, 3, 8)),
-    )
-
-
-def _page(ask: Ask, chance: random.Random, _names: Sequence[str]) -> Ask:
-    return replace(ask, target=chance.choice((b"/health", b"/v1/models", b"/model/info")), model="")
-
-
-def _admin(ask: Ask, chance: random.Random, names: Sequence[str]) -> Ask:
-    word = chance.choice((b"bench", b"drain", b"revive", b"revive"))
-    query = b"?seconds=%d" % chance.choice((1, 5, 20)) if word == b"bench" else b""
-    target = b"/admin/deployments/%b/%b%b" % (word, chance.choice(names).encode(), query)
-    return replace(ask, target=target, model="", leaves=Leaves.NEVER, pieces=1)
-
-
-def _nonsense(ask: Ask, _chance: random.Random, _names: Sequence[str]) -> Ask:
-    return replace(ask, model="", leaves=Leaves.NEVER, pieces=1)
-
-
-_KINDS: dict[Kind, Callable[[Ask, random.Random, Sequence[str]], Ask]] = {
-    Kind.CHAT: _chat,
-    Kind.UPLOAD: _upload,
-    Kind.PAGE: _page,
-    Kind.ADMIN: _admin,
-    Kind.NONSENSE: _nonsense,
-}
-_LEAVES_AT: dict[Leaves, Callable[[random.Random], float]] = {
-    Leaves.NEVER: lambda _: 0.0,
-    Leaves.HEAD: lambda chance: chance.uniform(0.05, 0.95),
-    Leaves.BODY: lambda chance: chance.uniform(0.0, 0.95),
-    Leaves.WAIT: lambda chance: chance.choice((0.0, 0.02, 0.5, 3.0)) * chance.random(),
-    Leaves.ANSWER: lambda chance: float(chance.choice((1, 300, 3000))),
-}
-
-
-def _plain(chance: random.Random, count: int, weights: Sequence[int]) -> tuple[Target, ...]:
+def _plain(count: int, weights: Sequence[int]) -> tuple[Target, ...]:
     return tuple(
         Target(f"d{number + 1}", "alpha", weights[number], None, False, 5.0) for number in range(count)
     )
@@ -264,16 +156,19 @@ def _plainly(targets: tuple[Target, ...], sluice: Section) -> Settings:
 
 
 def _healing(seed: int, chance: random.Random) -> Plan:
-    targets = _plain(chance, chance.randint(2, 3), (1, 1, 1))
+    targets = _plain(chance.randint(2, 3), (1, 1, 1))
     ill = chance.choice(targets).name
     phase = Phase(
         chance.uniform(10.0, ILL_UNTIL_S), chance.choice(HEALING_FAULTS), cuts=chance.random() < 0.5
     )
     healthy = (Phase(chance.uniform(0.0, 5.0)), phase)
-    settings = _plainly(targets, {"connect_timeout_s": 1.0})
+    mode = chance.choice(("live", "probe", "buffered"))
+    limits: Section = {"connect_timeout_s": 1.0, "stream_gap_timeout_s": 2.0, "first_token_timeout_s": 4.0}
+    settings = _plainly(targets, {**limits, "stream_mode": mode})
     return Plan(
         seed=seed,
         sort=Sort.HEALING,
+        mode=mode,
         config=settings.yaml(),
         targets=targets,
         upstreams=tuple(
@@ -301,7 +196,7 @@ def _healing(seed: int, chance: random.Random) -> Plan:
 
 def _calm(seed: int, chance: random.Random) -> Plan:
     count = chance.randint(2, 5)
-    targets = _plain(chance, count, [chance.randint(1, 9) for _ in range(count)])
+    targets = _plain(count, [chance.randint(1, 9) for _ in range(count)])
     settings = _plainly(targets, {})
     reloads = (Reload(15.0, settings.yaml()),) if chance.random() < 0.3 else ()
     return Plan(

@@ -59,7 +59,7 @@ def entry(target: Target, params: Section) -> Section:
     return {
         "model_name": target.group,
         "litellm_params": {
-            "model": "openai/m",
+            "model": "text-completion-openai/m" if target.completes else "openai/m",
             "api_base": f"http://{target.name}{SUFFIX}/v1",
             "api_key": f"sk-{target.name}",
             "weight": target.weight,
@@ -91,6 +91,7 @@ def storm(chance: random.Random) -> Settings:
             cap=chance.choice((None, None, None, 1, 2, 3)),
             drains=chance.random() < 0.25,
             cooldown_s=cooldown_s if own_cooldown_s is None else own_cooldown_s,
+            completes=chance.random() < 0.08,
             rpm=chance.choice((None, None, None, None, 3, 12)),
         )
         targets.append(target)

@@ -146,7 +146,7 @@ class End:
     def hear_reset(self) -> None:
         if not (self.closed or self.broken):
             self.broken = True
-            self._error = errno.ECONNRESET
+            self._error = errno.EPIPE if self.ended else errno.ECONNRESET
             self._edge()
 
     def heard(self) -> None:
@@ -205,7 +205,7 @@ class End:
     def _raise_error(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
-            raise ConnectionResetError(error, "reset")
+            raise OSError(error, "reset")
 
 
 def pair(wire: Wire, near: End, far: End) -> None:

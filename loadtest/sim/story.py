@@ -32,6 +32,8 @@ class Said:
     pieces: list[bytes]
     """As written, head and framing included."""
     until_close: bool = False
+    translated: bool = False
+    """Its client reads other bytes: chat."""
 
 
 @dataclass

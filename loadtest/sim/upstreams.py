@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import re
+import socket
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -27,6 +29,7 @@ ENDS_AT_CLOSE = (CLEANLY, HALF)
 SLOW_S = (1.0, 6.0)
 """Between the pieces of a slow answer."""
 NUMBER = b"x-sim-request: "
+_STREAMS = re.compile(rb'"stream":\s*true')
 Asking = Generator[Pause, bool, bytes | None]
 """None: the connection is over."""
 
@@ -80,7 +83,7 @@ class Upstream:
 
 
 def reset(end: End) -> None:
-    end.setsockopt(1, 13, b"linger")  # SOL_SOCKET, SO_LINGER
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"at once")
     end.close()
 
 
@@ -168,7 +171,11 @@ class _Serving:
             attempt.over_s = self._clock.now
             return False
         question = Question(
-            self._tag(attempt), b'"stream": true' in body, b"include_usage" in body, self._limits()
+            tag=self._tag(attempt),
+            streams=_STREAMS.search(body) is not None,
+            wants_usage=b"include_usage" in body,
+            chat=not request.head.startswith(b"POST /v1/completions "),
+            lines=self._limits(),
         )
         return (yield from self._say(attempt, question, phase, fault))
 
@@ -205,7 +212,7 @@ class _Serving:
             return fault is not Fault.CLOSES_AFTER
         if ends in (HALF, OPEN):
             if ends == HALF:
-                self._end.shutdown(1)
+                self._end.shutdown(socket.SHUT_WR)
             while (yield from self._receive(math.inf)):
                 pass  # what it reads now says nothing
         elif ends == RESET:

@@ -25,6 +25,8 @@ KEEP_ALIVE_CHUNK = encode_chunk(KEEP_ALIVE)
 OWN_STREAM = b"".join(b"%b: %b\r\n" % line for line in STREAM_HEADERS) + b"Transfer-Encoding: chunked\r\n"
 CLOSE = b"Connection: close\r\n"
 ENDING_BYTES = len(b"\r\n\r\n")
+STRETCH_BYTES = 64 * 1024
+"""Of an answer, that a client has `write_timeout_s` for."""
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`struct linger`: on, 0 s."""
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -210,8 +212,12 @@ class FastExchange:
         return CLOSE if self.closing else b""
 
     async def _write(self, data: bytes) -> None:
+        """However long it is, a client that goes on taking it is not cut off."""
+        rest = memoryview(data)
         try:
-            await self._link.write(data, time.monotonic() + self._limits.write_timeout_s)
+            while rest:
+                await self._link.write(rest[:STRETCH_BYTES], time.monotonic() + self._limits.write_timeout_s)
+                rest = rest[STRETCH_BYTES:]
         except (Late, OSError) as error:
             self.closing = True
             raise ClientGone from error

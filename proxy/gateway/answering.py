@@ -126,8 +126,10 @@ async def read_on(answer: Answer, tap: Tap | None, limit_s: float) -> None:
                 tap.feed(piece)
 
 
-async def relay_into_open(exchange: Exchange, answer: Answer, result: Result, record: Record) -> Delivery:
-    """An answer whose client already has the head of an event stream, and comments."""
+async def relay_into_open(
+    exchange: Exchange, answer: Answer, result: Result, record: Record, drain_s: float = 0.0
+) -> Delivery:
+    """An answer whose client already has the head of an event stream, and comments. Raises ClientGone."""
     usage = tap_for(answer.head.content_type)
     record.status = 200
     if answer.head.status != 200 or not answer.head.content_type.startswith(EVENT_STREAM):
@@ -146,6 +148,10 @@ async def relay_into_open(exchange: Exchange, answer: Answer, result: Result, re
     except UpstreamFailure as failure:
         await _break_off(exchange, BROKE_OFF if last.endswith((b"\n\n", b"\r\n\r\n")) else b"")
         return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
+    except ClientGone:
+        if drain_s:
+            await read_on(answer, usage, drain_s)
+        raise
     finally:
         record.usage, record.model_served = usage.result(), usage.model
     return Delivery(Outcome.OK, result)
@@ -170,38 +176,49 @@ def finished(tap: UsageTap, head: ResponseHead) -> bool:
 
 
 async def relay_translated(
-    exchange: Exchange, answer: Answer, result: Result, extra: bytes, record: Record
+    exchange: Exchange, answer: Answer, result: Result, extra: bytes, record: Record, drain_s: float = 0.0
 ) -> Delivery:
-    """A completions answer, passed on as a chat answer."""
+    """A completions answer, passed on as a chat answer. Raises ClientGone."""
     usage = tap_for(answer.head.content_type)
     streams = answer.head.content_type.startswith(EVENT_STREAM)
     record.status = answer.head.status
-    if not streams:
-        body = await answer.read_all(MAX_TRANSLATED_BYTES)
-        usage.feed(body)
-        record.usage, record.model_served = usage.result(), usage.model
-        translated = text_completion.answer(body)
-        await exchange.begin(answer.head, extra)
-        await exchange.write(translated)
-        await exchange.end()
-        return Delivery(outcome_of(result.status, result.kind), result)
-    translator = StreamTranslator()
-    answer.ends_whole_if(partial(finished, usage, answer.head))
-    await exchange.begin(answer.head, extra)
     try:
-        while piece := await answer.read():
-            usage.feed(piece)
-            if out := translator.feed(piece):
-                await exchange.write(out)
-        if out := translator.finish():
-            await exchange.write(out)
-        await exchange.end()
+        if streams:
+            await _translate_stream(exchange, answer, extra, usage)
+        else:
+            await _translate_whole(exchange, answer, extra, usage)
     except UpstreamFailure as failure:
+        if not streams:
+            raise
         await _break_off(exchange, BROKE_OFF)
         return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
+    except ClientGone:
+        if drain_s:
+            await read_on(answer, usage, drain_s)
+        raise
     finally:
         record.usage, record.model_served = usage.result(), usage.model
     return Delivery(outcome_of(result.status, result.kind), result)
+
+
+async def _translate_whole(exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap) -> None:
+    translated = text_completion.answer(await answer.read_all(MAX_TRANSLATED_BYTES, usage))
+    await exchange.begin(answer.head, extra)
+    await exchange.write(translated)
+    await exchange.end()
+
+
+async def _translate_stream(exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap) -> None:
+    translator = StreamTranslator()
+    answer.ends_whole_if(partial(finished, usage, answer.head))
+    await exchange.begin(answer.head, extra)
+    while piece := await answer.read():
+        usage.feed(piece)
+        if out := translator.feed(piece):
+            await exchange.write(out)
+    if out := translator.finish():
+        await exchange.write(out)
+    await exchange.end()
 
 
 def remember(store: ObjectStore, call: Call, deployment: Deployment, status: int, ids: IdTap) -> None:

@@ -193,7 +193,7 @@ class Attempts:
         if refusal is not NOT_YOURS_YET and (instead := self._following.instead(run)) is not None:
             return instead
         picked = await self._room.turn(
-            run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal
+            run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal, run.until
         )
         if isinstance(picked, Unavailable):
             raise _unavailable(picked)
@@ -325,7 +325,11 @@ class Attempts:
         else:
             mode, wait_s = _PLAIN_MODES[deployment.stream_mode], lane.whole.first_byte_s
         deadline = min(sent + wait_s, run.until)
-        await hold(answer, mode, deadline, lane.stream.gap_s, self._settings.hold)
+        try:
+            await hold(answer, mode, deadline, lane.stream.gap_s, self._settings.hold)
+        except ClientGone:
+            if not deployment.drains:  # the relay reads on
+                raise
 
     def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:
         """The failure is told first: what follows must not be a key that it has just benched. Raises ClientGone."""
@@ -343,15 +347,15 @@ class Attempts:
         deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
         if run.keep_alive is not None:
             run.keep_alive.stop()
+        drain_s = self._settings.drain_s if deployment.drains else 0.0
         if exchange.opened_early:
-            return await relay_into_open(exchange, answer, result, record)
+            return await relay_into_open(exchange, answer, result, record, drain_s)
         extra = self._extra_lines(record, lane, overhead_s)
         if result.kind is not ResultKind.OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
             extra += SHOULD_NOT_RETRY_LINE
-        drain_s = self._settings.drain_s if deployment.drains else 0.0
         if translated(run.call, deployment) and answer.head.status == 200:
-            return await relay_translated(exchange, answer, result, extra, record)
+            return await relay_translated(exchange, answer, result, extra, record, drain_s)
         # A file's content is its author's: ids in it could be forged.
         learns = run.choice.stateful and not run.call.route.path.endswith(b"/content")
         ids = IdTap(answer.head.content_type) if learns else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -51,11 +52,12 @@ class WaitingRoom:
         parking: Parking,
         pick: Callable[[], Deployment | Unavailable],
         refusal: Unavailable,
+        until: float = math.inf,
     ) -> Deployment | Unavailable:
-        """A deployment with its slot taken, or the refusal at the time limit. Raises ClientGone."""
+        """A deployment with its slot taken, or the refusal at the time limit, or at `until`. Raises ClientGone."""
         if self._timeout_s <= 0 or len(self) >= self._limit:
             return refusal
-        deadline = self._clock() + self._timeout_s
+        deadline = min(self._clock() + self._timeout_s, until)
         place = _Place()
         queue = self.queues.setdefault(key, deque())
         queue.append(place)

@@ -185,11 +185,13 @@ class Answer:
         self._spoilt = self._spoilt or taken != len(data)
         return b"".join(pieces)
 
-    async def read_all(self, limit_bytes: int) -> bytes:
-        """The whole payload. Raises UpstreamFailure, also when it is larger than the limit."""
+    async def read_all(self, limit_bytes: int, tap: Tap | None = None) -> bytes:
+        """The whole payload. Raises UpstreamFailure, also when it is larger than the limit; ClientGone."""
         pieces: list[bytes] = []
         while piece := await self.read():
             pieces.append(piece)
+            if tap is not None:
+                tap.feed(piece)
             if self.received_bytes > limit_bytes:
                 raise UpstreamFailure(ResultKind.SERVER_ERROR, f"an answer larger than {limit_bytes} bytes")
         return b"".join(pieces)

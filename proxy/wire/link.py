@@ -146,7 +146,7 @@ class Link:
             await parking.park(deadline)
         raise ClientGone
 
-    async def write(self, data: bytes, deadline: float) -> None:
+    async def write(self, data: bytes | memoryview, deadline: float) -> None:
         """All of it. Raises Late when the peer did not take it in time, ClientGone, OSError."""
         sent = self.send(data)
         if sent == len(data):

@@ -7,8 +7,9 @@ from contextlib import suppress
 import pytest
 import trio
 
-from proxy.edge.exchange import FastExchange
+from proxy.edge.exchange import STRETCH_BYTES, FastExchange
 from proxy.edge.limits import DoorLimits
+from proxy.wire.framing import encode_chunk
 from proxy.wire.head import RequestHead
 from proxy.wire.link import Link
 from proxy.wire.reactor import Parking, Reactor
@@ -99,3 +100,20 @@ async def test_no_last_words_inside_a_piece_that_was_cut_off(
         writing.throw(trio.Cancelled._create(source="shutdown"))
     await exchange.abort(b"data: last\n\n")
     assert b"last" not in sent_so_far(client)
+
+
+async def test_a_long_piece_has_its_time_stretch_by_stretch(
+    ends: tuple[FastExchange, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that reads slowly, but reads, is not cut off."""
+    exchange, _ = ends
+    stretches: list[bytes] = []
+
+    async def take(_link: Link, data: memoryview, _deadline: float) -> None:
+        stretches.append(bytes(data))
+
+    monkeypatch.setattr(Link, "write", take)
+    piece = bytes(range(256)) * 1000
+    await exchange.write(piece)
+    assert b"".join(stretches) == encode_chunk(piece)
+    assert max(map(len, stretches)) == STRETCH_BYTES

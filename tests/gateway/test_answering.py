@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -49,21 +50,34 @@ class FakeAnswer:
         self.pieces = list(pieces)
         self.broken = broken
         self.whole: Callable[[], bool] | None = None
+        self.gone_after: int | None = None
+        """Pieces; then its client has left, and only who outlasts it may read on."""
+        self.outlasts = False
+        self.until = math.inf
 
     def ends_whole_if(self, says: Callable[[], bool]) -> None:
         self.whole = says
 
     async def read(self) -> bytes:
+        if self.gone_after is not None and not self.outlasts:
+            if self.gone_after == 0:
+                raise ClientGone
+            self.gone_after -= 1
         if self.pieces:
             return self.pieces.pop(0)
         if self.broken or (self.whole is not None and not self.whole()):
             raise UpstreamFailure(ResultKind.BROKEN, "it broke")
         return b""
 
-    async def read_all(self, limit_bytes: int) -> bytes:
+    def outlast(self) -> None:
+        self.outlasts = True
+
+    async def read_all(self, limit_bytes: int, tap: Tap | None = None) -> bytes:
         pieces = []
         while piece := await self.read():
             pieces.append(piece)
+            if tap is not None:
+                tap.feed(piece)
         return b"".join(pieces)
 
 
@@ -320,3 +334,47 @@ async def test_a_stream_begun_early_that_ends_by_closing_is_whole_by_its_own_las
     whole = FakeAnswer(SSE, b"data: 1\n\n", DONE)
     delivery = await relay_into_open(door, whole, OK, record)  # type: ignore[arg-type]
     assert (delivery.outcome, door.ended) == (Outcome.OK, True)
+
+
+# -- drained
+
+
+async def into_open(door: Any, answer: Any, record: Record, drain_s: float) -> None:
+    await relay_into_open(door, answer, OK, record, drain_s)
+
+
+async def as_chat(door: Any, answer: Any, record: Record, drain_s: float) -> None:
+    await relay_translated(door, answer, OK, b"", record, drain_s)
+
+
+DRAINED = {
+    "into a stream begun early": (into_open, SSE + CHUNKED, (b"data: 1\n\n", USAGE_EVENT, DONE)),
+    "a completions stream": (as_chat, SSE + CHUNKED, (TEXT_EVENT, USAGE_EVENT, DONE)),
+    "a whole completion": (as_chat, JSON, (USAGE[:9], USAGE[9:])),
+}
+
+
+@pytest.mark.parametrize(("drain_s", "usage"), [(60.0, Usage(3, 4, 7)), (0.0, None)])
+@pytest.mark.parametrize(("relaying", "lines", "pieces"), DRAINED.values(), ids=DRAINED)
+async def test_what_its_client_left_is_read_on_where_it_drains(
+    door: Any,
+    record: Record,
+    relaying: Callable[..., Any],
+    lines: bytes,
+    pieces: tuple[bytes, ...],
+    drain_s: float,
+    usage: Usage | None,
+) -> None:
+    answer = FakeAnswer(lines, *pieces)
+    answer.gone_after = 1
+    with pytest.raises(ClientGone):
+        await relaying(door, answer, record, drain_s)
+    assert record.usage == usage
+    assert answer.outlasts is bool(drain_s)
+
+
+async def test_a_client_that_leaves_at_a_write_is_drained_too(door: Any, record: Record) -> None:
+    door.gone_at = "write"
+    with pytest.raises(ClientGone):
+        await into_open(door, FakeAnswer(SSE + CHUNKED, b"data: 1\n\n", USAGE_EVENT, DONE), record, 60.0)
+    assert record.usage == Usage(3, 4, 7)

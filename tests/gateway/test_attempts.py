@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from loadtest.answers import Answer, Fault, chat, error, reset, stalled
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, GatewayError
+from proxy.gateway import attempts
 from proxy.gateway.attempts import Attempts, AttemptSettings
 from proxy.gateway.call import Call
 from proxy.gateway.following import FollowingSettings
@@ -25,7 +26,7 @@ from proxy.gateway.run import Run
 from proxy.gateway.selection import choose
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
-from proxy.types import Deployment, Outcome
+from proxy.types import Deployment, Outcome, StreamMode
 from proxy.upstream.client import Patience, UpstreamClient
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint
 from proxy.upstream.pool import Pool
@@ -366,3 +367,19 @@ async def test_a_files_content_teaches_nothing(stage: Any, exchange: Any, a_call
     path = b"/v1/files/file-1/content"
     await s.run(exchange(), a_call(b"", json=None, method=b"GET", route=Route(Kind.THROUGH, "/files", path)))
     assert s.router.store.get("asst_1") is None
+
+
+@pytest.mark.parametrize("drains", [True, False])
+async def test_an_answer_whose_client_leaves_while_it_is_held_is_read_on_where_it_drains(
+    stage: Any, exchange: Any, a_call: Any, monkeypatch: pytest.MonkeyPatch, drains: bool
+) -> None:
+    async def left(*_: object) -> None:
+        raise ClientGone
+
+    monkeypatch.setattr(attempts, "hold", left)
+    s, door = stage({"stream_mode": StreamMode.BUFFERED, "drains": drains}), exchange()
+    s.mocks[0].script(chat())
+    with nullcontext() if drains else pytest.raises(ClientGone):
+        await s.run(door, a_call())
+    assert bool(door.written) is drains  # the relay is what reads it
+    assert s.in_flight() == 0

@@ -128,6 +128,13 @@ async def test_a_room_that_lets_nobody_wait(slots: Slots, limit: int, timeout_s:
     assert (slots.asked, room.queues) == (0, {})
 
 
+async def test_nobody_waits_beyond_the_requests_own_end(slots: Slots) -> None:
+    room = WaitingRoom(9, 60.0)
+    with trio.fail_after(5):
+        found = await room.turn("m", Parking(Reactor()), slots.pick, RESTING, until=time.monotonic())
+    assert (found, slots.asked, room.queues) == (FULL, 1, {})
+
+
 async def test_the_limit_is_for_all_queues_together(slots: Slots, nursery: trio.Nursery) -> None:
     queue = Queue(WaitingRoom(2, 60.0), slots, nursery)
     await queue.join(1, "a")

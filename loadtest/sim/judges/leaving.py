@@ -1,13 +1,18 @@
-"""When a client leaves, what is done for it ends within 50 ms, unless its deployment drains."""
+"""When a client leaves, what is done for it ends within 50 ms; a deployment that drains reads on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from loadtest.sim.judges.case import Case
+from loadtest.sim.plan import Fault, Kind
 from loadtest.sim.story import Asked, Attempt
 
 AT_ONCE_S = 0.05
+DRAINS_S = 2.0
+"""Less than any limit that drains have here."""
+SHORT_S = 10.0
+"""Answers that take no longer run into no limit of their own."""
 ON_ITS_WAY_S = 0.004
 """A request that was sent before may arrive later by its jitter."""
 
@@ -19,6 +24,8 @@ def judge(case: Case) -> Iterator[str]:
         for attempt in case.attempts[asked.ask.number]:
             if not case.targets[attempt.upstream].drains:
                 yield from _of_one(case, asked, attempt, asked.left_s)
+            elif asked.ask.kind is Kind.CHAT and case.story.stopped_s is not None:
+                yield from _read_on(asked, attempt, asked.left_s, case.story.stopped_s)
 
 
 def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterator[str]:
@@ -33,4 +40,19 @@ def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterat
         yield (
             f"request {asked.ask.number}: its client left at {left_s:.3f}, its connection to {attempt.upstream}"
             f" was closed at {gateway.closed_at:.3f}"
+        )
+
+
+def _read_on(asked: Asked, attempt: Attempt, left_s: float, stopped_s: float) -> Iterator[str]:
+    """An answer that was on its way, and whole soon after."""
+    said, over_s, gateway = attempt.said, attempt.over_s, attempt.connection.gateway
+    if said is None or not said.whole or said.status != 200 or over_s is None or attempt.head_sent_s is None:
+        return
+    if said.fault is Fault.SHORT_LENGTH:  # it is over before its upstream knows
+        return
+    soon = attempt.head_sent_s < left_s < over_s < min(left_s + DRAINS_S, stopped_s)
+    if soon and over_s - asked.sent_s < SHORT_S and gateway.closed and left_s <= gateway.closed_at < over_s:
+        yield (
+            f"request {asked.ask.number}: its client left at {left_s:.3f}, and {attempt.upstream} was cut off"
+            f" at {gateway.closed_at:.3f} though it drains"
         )

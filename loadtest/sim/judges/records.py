@@ -55,7 +55,7 @@ def _of_one(case: Case, asked: Asked, recorded: Recorded) -> Iterator[str]:
         yield what
     if asked.status >= 400 and record.outcome not in (*_ERRORS, Outcome.CLIENT_GONE, Outcome.TRUNCATED):
         yield what
-    if record.outcome is Outcome.CLIENT_GONE and not _may_be_gone(case, asked):
+    if record.outcome is Outcome.CLIENT_GONE and not _may_be_gone(case, asked, record.duration_s):
         yield f"{what}, and did not leave"
     seen = [attempt for attempt in case.attempts[ask.number] if id(attempt) not in case.stale]
     if ask.kind in CARRIED and record.attempts < len(seen):
@@ -67,6 +67,8 @@ def _hung_up_on(asked: Asked, recorded: Recorded) -> bool:
     return asked.ending is Ending.NONE and not asked.body_sent and recorded.record.error == STOPPING
 
 
-def _may_be_gone(case: Case, asked: Asked) -> bool:
-    """It left; or read so slowly, or so little, that it counts as gone."""
+def _may_be_gone(case: Case, asked: Asked, duration_s: float) -> bool:
+    """It left; or read so slowly, or so little, that it counts as gone; or had not taken all at the end of its time."""
+    if duration_s >= case.plan.total_timeout_s:
+        return True
     return asked.left_s is not None or asked.client in case.slow or asked.ask.manner is Manner.STALL

@@ -53,6 +53,9 @@ def _relayed(asked: Asked, attempts: list[Attempt], tag: bytes) -> Iterator[str]
 
 
 def _bytes(asked: Asked, said: Said, payload: bytes) -> Iterator[str]:
+    if said.translated:
+        yield from _translated(asked, said, payload)
+        return
     if asked.ending is Ending.WHOLE:
         if payload != said.payload:
             yield f"looks whole, with {len(payload)} bytes for the {len(said.payload)} of {said.tag!r}"
@@ -64,6 +67,14 @@ def _bytes(asked: Asked, said: Said, payload: bytes) -> Iterator[str]:
         return  # the upstream's own error event
     if not said.payload.startswith(relayed):
         yield f"not the bytes of {said.tag!r}: {relayed[-80:]!r}, then {last_words[:80]!r}"
+
+
+def _translated(asked: Asked, said: Said, payload: bytes) -> Iterator[str]:
+    """Other bytes, of which only the end can be judged."""
+    if asked.ending is Ending.WHOLE and not said.whole:
+        yield f"looks whole, and {said.tag!r} broke off"
+    if said.streams and b"data: [DONE]" in payload and b"data: [DONE]" not in said.payload:
+        yield f"an end that {said.tag!r} had not"
 
 
 def _parted(payload: bytes, ending: Ending) -> tuple[bytes, bytes]:

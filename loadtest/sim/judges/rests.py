@@ -159,7 +159,8 @@ def _comes_back(case: Case) -> Iterator[str]:
             yield f"{upstream.name} is well from {well_s:.1f} on, and was not asked within {BACK_S:.0f} s"
     faults = {phase.fault for upstream in case.plan.upstreams for phase in upstream.phases}
     cuts_s = [upstream.phases[0].until_s for upstream in case.plan.upstreams if upstream.phases]
-    for asked in case.carried() if faults <= BEFORE_THE_ANSWER else ():
+    hidden = faults <= BEFORE_THE_ANSWER or case.plan.mode == "buffered"
+    for asked in case.carried() if hidden else ():
         failed = asked.ending is not Ending.WHOLE or asked.status != 200
         if failed and not any(asked.sent_s <= at <= asked.over_s for at in cuts_s):
             yield f"request {asked.ask.number} failed ({asked.status}), and others of its group were well"
