@@ -71,5 +71,5 @@ def _refill() -> None:
 
 
 def _uuid4(hex32: str) -> str:
-    variant = "89ab"[int(hex32[16], 16) & 3]
-    return f"{hex32[:8]}-{hex32[8:12]}-4{hex32[13:16]}-{variant}{hex32[17:20]}-{hex32[20:]}"
+    """`a` is one of the variant's four digits: the other 120 bits are chance enough."""
+    return f"{hex32[:8]}-{hex32[8:12]}-4{hex32[13:16]}-a{hex32[17:20]}-{hex32[20:]}"

@@ -1,4 +1,4 @@
-"""A request's body as it comes off a client's socket behind its head."""
+"""A request's body that did not come whole with its head: read off the client's socket."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from contextlib import suppress
 from proxy.edge.limits import DoorLimits
 from proxy.errors import ClientGone, GatewayError, body_too_large
 from proxy.wire.framing import LAST_CHUNK, BadFraming, LengthFraming, encode_chunk, framing_of
-from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Pump
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-NOTHING_LEFT = LengthFraming(0)
 
 
 class SocketBody:
     """Reads one body. `leftover` is what followed it: the beginning of the next request."""
 
     __slots__ = (
-        "_buffer", "_framing", "_limits", "_link", "_owes_continue", "_whole", "leftover", "received_bytes",
+        "_buffer", "_framing", "_limits", "_link", "_owes_continue", "leftover",
     )  # fmt: skip
 
     def __init__(
@@ -30,14 +28,9 @@ class SocketBody:
         self._link = link
         self._limits = limits
         self._owes_continue = expects_continue and not buffer
-        self.received_bytes = 0
-        if length == CHUNKED or length > len(buffer):
-            self._framing, self._buffer = framing_of(length), buffer
-            self._whole = self.leftover = b""
-        else:
-            end = max(length, 0)
-            self._framing, self._buffer = NOTHING_LEFT, b""
-            self._whole, self.leftover = buffer[:end], buffer[end:]
+        self._framing = framing_of(length)
+        self._buffer = buffer
+        self.leftover = b""
 
     @property
     def done(self) -> bool:
@@ -56,16 +49,8 @@ class SocketBody:
                 raise body_too_large(limit_bytes)
         return b"".join(pieces)
 
-    def take_whole(self) -> bytes:
-        """The whole body, when it came with the head; else b""."""
-        whole, self._whole = self._whole, b""
-        self.received_bytes += len(whole)
-        return whole
-
     async def read_some(self) -> bytes:
         """The next payload, b"" at the end. Raises GatewayError 408 or 400, ClientGone."""
-        if self._whole:
-            return self.take_whole()
         while not self._framing.done:
             data, self._buffer = self._buffer, b""
             payload = self._unframe(data or await self._receive())
@@ -96,7 +81,6 @@ class SocketBody:
             taken = self._framing.feed(data, pieces)
         except BadFraming as bad:
             raise GatewayError(400, f"The request body is framed wrongly: {bad}") from bad
-        self.received_bytes += taken
         if taken != len(data):
             self.leftover = data[taken:]
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -106,9 +90,6 @@ class SocketBody:
 
         Chunk extensions and trailers stay behind: only the payload is the client's business upstream.
         """
-        if self._whole:
-            await link.write(self.take_whole(), time.monotonic() + write_s)
-            return True
         if not isinstance(self._framing, LengthFraming):
             return await self._send_chunks(link, write_s)
         try:
@@ -119,7 +100,6 @@ class SocketBody:
         pump.sink_may_speak = False
         buffer, self._buffer = self._buffer, b""
         end = await pump.run(b"", buffer)
-        self.received_bytes += pump.moved_bytes
         self.leftover = pump.leftover
         return _uploaded(end)
 

@@ -37,15 +37,22 @@ class FastExchange:
     """Implements gateway.exchange.Exchange."""
 
     __slots__ = (
-        "_appendable", "_body", "_chunked", "_last", "_limits", "_link", "_until_close", "beside", "body_length",
-        "closing", "committed", "door", "head", "opened_early", "parking", "sent_bytes",
+        "_appendable", "_body", "_chunked", "_last", "_leftover", "_limits", "_link", "_until_close", "_whole",
+        "beside", "body_length", "closing", "committed", "door", "head", "opened_early", "parking", "sent_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
         assert link.parking is not None
         self._limits = limits
         self._link = link
-        self._body = SocketBody(link, buffer, length, limits, expects_continue=head.expect_continue)
+        self._body: SocketBody | None = None
+        """Of what is not here yet."""
+        if length > len(buffer) or length == CHUNKED:
+            self._body = SocketBody(link, buffer, length, limits, expects_continue=head.expect_continue)
+            self._whole = self._leftover = b""
+        else:
+            end = max(length, 0)
+            self._whole, self._leftover = buffer[:end], buffer[end:]
         self.head = head
         self.body_length = length
         self.parking = link.parking
@@ -66,23 +73,28 @@ class FastExchange:
     @property
     def leftover(self) -> bytes:
         """What the client sent after this request."""
-        return self._body.leftover
+        return self._leftover if self._body is None else self._body.leftover
 
     @property
     def body_read(self) -> bool:
-        return self._body.done
+        """Nothing of it is on the wire any more."""
+        return self._body is None or self._body.done
 
     def take_whole(self) -> bytes:
-        return self._body.take_whole()
+        whole, self._whole = self._whole, b""
+        return whole
 
     async def read_body(self, limit_bytes: int) -> bytes:
-        return await self._body.read_all(limit_bytes)
+        return self.take_whole() if self._body is None else await self._body.read_all(limit_bytes)
 
     async def read_some(self) -> bytes:
-        return await self._body.read_some()
+        return self.take_whole() if self._body is None else await self._body.read_some()
 
     async def send_to(self, link: Link, write_s: float) -> bool:
-        return await self._body.send_to(link, write_s)
+        if self._body is not None:
+            return await self._body.send_to(link, write_s)
+        await link.write(self.take_whole(), time.monotonic() + write_s)
+        return True
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:
         lines = b"".join(b"%b: %b\r\n" % header for header in own_headers(reply, extra))
@@ -98,7 +110,7 @@ class FastExchange:
 
     def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
         head, body, link = answer.head, answer.whole, self._link
-        if body is None or self.closing or self.parking.gone or not self._body.done or not link.caught_up:
+        if body is None or self.closing or self.parking.gone or not self.body_read or not link.caught_up:
             return False
         data = b"%b%b%b\r\n%b" % (_status_line(head), head.lines, extra, body)
         if len(data) > POST_BYTES:
@@ -194,9 +206,9 @@ class FastExchange:
     def _commit(self) -> bytes:
         """The answer's head is final now; what it says of the connection."""
         self.committed = True
-        self._body.skip_buffered()
-        if not self._body.done:
-            self.closing = True
+        if self._body is not None:
+            self._body.skip_buffered()
+            self.closing = self.closing or not self._body.done
         return CLOSE if self.closing else b""
 
     async def _write(self, data: bytes) -> None:

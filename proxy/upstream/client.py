@@ -164,37 +164,39 @@ class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
 
 def _post(link: Link, outbound: Outbound) -> bool:
     """HOT. Send a request that any socket takes at once. False when it is not one."""
-    data = outbound.head + outbound.body
-    if outbound.rest is not None or len(data) > POST_BYTES:
+    head, body = outbound.head, outbound.body
+    if outbound.rest is not None or len(head) + len(body) > POST_BYTES:
         return False
-    link.post(data)
+    link.post(head + body)
     return True
 
 
 async def _write(link: Link, outbound: Outbound, write_s: float) -> bool:
     """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
-    data = outbound.head + outbound.body
+    # The head leaves with the body's beginning; a large body is not copied to stand behind it.
+    pieces = outbound.head + outbound.body[:POST_BYTES], memoryview(outbound.body)[POST_BYTES:]
     try:
-        sent = link.send(data)
-        if sent != len(data) and not await _write_rest(link, memoryview(data)[sent:], write_s):
-            return False
+        for piece in pieces:
+            if not await _write_all(link, memoryview(piece), write_s):
+                return False
         return outbound.rest is None or await outbound.rest.send_to(link, write_s)
     except OSError:
         # It may have answered before it closed its reading side: an early 4xx. The read will tell.
         return False
 
 
-async def _write_rest(link: Link, rest: memoryview, write_s: float) -> bool:
+async def _write_all(link: Link, data: memoryview, write_s: float) -> bool:
+    """False when the upstream spoke before it had taken it all."""
     assert link.parking is not None
-    while True:
-        rest = rest[link.send(rest) :]
-        if not rest:
-            return True
+    rest = data[link.send(data) :] if data else data
+    while rest:
         if link.spoke():
             return False
         if link.parking.gone:
             raise ClientGone
         await link.parking.park(time.monotonic() + write_s)
+        rest = rest[link.send(rest) :]
+    return True
 
 
 async def _read_head(
