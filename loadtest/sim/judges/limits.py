@@ -26,8 +26,16 @@ def judge(case: Case) -> Iterator[str]:
 
 
 def _reads_at_once(case: Case, asked: Asked) -> bool:
-    """And has sent at once: a body that trickles in has limits of its own."""
-    return asked.body_sent and asked.client not in case.slow and asked.ask.leaves is Leaves.NEVER
+    """And has sent at once: a body that trickles in has limits of its own, as has what the gateway writes itself."""
+    written_here = any(
+        each.said is not None and each.said.translated for each in case.attempts[asked.ask.number]
+    )
+    return (
+        asked.body_sent
+        and asked.client not in case.slow
+        and asked.ask.leaves is Leaves.NEVER
+        and not written_here
+    )
 
 
 def _a_minute(case: Case, name: str, rpm: int) -> Iterator[str]:

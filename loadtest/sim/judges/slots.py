@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.sim.judges.case import Case
+from loadtest.sim.plan import Fault
 from loadtest.sim.story import Attempt
 
 
@@ -35,12 +36,15 @@ def _most_at_once(attempts: list[Attempt]) -> tuple[int, float]:
 
 
 def _over_s(attempt: Attempt) -> float:
-    """Its answer was all sent, or the gateway cut it; a failing one gives its slot back when it is known to fail."""
+    """Its answer was all sent, or the gateway cut it. A failing one gives its slot back when it is known to fail, one
+    that is longer than it says is over before its upstream knows."""
     ends = []
     if attempt.connection.gateway.closed:
         ends.append(attempt.connection.gateway.closed_at)
     if attempt.over_s is not None:
         ends.append(attempt.over_s)
-    if attempt.said is not None and not 200 <= attempt.said.status < 300 and attempt.head_sent_s is not None:
-        ends.append(attempt.head_sent_s)
+    said, head_sent_s = attempt.said, attempt.head_sent_s
+    over_early = said is not None and (said.fault is Fault.SHORT_LENGTH or not 200 <= said.status < 300)
+    if over_early and head_sent_s is not None:
+        ends.append(head_sent_s)
     return min(ends, default=float("inf"))
