@@ -17,6 +17,7 @@ from proxy.commands import Command
 from proxy.config.schema import Config
 from proxy.edition import Edition, Latest
 from proxy.main import serve
+from proxy.memory import keep_freed_memory
 from proxy.processes import TOLD_OF_NEWS
 from proxy.stopping import Stop, Terminal
 from proxy.systemd import BEATS_PER_WATCHDOG
@@ -55,6 +56,7 @@ def work(
     colour = sys.stdout.isatty() and "NO_COLOR" not in edition.environ
     recorder = Recorder(STDOUT, _log_format(config), colour=colour)
     gateway = Gateway(config, edition.environ, recorder, number, overseer.pass_on)
+    keep_freed_memory()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -22,6 +22,8 @@ LONGEST_STAY_S = 0.2
 GIVE_UP_S = 5.0
 """A connection still open after this long was never going to be closed."""
 ARRIVES_S = 10.0
+UNTOLD_S = 0.1
+"""For a request to be read by the gateway where no upstream tells of it; one that was not read has no record."""
 
 
 class _Named(msgspec.Struct):
@@ -109,6 +111,8 @@ async def _leave(client: Client, arrivals: Arrivals, visit: Visit) -> Moment:
     await client.ask(_body(visit.model, stream=phase.stream), phase.mode)
     if phase.reaches_upstream:
         await arrivals.arrived(visit.model)
+    else:
+        await trio.sleep(UNTOLD_S)
     if phase.begun:
         await client.first_piece()
     await trio.sleep(visit.stay_s)

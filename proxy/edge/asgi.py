@@ -52,7 +52,11 @@ class AsgiApp:
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "http":
-            await self.serve(AsgiExchange(self._reactor, self.limits, scope, receive, send))
+            exchange = AsgiExchange(self._reactor, self.limits, scope, receive, send)
+            try:
+                await self.serve(exchange)
+            finally:
+                exchange.parking.close()
         elif scope["type"] == "websocket":
             await _refuse_websocket(send)
         else:

@@ -12,6 +12,8 @@ from proxy.wire.link import Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Pump
 
+READ_BYTES = 256 * 1024
+"""One read of a body that is held: its pieces are joined, so fewer are better."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -61,7 +63,7 @@ class SocketBody:
     async def _receive(self) -> bytes:
         try:
             await self._say_continue()
-            data = await self._link.read(time.monotonic() + self._limits.body_timeout_s)
+            data = await self._link.read(time.monotonic() + self._limits.body_timeout_s, READ_BYTES)
         except Late as late:
             raise _too_slow() from late
         except OSError as error:

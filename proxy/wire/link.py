@@ -73,18 +73,18 @@ class Link:
         if self.is_client and self.parking is not None:
             self.parking.leave()
 
-    def recv(self) -> bytes | None:
-        """What is there, up to RECV_BYTES; b"" at end of stream; None when nothing is there yet.
+    def recv(self, most_bytes: int = RECV_BYTES) -> bytes | None:
+        """What is there, up to `most_bytes`; b"" at end of stream; None when nothing is there yet.
 
         Raises OSError when the connection broke.
         """
         try:
-            data = self.sock.recv(RECV_BYTES)
+            data = self.sock.recv(most_bytes)
         except BlockingIOError:
             self.readable = False
             return None
         # A short read drained the socket: the next byte is a new edge. After a hangup no edge follows.
-        if len(data) < RECV_BYTES and not self.hangup:
+        if len(data) < most_bytes and not self.hangup:
             self.readable = False
         return data
 
@@ -134,13 +134,13 @@ class Link:
             self.reactor.flush()
         return not self._unsent
 
-    async def read(self, deadline: float) -> bytes:
+    async def read(self, deadline: float, most_bytes: int = RECV_BYTES) -> bytes:
         """The next bytes, b"" at end of stream. Raises Late, ClientGone, OSError."""
         parking = self.parking
         assert parking is not None, "a pooled link has no reader"
         while not parking.gone:
             if self.readable:
-                data = self.recv()
+                data = self.recv(most_bytes)
                 if data is not None:
                     return data
             await parking.park(deadline)

@@ -12,7 +12,7 @@ import ssl
 from functools import lru_cache
 
 from proxy.errors import ClientGone
-from proxy.wire.link import Link
+from proxy.wire.link import RECV_BYTES, Link
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 
@@ -96,12 +96,12 @@ class TlsLink(Link):
                 return True
         return self._held is not None
 
-    def recv(self) -> bytes | None:
+    def recv(self, most_bytes: int = RECV_BYTES) -> bytes | None:
         if self._held is not None:
             held, self._held = self._held, None
             return held
         try:
-            return self._tls.recv(64 * 1024)
+            return self._tls.recv(most_bytes)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             self.readable = False
             return None

@@ -190,3 +190,17 @@ async def test_header_names_of_http_1_0_keep_their_spelling(house, requests) -> 
     )
     assert b"\r\nX-CamelCase: 1\r\n" in house.mock.requests[0].head
     assert b"\r\nContent-Length: 18\r\n" in house.mock.requests[0].head
+
+
+async def test_no_deadline_of_a_request_outlasts_it(house, requests, door: str) -> None:
+    """Deadlines lie minutes ahead: what waited for one would be kept that long."""
+    for said in (None, stalled(300)):
+        if said is not None:
+            house.mock.script(said)
+        client = await house.client(door)
+        await client.send(requests.post(b"/v1/chat/completions", b'{"model":"gpt-4o"}'))
+        await client._more()
+        client.close()
+    await house.recorded(2)
+    filed = house.gateway.reactor._due.values()
+    assert sum(map(len, filed)) == 0
