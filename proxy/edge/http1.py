@@ -31,6 +31,8 @@ from proxy.wire.reactor import Reactor
 UPGRADES = frozenset((b"websocket", b"h2c"))
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 """RFC 9113 section 3.4"""
+BLANKS = b"\r\n"
+"""Before a head (RFC 9112 section 2.2)."""
 LINGER_S = 2.0
 """How long a client that is still sending gets to read why it was refused."""
 LINGER_BYTES = 1024 * 1024
@@ -105,10 +107,9 @@ class ClientConnection:
     async def _read_head(self) -> bytes | None:
         """The next request's head with its blank line; None when there is none to come."""
         data = self.buffer
-        limits = self.doorway.limits
-        deadline = time.monotonic() + limits.keep_alive_s
-        while not (data := data.lstrip(b"\r\n") if data[:1] in (b"\r", b"\n") else data):
-            data = await self._receive(deadline, idle=True)
+        deadline = time.monotonic() + self.doorway.limits.keep_alive_s
+        while not data or data[0] in BLANKS:
+            data = data.lstrip(b"\r\n") or await self._receive(deadline, idle=True)
             if not data:
                 return None
         end = find_head_end(data, 0)

@@ -341,27 +341,39 @@ class Attempts:
             _log_failed(run, deployment, reason or f"answered {failure.result.status}", following)
         return following
 
-    async def _deliver(
+    def _deliver(
         self, run: Run, lane: Lane, answer: Answer, result: Result, overhead_s: float
-    ) -> Delivery:
+    ) -> Awaitable[Delivery]:
+        """Raises UpstreamFailure, ClientGone."""
         deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
         if run.keep_alive is not None:
             run.keep_alive.stop()
         drain_s = self._settings.drain_s if deployment.drains else 0.0
         if exchange.opened_early:
-            return await relay_into_open(exchange, answer, result, record, drain_s)
+            return relay_into_open(exchange, answer, result, record, drain_s)
         extra = self._extra_lines(record, lane, overhead_s)
         if result.kind is not ResultKind.OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
             extra += SHOULD_NOT_RETRY_LINE
         if translated(run.call, deployment) and answer.head.status == 200:
-            return await relay_translated(exchange, answer, result, extra, record, drain_s)
+            return relay_translated(exchange, answer, result, extra, record, drain_s)
         # A file's content is its author's: ids in it could be forged.
-        learns = run.choice.stateful and not run.call.route.path.endswith(b"/content")
-        ids = IdTap(answer.head.content_type) if learns else None
-        delivery = await relay(exchange, run.call, answer, result, extra, record, ids, drain_s)
-        if ids is not None:
-            remember(self._router.store, run.call, deployment, answer.head.status, ids)
+        if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
+            return self._relay_and_remember(run, deployment, answer, result, extra, drain_s)
+        return relay(exchange, run.call, answer, result, extra, record, None, drain_s)
+
+    async def _relay_and_remember(
+        self,
+        run: Run,
+        deployment: Deployment,
+        answer: Answer,
+        result: Result,
+        extra: bytes,
+        drain_s: float,
+    ) -> Delivery:
+        ids = IdTap(answer.head.content_type)
+        delivery = await relay(run.exchange, run.call, answer, result, extra, run.record, ids, drain_s)
+        remember(self._router.store, run.call, deployment, answer.head.status, ids)
         return delivery
 
     async def _mock(self, run: Run, deployment: Deployment) -> None:

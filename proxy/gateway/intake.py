@@ -63,6 +63,12 @@ def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
     return Introduction(route, caller, body, boundary or b"")
 
 
+def read_at_once(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call | None:
+    """HOT. What a request asks for whose JSON came with its head; None: `read_call`. Raises GatewayError 400, 413."""
+    body = exchange.take_whole() if known.body is BodyKind.JSON else b""
+    return _complete(_json_call(exchange.head, known, body, limits)) if body else None
+
+
 async def read_call(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call:
     """What the request asks for. Raises GatewayError 400, 408, 413; ClientGone."""
     length = exchange.body_length
@@ -71,15 +77,18 @@ async def read_call(exchange: Exchange, known: Introduction, limits: IntakeLimit
             route=known.route, head=exchange.head, caller=known.caller, model=known.route.model, length=length
         )
     elif known.body is BodyKind.JSON:
-        body = exchange.take_whole() or await exchange.read_body(limits.body_bytes)
-        if len(body) > limits.body_bytes:
-            raise body_too_large(limits.body_bytes)
+        body = await exchange.read_body(limits.body_bytes)
         call = _json_call(exchange.head, known, body, limits)
     elif known.body is BodyKind.FORM:
         call = await _read_form(exchange, known, MultipartPeek(known.boundary, limits.peek_bytes))
     else:
         call = _opaque(exchange, known)
-    if call.model is None and known.route.model_needed and not call.targets:
+    return _complete(call)
+
+
+def _complete(call: Call) -> Call:
+    """Raises GatewayError 400 where a model must be named, and is not."""
+    if call.model is None and call.route.model_needed and not call.targets:
         raise _bad_model(call)
     return call
 
@@ -97,6 +106,8 @@ def _opaque(exchange: Exchange, known: Introduction) -> Call:
 
 
 def _json_call(head: RequestHead, known: Introduction, body: bytes, limits: IntakeLimits) -> Call:
+    if len(body) > limits.body_bytes:
+        raise body_too_large(limits.body_bytes)
     route = known.route
     coding = head.get(b"content-encoding")
     text = body if coding is None else _decompressed(body, coding.lower(), limits.body_bytes)

@@ -17,7 +17,7 @@ from proxy.accounting.recorder import Recorder
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed
 from proxy.gateway.attempts import Attempts
 from proxy.gateway.exchange import Exchange
-from proxy.gateway.intake import IntakeLimits, Introduction, introduce, read_call
+from proxy.gateway.intake import IntakeLimits, Introduction, introduce, read_at_once, read_call
 from proxy.gateway.routes import Route, Routes
 from proxy.gateway.run import Run
 from proxy.gateway.selection import choose
@@ -78,7 +78,20 @@ class Pipeline:
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
-            await self._phases(exchange, record, started, scope)
+            known = self._known.get(exchange.head) or self._introduce(exchange.head, record)
+            record.route, record.caller = known.route.name, known.caller.name
+            if known.route.page is not None:
+                await self._show(exchange, known.route.page, record)
+            else:
+                limits = self._limits
+                call = read_at_once(exchange, known, limits) or await read_call(exchange, known, limits)
+                record.model_asked, record.stream, record.request_bytes = (
+                    call.model,
+                    call.stream,
+                    len(call.body),
+                )
+                choice = choose(call, self._router)
+                await self._attempts.run(Run(exchange, call, choice, record, started, [], scope))
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
             if exchange.opened_early:
@@ -100,20 +113,6 @@ class Pipeline:
                 record.duration_s = time.monotonic() - started
                 record.response_bytes = exchange.sent_bytes
                 self._recorder.record(record)
-
-    async def _phases(self, exchange: Exchange, record: Record, started: float, scope: RequestScope) -> None:
-        """Who and what, then where and the wire."""
-        known = self._known.get(exchange.head) or self._introduce(exchange.head, record)
-        route = known.route
-        record.route, record.caller = route.name, known.caller.name
-        if route.page is not None:
-            await self._show(exchange, route.page, record)
-            return
-        call = await read_call(exchange, known, self._limits)
-        record.model_asked = call.model
-        record.stream = call.stream
-        record.request_bytes = len(call.body)
-        await self._attempts.run(Run(exchange, call, choose(call, self._router), record, started, [], scope))
 
     def _introduce(self, head: RequestHead, record: Record) -> Introduction:
         """Where the path leads and who asks. Raises GatewayError 401, 404, 405."""

@@ -143,6 +143,8 @@ def _without(lines: bytes, names: frozenset[bytes]) -> bytes:
 def _response_framing(special: dict[bytes, bytes], status: int, method: bytes, version: bytes) -> int:
     """RFC 9112 6.3, each ambiguity refused. Raises BadResponse."""
     length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
+    if status == 200 and coding is None and length is not None and method != b"HEAD":  # nearly always
+        return _response_length(length.strip(b" \t"))
     if length is not None and coding is not None:
         raise BadResponse("the answer has content-length and transfer-encoding")
     if coding is not None and (coding.strip(b" \t") != b"chunked" or version == b"1.0"):
