@@ -6,6 +6,7 @@ Specification: https://asgi.readthedocs.io/en/stable/specs/www.html
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -22,7 +23,7 @@ from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead
 from proxy.wire.link import Link
-from proxy.wire.parking import Parking
+from proxy.wire.parking import Late, Parking
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
@@ -128,6 +129,8 @@ class AsgiExchange:
         if scope["http_version"] == "2":
             self._cut = scope.get("state", {}).get(CUT)
         self._feed, self._pieces = trio.open_memory_channel[bytes](_BODY_PIECES)
+        self._until = math.inf
+        """No piece is waited for beyond."""
 
     async def _listen(self) -> None:
         """Receive all the while: only `http.disconnect` tells that the client has left."""
@@ -160,25 +163,31 @@ class AsgiExchange:
         if self.body_read:
             return b""
         piece = b""
-        with trio.move_on_after(self._limits.body_timeout_s) as scope:
+        wait_s = min(self._limits.body_timeout_s, self._until - time.monotonic())
+        with trio.move_on_after(max(0.0, wait_s)) as scope:
             try:
                 piece = await self._pieces.receive()
             except trio.EndOfChannel:
                 self.body_read = True
         if self.parking.gone:
             raise ClientGone
+        if scope.cancelled_caught and time.monotonic() >= self._until:
+            raise Late
         if scope.cancelled_caught:
             raise GatewayError(408, "The request body stopped coming.", code="request_timeout")
         return piece
 
-    async def send_to(self, link: Link, write_s: float) -> bool:
+    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
+        self._until = until
         chunked = self.body_length == CHUNKED
         while piece := await self.read_some():
             if link.spoke():
                 return False
-            await link.write(encode_chunk(piece) if chunked else piece, time.monotonic() + write_s)
+            await link.write(
+                encode_chunk(piece) if chunked else piece, min(time.monotonic() + write_s, until)
+            )
         if chunked:
-            await link.write(LAST_CHUNK, time.monotonic() + write_s)
+            await link.write(LAST_CHUNK, min(time.monotonic() + write_s, until))
         return True
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:

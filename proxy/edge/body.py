@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 
 from proxy.edge.limits import DoorLimits
 from proxy.errors import ClientGone, GatewayError, body_too_large
 from proxy.wire.framing import LAST_CHUNK, BadFraming, LengthFraming, encode_chunk, framing_of
-from proxy.wire.link import Link
+from proxy.wire.link import RECV_BYTES, Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Pump
 
-READ_BYTES = 256 * 1024
-"""One read of a body that is held: its pieces are joined, so fewer are better."""
+READ_BYTES = 512 * 1024
+"""Of a body that is held: gathered in the socket, and read at once."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -21,7 +22,7 @@ class SocketBody:
     """Reads one body. `leftover` is what followed it: the beginning of the next request."""
 
     __slots__ = (
-        "_buffer", "_framing", "_limits", "_link", "_owes_continue", "leftover",
+        "_buffer", "_framing", "_limits", "_link", "_owes_continue", "_until", "leftover",
     )  # fmt: skip
 
     def __init__(
@@ -32,6 +33,7 @@ class SocketBody:
         self._owes_continue = expects_continue and not buffer
         self._framing = framing_of(length)
         self._buffer = buffer
+        self._until = math.inf
         self.leftover = b""
 
     @property
@@ -41,14 +43,30 @@ class SocketBody:
 
     async def read_all(self, limit_bytes: int) -> bytes:
         """Raises GatewayError 413 as soon as it is known to be too large, 408, 400, ClientGone."""
-        if isinstance(self._framing, LengthFraming) and self._framing.remaining > limit_bytes:
-            raise body_too_large(limit_bytes)
+        if isinstance(self._framing, LengthFraming):
+            if self._framing.remaining > limit_bytes:
+                raise body_too_large(limit_bytes)
+            if self._framing.remaining > RECV_BYTES:
+                return await self._gather(self._framing)
         pieces, size = [], 0
         while piece := await self.read_some():
             pieces.append(piece)
             size += len(piece)
             if size > limit_bytes:
                 raise body_too_large(limit_bytes)
+        return b"".join(pieces)
+
+    async def _gather(self, framing: LengthFraming) -> bytes:
+        """A large body that is held: few large pieces, which are joined, cost less than many."""
+        pieces: list[bytes] = []
+        try:
+            while not framing.done:
+                if not self._buffer:
+                    self._link.gather(min(framing.remaining, READ_BYTES))
+                pieces.append(await self.read_some())
+        finally:
+            if not self._link.closed:
+                self._link.gather(1)
         return b"".join(pieces)
 
     async def read_some(self) -> bytes:
@@ -63,14 +81,26 @@ class SocketBody:
     async def _receive(self) -> bytes:
         try:
             await self._say_continue()
-            data = await self._link.read(time.monotonic() + self._limits.body_timeout_s, READ_BYTES)
+            deadline = min(time.monotonic() + self._limits.body_timeout_s, self._until)
+            data = await self._link.read(deadline, READ_BYTES)
         except Late as late:
-            raise _too_slow() from late
+            if time.monotonic() >= self._until:
+                raise
+            data = self._gathered()
+            if not data:
+                raise _too_slow() from late
         except OSError as error:
             raise ClientGone from error
         if not data:
             raise ClientGone
         return data
+
+    def _gathered(self) -> bytes:
+        """What has come, if it is less than was to be gathered: a slow client is not a silent one."""
+        try:
+            return self._link.recv(READ_BYTES) or b""
+        except OSError:
+            return b""
 
     async def _say_continue(self) -> None:
         if self._owes_continue:
@@ -87,30 +117,34 @@ class SocketBody:
             self.leftover = data[taken:]
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def send_to(self, link: Link, write_s: float) -> bool:
+    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
         """Move what is left to an upstream, framed as it came. False when the upstream answered first.
 
-        Chunk extensions and trailers stay behind: only the payload is the client's business upstream.
+        Chunk extensions and trailers stay behind: only the payload is the client's business upstream. Raises Late at
+        `until` (monotonic seconds).
         """
+        self._until = until
         if not isinstance(self._framing, LengthFraming):
             return await self._send_chunks(link, write_s)
         try:
             await self._say_continue()
         except (Late, OSError) as error:
             raise ClientGone from error
-        pump = Pump(self._link, link, self._framing, None, self._limits.body_timeout_s, write_s)
+        pump = Pump(self._link, link, self._framing, None, self._limits.body_timeout_s, write_s, until)
         pump.sink_may_speak = False
         buffer, self._buffer = self._buffer, b""
         end = await pump.run(b"", buffer)
         self.leftover = pump.leftover
+        if end is End.STALLED and time.monotonic() >= until:
+            raise Late
         return _uploaded(end)
 
     async def _send_chunks(self, link: Link, write_s: float) -> bool:
         while piece := await self.read_some():
             if link.spoke():
                 return False
-            await link.write(encode_chunk(piece), time.monotonic() + write_s)
-        await link.write(LAST_CHUNK, time.monotonic() + write_s)
+            await link.write(encode_chunk(piece), min(time.monotonic() + write_s, self._until))
+        await link.write(LAST_CHUNK, min(time.monotonic() + write_s, self._until))
         return True
 
     def skip_buffered(self) -> None:

@@ -90,10 +90,10 @@ class FastExchange:
     async def read_some(self) -> bytes:
         return self.take_whole() if self._body is None else await self._body.read_some()
 
-    async def send_to(self, link: Link, write_s: float) -> bool:
+    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
         if self._body is not None:
-            return await self._body.send_to(link, write_s)
-        await link.write(self.take_whole(), time.monotonic() + write_s)
+            return await self._body.send_to(link, write_s, until)
+        await link.write(self.take_whole(), min(time.monotonic() + write_s, until))
         return True
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:

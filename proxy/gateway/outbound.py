@@ -22,6 +22,8 @@ from proxy.wire.framing import encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY
 
 RECODED = frozenset((b"content-encoding",))
+CODINGS = frozenset((b"accept-encoding",))
+"""Not asked for where the gateway writes the answer itself: it could not read it, or would not say how it is coded."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the peek did not look into, or found just shallow enough a few frames further up."""
 
@@ -33,6 +35,9 @@ class Sender:
         """`native`: which client headers go on where the gateway knows the endpoint."""
         self._native = native
         self._recoded = {base: base.without(RECODED) for base in (native, EVERYTHING)}
+        self._written_here = {
+            base: base.without(CODINGS) for base in (*self._recoded, *self._recoded.values())
+        }
 
     def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
         """Raises GatewayError 400 for a path that climbs."""
@@ -45,6 +50,8 @@ class Sender:
         if call.rest and length != CHUNKED:
             length += len(body) - len(call.body)
         forwarding = self._forwarding(call, body)
+        if (call.stream and deployment.keepalive_s) or translated(call, deployment):
+            forwarding = self._written_here.get(forwarding, forwarding)
         head = destination.head(call.head, forwarding, length) or destination.learn(
             call.head, forwarding, length, _target(call, destination)
         )

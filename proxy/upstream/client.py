@@ -26,6 +26,9 @@ from proxy.wire.tls import TlsLink, client_context
 
 MAX_ANSWER_HEAD_BYTES = 64 * 1024
 """OpenAI's heads are about 1 KiB; beyond this it is not an answer."""
+STALE_S = 1.0
+"""A kept connection that ends unanswered within so long was closed as the request was sent: a round trip or two.
+Later, its upstream had the request and may have worked on it."""
 MAX_INTERIM_ANSWERS = 16
 """1xx answers before the real one."""
 DROPPED_FROM_ANSWERS = frozenset((b"set-cookie",))
@@ -44,8 +47,8 @@ class Patience(msgspec.Struct, frozen=True):
 class BodySource(Protocol):
     """A request body too large or too opaque to hold: it moves as the upstream takes it."""
 
-    async def send_to(self, link: Link, write_s: float) -> bool:
-        """True when all of it went; False when the upstream answered first."""
+    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
+        """True when all of it went; False when the upstream answered first. Raises Late at `until`, OSError."""
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -90,11 +93,11 @@ class UpstreamClient:
             link.parking = parking
             answered = False
             try:
-                complete = _post(link, outbound) or await _write(link, outbound, patience.write_s)
+                complete = _post(link, outbound) or await _write(link, outbound, patience.write_s, until)
                 head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
                 answered = True
             except _NoAnswer as closed:
-                if not connection.used:
+                if not connection.used or closed.after_s > STALE_S:
                     raise UpstreamFailure(
                         ResultKind.BROKEN, "the upstream closed the connection unanswered"
                     ) from closed
@@ -161,6 +164,9 @@ async def _dial(parking: Parking, endpoint: Endpoint, deadline: float) -> socket
 class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
     """The connection ended before the answer began."""
 
+    def __init__(self, after_s: float) -> None:
+        self.after_s = after_s
+
 
 def _post(link: Link, outbound: Outbound) -> bool:
     """HOT. Send a request that any socket takes at once. False when it is not one."""
@@ -171,21 +177,21 @@ def _post(link: Link, outbound: Outbound) -> bool:
     return True
 
 
-async def _write(link: Link, outbound: Outbound, write_s: float) -> bool:
+async def _write(link: Link, outbound: Outbound, write_s: float, until: float) -> bool:
     """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
     # The head leaves with the body's beginning; a large body is not copied to stand behind it.
     pieces = outbound.head + outbound.body[:POST_BYTES], memoryview(outbound.body)[POST_BYTES:]
     try:
         for piece in pieces:
-            if not await _write_all(link, memoryview(piece), write_s):
+            if not await _write_all(link, memoryview(piece), write_s, until):
                 return False
-        return outbound.rest is None or await outbound.rest.send_to(link, write_s)
+        return outbound.rest is None or await outbound.rest.send_to(link, write_s, until)
     except OSError:
         # It may have answered before it closed its reading side: an early 4xx. The read will tell.
         return False
 
 
-async def _write_all(link: Link, data: memoryview, write_s: float) -> bool:
+async def _write_all(link: Link, data: memoryview, write_s: float, until: float) -> bool:
     """False when the upstream spoke before it had taken it all."""
     assert link.parking is not None
     rest = data[link.send(data) :] if data else data
@@ -194,7 +200,7 @@ async def _write_all(link: Link, data: memoryview, write_s: float) -> bool:
             return False
         if link.parking.gone:
             raise ClientGone
-        await link.parking.park(time.monotonic() + write_s)
+        await link.parking.park(min(time.monotonic() + write_s, until))
         rest = rest[link.send(rest) :]
     return True
 
@@ -203,13 +209,14 @@ async def _read_head(
     link: Link, outbound: Outbound, first_byte_s: float, until: float
 ) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
-    deadline = min(time.monotonic() + first_byte_s, until)
+    asked = time.monotonic()
+    deadline = min(asked + first_byte_s, until)
     try:
         data = await link.read(deadline)
     except OSError:
         data = b""
     if not data:
-        raise _NoAnswer
+        raise _NoAnswer(time.monotonic() - asked)
     for _ in range(MAX_INTERIM_ANSWERS):
         while (end := find_head_end(data, 0)) < 0 and len(data) <= MAX_ANSWER_HEAD_BYTES:
             data += await _read_more(link, deadline)

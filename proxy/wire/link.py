@@ -100,6 +100,10 @@ class Link:
         except BlockingIOError:
             return 0
 
+    def gather(self, least_bytes: int) -> None:
+        """Be woken only when so many bytes are there, or the end is; 1: by any."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least_bytes)
+
     @property
     def caught_up(self) -> bool:
         """The socket has taken all that was posted: a peer that does not read must not be posted more."""

@@ -1,14 +1,16 @@
-"""TLS to upstreams on non-blocking `ssl` sockets: the same link, with sessions resumed.
+"""TLS to upstreams: the same link, with its bytes encrypted between two buffers in memory, and sessions resumed.
 
-A TLS record may hold bytes that the socket no longer shows, so a short read proves nothing here: only
-`SSLWantReadError` does.
+The socket is read and written as a plain link's is, so a short read says that it is empty; OpenSSL on the socket itself
+reads each record's head and body apart, and finds out that there is no more by an exception.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import ssl
+from contextlib import suppress
 from functools import lru_cache
 
 from proxy.errors import ClientGone
@@ -16,6 +18,8 @@ from proxy.wire.link import RECV_BYTES, Link
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 
+SEAL_BYTES = 64 * 1024
+"""Encrypted at once: what a slow socket leaves of it is held."""
 MAX_CONTEXTS = 64
 """Different `ssl_verify` values in one configuration; more is a mistake."""
 
@@ -47,7 +51,7 @@ def _add_certifi(context: ssl.SSLContext) -> None:
 class TlsLink(Link):
     """A link whose bytes are encrypted. Call `handshake` before anything else."""
 
-    __slots__ = ("_held", "_tls")
+    __slots__ = ("_held", "_incoming", "_outgoing", "_sealed", "_tls")
 
     def __init__(
         self,
@@ -58,35 +62,55 @@ class TlsLink(Link):
         server_name: str,
         session: ssl.SSLSession | None,
     ) -> None:
-        sock.settimeout(0)
-        self._tls = context.wrap_socket(
-            sock,
-            server_hostname=server_name,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
-            session=session,
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=server_name, session=session
         )
         self._held: bytes | None = None
         """What `spoke` had to decrypt to know that it is there."""
-        super().__init__(reactor, self._tls, parking)
+        self._sealed = b""
+        """Encrypted, and not taken by the socket yet."""
+        super().__init__(reactor, sock, parking)
 
     async def handshake(self, deadline: float) -> None:
         """Raises ssl.SSLError, OSError, Late, ClientGone."""
         assert self.parking is not None
+        while not self._shook_hands():
+            if self.parking.gone:
+                raise ClientGone
+            await self.parking.park(deadline)
+
+    def _shook_hands(self) -> bool:
+        """As far as it goes without waiting."""
         while True:
             try:
                 self._tls.do_handshake()
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                if self.parking.gone:
-                    raise ClientGone from None
-                await self.parking.park(deadline)
+            except ssl.SSLWantReadError:
+                self._flush()
+                if not (self.readable and self._take_in()):
+                    return False
+            except ssl.SSLError:
+                self._flush()  # the alert tells the peer why
+                raise
             else:
-                return
+                self._flush()
+                return True
 
     @property
     def session(self) -> ssl.SSLSession | None:
         """To be resumed by the next connection to the same origin (RFC 8446 section 2.2)."""
         return self._tls.session
+
+    @property
+    def resumed(self) -> bool:
+        """The handshake went on with a session."""
+        return bool(self._tls.session_reused)
+
+    def on_event(self, mask: int) -> None:
+        if self._sealed and mask & select.EPOLLOUT:
+            with suppress(OSError):  # the next read will say
+                self._flush()
+        super().on_event(mask)
 
     def spoke(self) -> bool:
         if self._held is None and self.readable:
@@ -94,23 +118,51 @@ class TlsLink(Link):
                 self._held = self.recv()
             except OSError:
                 return True
+            if self._held is not None:
+                self.readable = True
         return self._held is not None
+
+    def silent(self) -> bool:
+        return not self._sealed and super().silent()
 
     def recv(self, most_bytes: int = RECV_BYTES) -> bytes | None:
         if self._held is not None:
             held, self._held = self._held, None
             return held
-        try:
-            return self._tls.recv(most_bytes)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            self.readable = False
+        # HOT: mostly the buffers are empty, and one read of the socket fills them with all that there is.
+        if not (self._incoming.pending or self._tls.pending()) and not self._take_in():
             return None
-        except ssl.SSLError as error:
-            # No close_notify, mostly: the end was not the peer's word.
-            raise ConnectionResetError("TLS connection cut without close_notify") from error
+        while True:
+            try:
+                data = self._tls.read(most_bytes)
+            except ssl.SSLWantReadError:  # a part of a record, or a session ticket alone
+                if not self._take_in():
+                    return None
+            except ssl.SSLError as error:
+                # No close_notify, mostly: the end was not the peer's word.
+                raise ConnectionResetError("TLS connection cut without close_notify") from error
+            else:
+                if self._incoming.pending or self._tls.pending():
+                    self.readable = True  # no edge will tell of what was taken in already
+                return data
+
+    def _take_in(self) -> bool:
+        """Read the socket. False when nothing is there. Raises OSError."""
+        data = super().recv()
+        if data:
+            self._incoming.write(data)
+        elif data is not None:
+            self._incoming.write_eof()
+        return data is not None
 
     def _put(self, data: bytes | memoryview) -> int:
-        try:
-            return self._tls.send(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return 0
+        """What was encrypted counts as sent: it goes out as soon as the socket takes it. Raises OSError."""
+        taken, view = 0, memoryview(data)
+        while taken < len(view) and not self._sealed:
+            taken += self._tls.write(view[taken : taken + SEAL_BYTES])
+            self._flush()
+        return taken
+
+    def _flush(self) -> None:
+        sealed = self._sealed + self._outgoing.read()
+        self._sealed = sealed[super()._put(sealed) :] if sealed else b""

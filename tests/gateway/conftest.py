@@ -68,7 +68,7 @@ class FakeExchange:
         self._may("read_some")
         return self.pieces.pop(0) if self.pieces else b""
 
-    async def send_to(self, link: Link, write_s: float) -> bool:
+    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
         raise NotImplementedError
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:

@@ -196,7 +196,7 @@ def upload(a_call: Any) -> Call:
 async def test_a_body_on_the_wire_is_sent_once(stage: Any, exchange: Any, a_call: Any) -> None:
     s, door = stage(), exchange()
 
-    async def send_to(link: Any, write_s: float) -> bool:
+    async def send_to(link: Any, write_s: float, until: float) -> bool:
         await link.write(b"body", math.inf)
         return True
 
@@ -212,7 +212,7 @@ async def test_a_body_that_no_connection_took_goes_to_the_next_key(
 ) -> None:
     s, door = stage(), exchange()
 
-    async def send_to(link: Any, write_s: float) -> bool:
+    async def send_to(link: Any, write_s: float, until: float) -> bool:
         await link.write(b"body", math.inf)
         return True
 

@@ -241,6 +241,29 @@ def test_a_path_that_climbs_is_400(
         assert caught.value.code == "invalid_path"
 
 
+@pytest.mark.parametrize(
+    ("deployment", "stream", "asked"),
+    [
+        ({}, True, True),
+        ({"keepalive_s": 1.0}, True, False),
+        ({"keepalive_s": 1.0}, False, True),
+        ({"provider": "text-completion-openai"}, False, False),
+    ],
+)
+def test_codings_are_asked_for_where_the_answer_is_only_passed_on(
+    send: Any,
+    a_call: MakeCall,
+    a_deployment: MakeDeployment,
+    deployment: dict[str, Any],
+    stream: bool,
+    asked: bool,
+) -> None:
+    headers = ((b"Accept-Encoding", b"gzip"), (b"Accept", b"*/*"))
+    call = a_call(b'{"model":"m","messages":[{"role":"user","content":"x"}]}', headers=headers, stream=stream)
+    head = send(call, a_deployment(**deployment)).head
+    assert (b"Accept-Encoding: gzip\r\n" in head, b"Accept: */*\r\n" in head) == (asked, True)
+
+
 def test_a_path_that_was_refused_is_refused_again(
     a_call: MakeCall, a_deployment: MakeDeployment, exchange: Callable[..., Any]
 ) -> None:

@@ -15,6 +15,7 @@ from loadtest.certificates import make_certificates
 from loadtest.mock_upstream import mock_upstream, unanswered_port
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.types import ResultKind
+from proxy.upstream import client
 from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS, UpstreamClient
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
@@ -66,6 +67,15 @@ async def test_a_reset_stale_connection_is_replaced_too(caller, mock) -> None:
     mock.script(chat(), reset(), chat())
     await caller.whole()
     assert await caller.whole() == chat().body
+
+
+async def test_a_kept_connection_that_ends_late_had_the_request(caller, mock, monkeypatch) -> None:
+    """It is not sent again: the upstream may have worked on it."""
+    monkeypatch.setattr(client, "STALE_S", 0.0)
+    mock.script(chat(), reset(), chat())
+    await caller.whole()
+    assert (await failure(caller.ask())).kind is ResultKind.BROKEN
+    assert len(mock.requests) == 2
 
 
 async def test_a_long_request_on_a_stale_connection_is_sent_again_whole(caller, mock) -> None:
@@ -227,11 +237,11 @@ class Pieces:
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = pieces
 
-    async def send_to(self, link, write_s: float) -> bool:
+    async def send_to(self, link, write_s: float, until: float) -> bool:
         for piece in self.pieces:
             if link.spoke():
                 return False
-            await link.write(piece, time.monotonic() + write_s)
+            await link.write(piece, min(time.monotonic() + write_s, until))
             await wait_all_tasks_blocked(0.005)
         return True
 
@@ -333,7 +343,7 @@ async def test_tls(caller, certificates) -> None:
         taken.link.close()
         mock.script(Said(framing=Framing.CHUNKED, body=(b"a" * 50_000,) * 20))
         answer = await caller.ask()
-        assert answer._connection.link.sock.session_reused
+        assert answer._connection.link.resumed
         assert len(await answer.read_all(10_000_000)) == 1_000_000
         answer.close()
         caller.pool.close()
