@@ -42,6 +42,7 @@ from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint
 from proxy.wire.parking import Late, Parking
+from proxy.wire.response_head import ResponseHead
 
 log = logging.getLogger("sluice")
 
@@ -229,9 +230,9 @@ class Attempts:
         result = NOTHING_LEARNED
         settled = False
         answer: Answer | None = None
-        call, lane = run.call, self._lanes[deployment.id]
-        run.record.attempts += 1
-        run.record.deployment_id = deployment.id
+        call, record, lane = run.call, run.record, self._lanes[deployment.id]
+        record.attempts += 1
+        record.deployment_id = deployment.id
         run.tried.append(deployment)
         if self._tells_every_attempt:
             _log_attempt(run, deployment)
@@ -244,12 +245,15 @@ class Attempts:
             answer = await self._send(run, lane, outbound)
             answer.until = run.until
             answered = self._clock()
-            run.record.first_byte_s = answered - run.started
-            result = self._judge(answer, deployment, answered)
+            record.first_byte_s = answered - run.started
+            head = answer.head
+            result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
+            if self._router.listens(deployment, answered):
+                result = self._hear(head, result, deployment, answered, sent, call.tokens)
             if result.kind is ResultKind.OK:
-                self._router.answered(deployment, answered, result.limits, sent, call.tokens)
                 # HOT: nearly every plain answer is here with its head.
-                if call.stream or not answer.begun or deployment.stream_mode is not StreamMode.LIVE:
+                here = answer.whole is not None or answer.begun
+                if call.stream or not here or deployment.stream_mode is not StreamMode.LIVE:
                     await self._hold(run, lane, answer, sent)
             else:
                 failed = await self._failure(answer, result)
@@ -258,19 +262,19 @@ class Attempts:
                 if following is not None:
                     return following
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
-            result = _used(delivery.result, answered - sent, run.record)
-            run.record.outcome, run.record.error = delivery.outcome, delivery.error
+            result = _used(delivery.result, answered - sent, record)
+            record.outcome, record.error = delivery.outcome, delivery.error
         except UpstreamFailure as failure:
             result = Result(failure.kind)
-            run.record.error = failure.reason
+            record.error = failure.reason
             if settled:  # the error that was to be passed on broke off too
-                raise _failed(failure, retried=run.record.attempts > 1) from failure
+                raise _failed(failure, retried=record.attempts > 1) from failure
             settled = True
             following = self._after(
                 run, deployment, Failure(result, unsent=failure.kind is ResultKind.REFUSED), failure.reason
             )
             if following is None:
-                raise _failed(failure, retried=run.record.attempts > 1) from failure
+                raise _failed(failure, retried=record.attempts > 1) from failure
             return following
         finally:
             if answer is not None:
@@ -299,12 +303,20 @@ class Attempts:
         answer.belongs_to(parking)
         return answer
 
-    def _judge(self, answer: Answer, deployment: Deployment, now: float) -> Result:
-        """HOT. What the answer's head teaches about the key."""
-        head = answer.head
-        result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
-        if self._router.wants_limits(deployment, now) and head.mentions(RATE_LIMITS):
-            return msgspec.structs.replace(result, limits=limits_of(head.get))
+    def _hear(
+        self,
+        head: ResponseHead,
+        result: Result,
+        deployment: Deployment,
+        now: float,
+        sent: float,
+        tokens: int,
+    ) -> Result:
+        """What an answer's head says of the key's quota; a good one also says that the key is well."""
+        if head.mentions(RATE_LIMITS):
+            result = msgspec.structs.replace(result, limits=limits_of(head.get))
+        if result.kind is ResultKind.OK:
+            self._router.answered(deployment, now, result.limits, sent, tokens)
         return result
 
     async def _failure(self, answer: Answer, result: Result) -> Failure:

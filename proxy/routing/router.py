@@ -126,10 +126,10 @@ class Router:
         if state is not None:
             state.settle(result, now, tokens)
 
-    def wants_limits(self, deployment: Deployment, now: float) -> bool:
-        """HOT. Whether what an answer says of its key's quota is worth reading."""
+    def listens(self, deployment: Deployment, now: float) -> bool:
+        """HOT. Whether to tell by `answered` of a good answer, and to read what it says of its key's quota."""
         state = self._states.get(deployment.id)
-        return state is not None and state.wants_limits(now)
+        return state is not None and (state.health.benched or state.wants_limits(now))
 
     def rests(self, deployment: Deployment, now: float) -> bool:
         """Whether one that was picked before would not be picked now, for what was learned of it since."""
