@@ -13,7 +13,7 @@ from proxy.wire.link import RECV_BYTES, Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Pump
 
-READ_BYTES = 512 * 1024
+READ_BYTES = 1024 * 1024
 """Of a body that is held: gathered in the socket, and read at once."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
