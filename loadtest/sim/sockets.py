@@ -93,6 +93,11 @@ class End:
             return b""
         raise BlockingIOError(errno.EAGAIN, "nothing there")
 
+    def recv_into(self, room: memoryview) -> int:
+        data = self.recv(len(room))
+        room[: len(data)] = data
+        return len(data)
+
     def send(self, data: bytes | memoryview) -> int:
         self._check_open()
         self._raise_error()

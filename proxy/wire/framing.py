@@ -62,9 +62,13 @@ class LengthFraming:
         taken = min(len(data), self.remaining)
         if into is not None and taken:
             into.append(data[:taken])
-        self.remaining -= taken
-        self.done = self.remaining == 0
+        self.passed(taken)
         return taken
+
+    def passed(self, count: int) -> None:
+        """So many bytes of it, at most those that remain, went elsewhere."""
+        self.remaining -= count
+        self.done = self.remaining == 0
 
     def at_eof(self) -> bool:
         return self.done
