@@ -6,7 +6,7 @@ import errno
 import random
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from loadtest.sim.clock import VirtualClock
@@ -97,6 +97,9 @@ class End:
         data = self.recv(len(room))
         room[: len(data)] = data
         return len(data)
+
+    def sendmsg(self, pieces: Sequence[bytes]) -> int:
+        return self.send(b"".join(pieces))
 
     def send(self, data: bytes | memoryview) -> int:
         self._check_open()

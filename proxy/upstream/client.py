@@ -179,22 +179,22 @@ def _post(link: Link, outbound: Outbound) -> bool:
 
 async def _write(link: Link, outbound: Outbound, write_s: float, until: float) -> bool:
     """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
-    # The head leaves with the body's beginning; a large body is not copied to stand behind it.
-    pieces = outbound.head + outbound.body[:POST_BYTES], memoryview(outbound.body)[POST_BYTES:]
+    head, body = outbound.head, outbound.body
     try:
-        for piece in pieces:
-            if not await _write_all(link, memoryview(piece), write_s, until):
-                return False
+        sent = link.send_pair(head, body)
+        # Hardly ever was not even the head taken: then the body may be copied to stand behind it.
+        rest = memoryview(body)[sent - len(head) :] if sent >= len(head) else memoryview(head[sent:] + body)
+        if rest and not await _write_rest(link, rest, write_s, until):
+            return False
         return outbound.rest is None or await outbound.rest.send_to(link, write_s, until)
     except OSError:
         # It may have answered before it closed its reading side: an early 4xx. The read will tell.
         return False
 
 
-async def _write_all(link: Link, data: memoryview, write_s: float, until: float) -> bool:
+async def _write_rest(link: Link, rest: memoryview, write_s: float, until: float) -> bool:
     """False when the upstream spoke before it had taken it all."""
     assert link.parking is not None
-    rest = data[link.send(data) :] if data else data
     while rest:
         if link.spoke():
             return False

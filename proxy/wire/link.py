@@ -102,6 +102,18 @@ class Link:
             return 0
         return self._put(data)
 
+    def send_pair(self, first: bytes, second: bytes) -> int:
+        """`send`, of both together, without copying them."""
+        if (self._posted or self._unsent) and not self._is_next():
+            return 0
+        return self._put_pair(first, second)
+
+    def _put_pair(self, first: bytes, second: bytes) -> int:
+        try:
+            return self.sock.sendmsg((first, second))
+        except BlockingIOError:
+            return 0
+
     def _put(self, data: bytes | memoryview) -> int:
         try:
             return self.sock.send(data)

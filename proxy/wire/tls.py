@@ -163,6 +163,9 @@ class TlsLink(Link):
             self._flush()
         return taken
 
+    def _put_pair(self, first: bytes, second: bytes) -> int:
+        return self._put(first + second)
+
     def _flush(self) -> None:
         sealed = self._sealed + self._outgoing.read()
         self._sealed = sealed[super()._put(sealed) :] if sealed else b""
