@@ -40,8 +40,11 @@ class BodyKind(enum.Enum):
     OPAQUE = "opaque"
 
 
-class Introduction(msgspec.Struct, frozen=True, gc=False):
-    """What a head alone tells. Made once per head; the parser shares heads between requests."""
+class Introduction(msgspec.Struct, frozen=True):
+    """What a head alone tells. Made once per head; the parser shares heads between requests.
+
+    The collector must see it: its route's page leads back to the pipeline that remembers it.
+    """
 
     route: Route
     caller: Caller

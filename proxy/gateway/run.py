@@ -15,7 +15,7 @@ from proxy.types import Deployment, Refusal, Result
 from proxy.wire.scope import RequestScope
 
 
-class Run(msgspec.Struct, gc=False):
+class Run(msgspec.Struct):
     """Made by the pipeline; ends with the request."""
 
     exchange: Exchange

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import gzip
 import zlib
 from collections.abc import Callable
@@ -69,6 +70,11 @@ def test_how_a_body_is_read(content_type: bytes, route: Route, kind: BodyKind) -
 
 
 # -- JSON
+
+
+def test_the_collector_sees_what_a_head_leads_to() -> None:
+    """A page leads back to the pipeline that remembers it: a reload would keep the old one for ever."""
+    assert gc.is_tracked(introduce(RequestHead(b"GET", b"/", ()), CHAT, CALLER))
 
 
 @pytest.mark.parametrize("in_pieces", [False, True])
