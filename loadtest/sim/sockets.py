@@ -93,11 +93,6 @@ class End:
             return b""
         raise BlockingIOError(errno.EAGAIN, "nothing there")
 
-    def recv_into(self, room: memoryview) -> int:
-        data = self.recv(len(room))
-        room[: len(data)] = data
-        return len(data)
-
     def sendmsg(self, pieces: Sequence[bytes]) -> int:
         return self.send(b"".join(pieces))
 

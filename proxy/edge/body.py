@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from contextlib import suppress
@@ -16,8 +15,6 @@ from proxy.wire.pump import End, Pump
 
 READ_BYTES = 1024 * 1024
 """Of a body that is held: gathered in the socket, and read at once."""
-GATHERED_BYTES = 4 * 1024 * 1024
-"""Bodies up to this get their whole memory when they begin; of larger ones only what has come is held."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -49,7 +46,7 @@ class SocketBody:
         if isinstance(self._framing, LengthFraming):
             if self._framing.remaining > limit_bytes:
                 raise body_too_large(limit_bytes)
-            if RECV_BYTES < self._framing.remaining <= GATHERED_BYTES:
+            if self._framing.remaining > RECV_BYTES:
                 return await self._gather(self._framing)
         pieces, size = [], 0
         while piece := await self.read_some():
@@ -60,46 +57,17 @@ class SocketBody:
         return b"".join(pieces)
 
     async def _gather(self, framing: LengthFraming) -> bytes:
-        """A large body that is held: received where it stays, in few large reads."""
-        begun, self._buffer = self._buffer, b""
-        whole = io.BytesIO(bytes(framing.remaining))
-        with whole.getbuffer() as room:
-            room[: len(begun)] = begun
-            framing.passed(len(begun))
-            try:
-                while not framing.done:
+        """A large body that is held: few large pieces, which are joined, cost less than many."""
+        pieces: list[bytes] = []
+        try:
+            while not framing.done:
+                if not self._buffer:
                     self._link.gather(min(framing.remaining, READ_BYTES))
-                    framing.passed(await self._receive_into(room[-framing.remaining :]))
-            finally:
-                if not self._link.closed:
-                    self._link.gather(1)
-        return whole.getvalue()  # the buffer itself, not a copy
-
-    async def _receive_into(self, room: memoryview) -> int:
-        try:
-            await self._say_continue()
-            count = await self._link.read_into(room, self._deadline())
-        except Late as late:
-            if time.monotonic() >= self._until:
-                raise
-            count = self._gathered(room)
-            if not count:
-                raise _too_slow() from late
-        except OSError as error:
-            raise ClientGone from error
-        if not count:
-            raise ClientGone
-        return count
-
-    def _gathered(self, room: memoryview) -> int:
-        """What has come, if it is less than was to be gathered: a slow client is not a silent one."""
-        try:
-            return self._link.recv_into(room) or 0
-        except OSError:
-            return 0
-
-    def _deadline(self) -> float:
-        return min(time.monotonic() + self._limits.body_timeout_s, self._until)
+                pieces.append(await self.read_some())
+        finally:
+            if not self._link.closed:
+                self._link.gather(1)
+        return b"".join(pieces)
 
     async def read_some(self) -> bytes:
         """The next payload, b"" at the end. Raises GatewayError 408 or 400, ClientGone."""
@@ -113,16 +81,26 @@ class SocketBody:
     async def _receive(self) -> bytes:
         try:
             await self._say_continue()
-            data = await self._link.read(self._deadline())
+            deadline = min(time.monotonic() + self._limits.body_timeout_s, self._until)
+            data = await self._link.read(deadline, READ_BYTES)
         except Late as late:
             if time.monotonic() >= self._until:
                 raise
-            raise _too_slow() from late
+            data = self._gathered()
+            if not data:
+                raise _too_slow() from late
         except OSError as error:
             raise ClientGone from error
         if not data:
             raise ClientGone
         return data
+
+    def _gathered(self) -> bytes:
+        """What has come, if it is less than was to be gathered: a slow client is not a silent one."""
+        try:
+            return self._link.recv(READ_BYTES) or b""
+        except OSError:
+            return b""
 
     async def _say_continue(self) -> None:
         if self._owes_continue:

@@ -62,13 +62,9 @@ class LengthFraming:
         taken = min(len(data), self.remaining)
         if into is not None and taken:
             into.append(data[:taken])
-        self.passed(taken)
-        return taken
-
-    def passed(self, count: int) -> None:
-        """So many bytes of it, at most those that remain, went elsewhere."""
-        self.remaining -= count
+        self.remaining -= taken
         self.done = self.remaining == 0
+        return taken
 
     def at_eof(self) -> bool:
         return self.done

@@ -73,28 +73,20 @@ class Link:
         if self.is_client and self.parking is not None:
             self.parking.leave()
 
-    def recv(self) -> bytes | None:
-        """What is there, up to RECV_BYTES; b"" at end of stream; None when nothing is there yet.
+    def recv(self, most_bytes: int = RECV_BYTES) -> bytes | None:
+        """What is there, up to `most_bytes`; b"" at end of stream; None when nothing is there yet.
 
         Raises OSError when the connection broke.
         """
         try:
-            data = self.sock.recv(RECV_BYTES)
+            data = self.sock.recv(most_bytes)
         except BlockingIOError:
             self.readable = False
             return None
         # A short read drained the socket: the next byte is a new edge. After a hangup no edge follows.
-        if len(data) < RECV_BYTES and not self.hangup:
+        if len(data) < most_bytes and not self.hangup:
             self.readable = False
         return data
-
-    def recv_into(self, room: memoryview) -> int | None:
-        """`recv`, into memory that is there already: how many bytes, 0 at the end of stream."""
-        try:
-            return self.sock.recv_into(room)
-        except BlockingIOError:
-            self.readable = False
-            return None
 
     def send(self, data: bytes | memoryview) -> int:
         """How many bytes the socket took, maybe none. Raises OSError when the connection broke."""
@@ -158,25 +150,15 @@ class Link:
             self.reactor.flush()
         return not self._unsent
 
-    async def read(self, deadline: float) -> bytes:
+    async def read(self, deadline: float, most_bytes: int = RECV_BYTES) -> bytes:
         """The next bytes, b"" at end of stream. Raises Late, ClientGone, OSError."""
         parking = self.parking
         assert parking is not None, "a pooled link has no reader"
         while not parking.gone:
             if self.readable:
-                data = self.recv()
+                data = self.recv(most_bytes)
                 if data is not None:
                     return data
-            await parking.park(deadline)
-        raise ClientGone
-
-    async def read_into(self, room: memoryview, deadline: float) -> int:
-        """`read`, into memory that is there already."""
-        parking = self.parking
-        assert parking is not None, "a pooled link has no reader"
-        while not parking.gone:
-            if self.readable and (count := self.recv_into(room)) is not None:
-                return count
             await parking.park(deadline)
         raise ClientGone
 

@@ -125,7 +125,7 @@ class TlsLink(Link):
     def silent(self) -> bool:
         return not self._sealed and super().silent()
 
-    def recv(self) -> bytes | None:
+    def recv(self, most_bytes: int = RECV_BYTES) -> bytes | None:
         if self._held is not None:
             held, self._held = self._held, None
             return held
@@ -134,7 +134,7 @@ class TlsLink(Link):
             return None
         while True:
             try:
-                data = self._tls.read(RECV_BYTES)
+                data = self._tls.read(most_bytes)
             except ssl.SSLWantReadError:  # a part of a record, or a session ticket alone
                 if not self._take_in():
                     return None
