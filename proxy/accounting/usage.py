@@ -59,15 +59,14 @@ class UsageFields(msgspec.Struct, gc=False):
     def usage(self) -> Usage | None:
         inputs = self.prompt_tokens_details or self.input_tokens_details
         outputs = self.completion_tokens_details or self.output_tokens_details
-        total = self.total_tokens
         usage = Usage(
             self.prompt_tokens if self.prompt_tokens is not None else self.input_tokens,
             self.completion_tokens if self.completion_tokens is not None else self.output_tokens,
-            total,
+            self.total_tokens,
             inputs.cached_tokens if inputs else None,
             outputs.reasoning_tokens if outputs else None,
         )
-        return None if total is None and usage == NOTHING_SAID else usage
+        return None if usage == NOTHING_SAID else usage
 
 
 NOTHING_SAID = Usage()

@@ -72,8 +72,6 @@ _BROKEN = (Outcome.TRUNCATED, ResultKind.BROKEN)
 
 def outcome_of(status: int, kind: ResultKind) -> Outcome:
     """Of an answer that was passed on whole. A refused key or a used-up quota is not the client's fault."""
-    if kind is ResultKind.OK and status < 400:  # nearly always
-        return Outcome.OK
     if kind in (ResultKind.AUTH, ResultKind.RATE_LIMITED):
         return Outcome.UPSTREAM_ERROR
     return _OUTCOMES.get(status // 100, Outcome.UPSTREAM_ERROR)

@@ -103,10 +103,8 @@ class Health:
             self._forget()
 
     def observe(self, result: Result, now: float) -> bool:
-        if result.kind is _OK and not self.benched:  # nearly always
-            self.consecutive = 0
-            self._recent.succeeded(now)
-            return False
+        if result.kind is _OK:  # nearly always; hashing an enum's member is a call
+            return self._succeeded(result, now)
         return self._actions[result.kind](self, result, now)
 
     def fall_behind(self, now: float) -> bool:
@@ -175,6 +173,8 @@ class Health:
     def _succeeded(self, _result: Result, now: float) -> bool:
         self.consecutive = 0
         self._recent.succeeded(now)
+        if not self.benched:
+            return False
         if now < self._until and self._trial_at == _NEVER:
             return False  # sent before the bench: says nothing about now
         self._closed_at = now

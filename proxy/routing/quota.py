@@ -52,13 +52,7 @@ class Quota:
         )
 
     def take(self, now: float, tokens: int) -> None:
-        """HOT where there are quotas. `Ledger.sent`, unrolled."""
-        ledger = self._ledger
-        if now >= ledger.ends:
-            ledger.move_on(now)
-        totals = ledger.totals
-        totals[REQUESTS] += 1
-        totals[TOKENS] += tokens
+        self._ledger.sent(tokens, now)
         self._reserved += tokens
 
     def give_back(self, result: Result, now: float, tokens: int | None, running: int) -> None:

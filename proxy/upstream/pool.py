@@ -49,8 +49,7 @@ class Pool:
         stack = self._stacks.get(endpoint)
         while stack:
             connection = stack.pop()
-            # HOT: `usable`, unrolled.
-            if connection.idle_since > time.monotonic() - self._idle_s and connection.link.silent():
+            if connection.usable(time.monotonic() - self._idle_s):
                 return connection
             connection.link.close()
         return None
