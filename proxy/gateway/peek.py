@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.gateway.outline import outline
+
 MAX_MODEL_CHARS = 512
 """A longer name is no model's: it is not looked up, logged or echoed."""
 MAX_TARGETS = 64
@@ -53,7 +55,11 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def peek_json(body: bytes) -> Peeked:
-    """Never raises: a body that is no JSON object gives `not_json`, a wrong type gives that field's default."""
+    """Never raises: a body that is no JSON object gives `not_json`, a wrong type gives that field's default.
+
+    Of a string that is long the inside is not looked at: there the upstream may still find what is no JSON.
+    """
+    body = outline(body)
     try:
         fields = _decode_fields(body)
     except msgspec.ValidationError:
