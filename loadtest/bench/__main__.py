@@ -32,7 +32,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="The gateway against nginx, in turns.")
     parser.add_argument("--cases", default="", help=f"some of: {', '.join(case.name for case in CASES)}")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--servers", default="nginx,gateway,pair,direct")
     parser.add_argument("--gateway-cmd", default=GATEWAY, help="with {config} and {port}")
     parser.add_argument("--port", type=int, default=19000, help="the first of eight neighbouring ports")
@@ -75,9 +75,7 @@ def _measure(given: argparse.Namespace, stage: Stage, held_connections: int) -> 
     runner = runs.Runner(
         stage, {name: everyone[name] for name in given.servers.split(",")}, given.rounds, held_connections
     )
-    for case in chosen(given.cases):
-        print(f"{case.name}: {case.title}", flush=True)
-        runner.run(case)
+    runner.run(chosen(given.cases))
     return runner.table
 
 

@@ -1,4 +1,4 @@
-"""The turns: every round asks each server once, so that what the machine does meanwhile hits all alike."""
+"""The turns: every round asks each server once in each case, so that what the machine does meanwhile hits all alike."""
 
 from __future__ import annotations
 
@@ -29,21 +29,28 @@ class Runner:
         self._rounds = rounds
         self._held = held
 
-    def run(self, case: Case) -> None:
-        """All rounds of one case; a second time when the first was too noisy to say anything."""
-        self._run_once(case)
-        if any(finding.verdict.name == "NOISY" for finding in find({case.name: self.table[case.name]})):
-            print(f"  {case.name}: the rounds disagree, once more", flush=True)
-            self._run_once(case)
+    def run(self, cases: Sequence[Case]) -> None:
+        """Every round goes through all cases: a noisy minute falls on one round of some, not on all of one."""
+        for number in range(1, self._rounds + 1):
+            print(f"round {number} of {self._rounds}:", end="", flush=True)
+            for case in cases:
+                if number <= (case.rounds or self._rounds):
+                    print(f" {case.name}", end="", flush=True)
+                    self._ask_each(case)
+            print()
+        for case in cases:
+            if any(finding.verdict.name == "NOISY" for finding in find({case.name: self.table[case.name]})):
+                print(f"{case.name}: the rounds disagree, once more", flush=True)
+                del self.table[case.name]
+                for _ in range(case.rounds or self._rounds):
+                    self._ask_each(case)
 
-    def _run_once(self, case: Case) -> None:
+    def _ask_each(self, case: Case) -> None:
         names = [name for name in (*case.servers, *PEERS) if name in self._servers]
-        self.table[case.name] = {name: {} for name in names}
         with contextlib.ExitStack() as stack:
             running = {name: stack.enter_context(self._start(name)) for name in names}
-            for _ in range(case.rounds or self._rounds):
-                for name in names:
-                    note(self.table, case.name, name, sample_readings(case, running[name], self._held))
+            for name in names:
+                note(self.table, case.name, name, sample_readings(case, running[name], self._held))
 
     def _start(self, name: str) -> Running:
         running = Running(self._servers[name], self._stage.folder / f"{name}.log")

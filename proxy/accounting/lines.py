@@ -22,6 +22,7 @@ _LEVELS = {
     Outcome.TRUNCATED: "warning",
     Outcome.GATEWAY_ERROR: "error",
 }
+_OK = Outcome.OK
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -29,7 +30,7 @@ def json_lines(records: Sequence[Record]) -> bytes:
     """All fields of each. Raises UnicodeEncodeError for a text that has no UTF-8 form."""
     for record in records:
         record.ts = _utc(record.started_unix_s + record.duration_s)
-        if record.outcome is not Outcome.OK:
+        if record.outcome is not _OK:
             record.level = _LEVELS[record.outcome]
     return _encode_lines(records)
 
@@ -107,7 +108,7 @@ def _times(record: Record) -> str:
 
 
 def _ending(record: Record) -> str:
-    if record.outcome is Outcome.OK:
+    if record.outcome is _OK:
         return ""
     return f"{record.outcome.value}: {_printable(record.error)}" if record.error else record.outcome.value
 

@@ -62,17 +62,19 @@ class Delivery(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+_DONE = End.DONE
 _OUTCOMES = {2: Outcome.OK, 3: Outcome.OK, 4: Outcome.CLIENT_ERROR, 5: Outcome.UPSTREAM_ERROR}
 _ENDS = {
     End.SINK_GONE: (Outcome.CLIENT_GONE, ResultKind.NEUTRAL),
     End.SINK_STALLED: (Outcome.CLIENT_GONE, ResultKind.NEUTRAL),
 }
+_KEYS_OWN = (ResultKind.AUTH, ResultKind.RATE_LIMITED)
 _BROKEN = (Outcome.TRUNCATED, ResultKind.BROKEN)
 
 
 def outcome_of(status: int, kind: ResultKind) -> Outcome:
     """Of an answer that was passed on whole. A refused key or a used-up quota is not the client's fault."""
-    if kind in (ResultKind.AUTH, ResultKind.RATE_LIMITED):
+    if kind in _KEYS_OWN:
         return Outcome.UPSTREAM_ERROR
     return _OUTCOMES.get(status // 100, Outcome.UPSTREAM_ERROR)
 
@@ -99,14 +101,14 @@ async def relay(
         answer.ends_whole_if(partial(finished, usage, head))
     tap = inflated(taps, head.content_encoding) if head.content_encoding else taps
     at_once = exchange.relay_at_once(answer, extra, tap)
-    end = End.DONE if at_once else await exchange.relay(answer, extra, tap)
+    end = _DONE if at_once else await exchange.relay(answer, extra, tap)
     if drain_s and end in _ENDS:
         await read_on(answer, tap, drain_s)
     # Asking again for an object repeats its usage: only what was made now is counted.
     if call.head.method == b"POST":
         record.usage = usage.result()
         record.model_served = usage.model
-    if end is End.DONE:
+    if end is _DONE:
         return Delivery(outcome_of(result.status, result.kind), result)
     outcome, kind = _ENDS.get(end, _BROKEN)
     if outcome is Outcome.TRUNCATED:

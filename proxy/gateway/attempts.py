@@ -58,7 +58,9 @@ SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
 """What this gateway has tried already is not worth the client's trying: OpenAI's SDKs heed it."""
 SHOULD_NOT_RETRY_LINE = b"%b: %b\r\n" % SHOULD_NOT_RETRY
 RATE_LIMITS = b"x-ratelimit-remaining-"
-GOOD = Result(ResultKind.OK, 200)
+_OK = ResultKind.OK
+_LIVE = StreamMode.LIVE
+GOOD = Result(_OK, 200)
 NOTHING_LEARNED = Result(ResultKind.NEUTRAL)
 NOT_YOURS_YET = Unavailable(0.0, "queued")
 """Others were here before."""
@@ -250,10 +252,10 @@ class Attempts:
             result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
             if self._router.listens(deployment, answered):
                 result = self._hear(head, result, deployment, answered, sent, call.tokens)
-            if result.kind is ResultKind.OK:
+            if result.kind is _OK:
                 # HOT: nearly every plain answer is here with its head.
                 here = answer.whole is not None or answer.begun
-                if call.stream or not here or deployment.stream_mode is not StreamMode.LIVE:
+                if call.stream or not here or deployment.stream_mode is not _LIVE:
                     await self._hold(run, lane, answer, sent)
             else:
                 failed = await self._failure(answer, result)
@@ -315,7 +317,7 @@ class Attempts:
         """What an answer's head says of the key's quota; a good one also says that the key is well."""
         if head.mentions(RATE_LIMITS):
             result = msgspec.structs.replace(result, limits=limits_of(head.get))
-        if result.kind is ResultKind.OK:
+        if result.kind is _OK:
             self._router.answered(deployment, now, result.limits, sent, tokens)
         return result
 
@@ -364,7 +366,7 @@ class Attempts:
         if exchange.opened_early:
             return relay_into_open(exchange, answer, result, record, drain_s)
         extra = self._extra_lines(record, lane, overhead_s)
-        if result.kind is not ResultKind.OK and record.attempts > 1 and retryable(result):
+        if result.kind is not _OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
             extra += SHOULD_NOT_RETRY_LINE
         if translated(run.call, deployment) and answer.head.status == 200:
@@ -447,7 +449,7 @@ def _log_failed(run: Run, deployment: Deployment, reason: str, following: Next |
 def _used(result: Result, first_byte_s: float, record: Record) -> Result:
     """With what strategies and quotas want to know."""
     tokens = None if record.usage is None else record.usage.total_tokens
-    if tokens is None and result.kind is not ResultKind.OK:
+    if tokens is None and result.kind is not _OK:
         return result
     return Result(result.kind, result.status, result.retry_after_s, first_byte_s, tokens)
 

@@ -40,6 +40,9 @@ class BodyKind(enum.Enum):
     OPAQUE = "opaque"
 
 
+_JSON = BodyKind.JSON
+
+
 class Introduction(msgspec.Struct, frozen=True):
     """What a head alone tells. Made once per head; the parser shares heads between requests.
 
@@ -68,7 +71,7 @@ def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
 
 def read_at_once(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call | None:
     """HOT. What a request asks for whose JSON came with its head; None: `read_call`. Raises GatewayError 400, 413."""
-    body = exchange.take_whole() if known.body is BodyKind.JSON else b""
+    body = exchange.take_whole() if known.body is _JSON else b""
     return _complete(_json_call(exchange.head, known, body, limits)) if body else None
 
 
@@ -79,7 +82,7 @@ async def read_call(exchange: Exchange, known: Introduction, limits: IntakeLimit
         call = Call(
             route=known.route, head=exchange.head, caller=known.caller, model=known.route.model, length=length
         )
-    elif known.body is BodyKind.JSON:
+    elif known.body is _JSON:
         body = await exchange.read_body(limits.body_bytes)
         call = _json_call(exchange.head, known, body, limits)
     elif known.body is BodyKind.FORM:

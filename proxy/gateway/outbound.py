@@ -21,6 +21,7 @@ from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
 from proxy.wire.framing import encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY
 
+_NATIVE = Kind.NATIVE
 RECODED = frozenset((b"content-encoding",))
 CODINGS = frozenset((b"accept-encoding",))
 """Not asked for where the gateway writes the answer itself: it could not read it, or would not say how it is coded."""
@@ -61,7 +62,7 @@ class Sender:
 
     def _forwarding(self, call: Call, body: bytes) -> Forwarding:
         base = self._native
-        if call.route.kind is not Kind.NATIVE:
+        if call.route.kind is not _NATIVE:
             base = EVERYTHING
             custom = call.route.custom
             if custom is not None:
@@ -135,7 +136,7 @@ def _renames(call: Call, choice: Choice, deployment: Deployment) -> bool:
 
 def _json_body(call: Call, text: bytes, deployment: Deployment, model: str | None) -> bytes:
     body = remove_field(text, "target_model_names") if call.has_target_field else text
-    if call.route.kind is Kind.NATIVE or model is not None:
+    if call.route.kind is _NATIVE or model is not None:
         changed = outbound_body(
             body, deployment, model_asked=call.body_model, upstream_model=model, chat=call.route.chat
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -111,19 +112,27 @@ def _connection(value: bytes, version: bytes) -> tuple[bool, frozenset[bytes]]:
 
 
 def _scan(raw: bytes, lower: bytes, start: int, drop: frozenset[bytes]) -> tuple[dict[bytes, bytes], bytes]:
-    """The headers that mean something here, and all lines but those to drop.
-
-    Values are lower-case; repeated headers are joined by commas (RFC 9110 5.3), which is no valid framing.
-    """
+    """The headers that mean something here, their values in lower case, and all lines but those to drop."""
     pattern, unwanted = _special(drop)
+    found = pattern.findall(lower)
+    special = dict(found)
+    if len(special) == len(found) and unwanted.isdisjoint(special):
+        return special, raw[start:-2]
+    return _scan_line_by_line(raw, pattern.finditer(lower), start, unwanted)
+
+
+def _scan_line_by_line(
+    raw: bytes, found: Iterable[re.Match[bytes]], start: int, unwanted: frozenset[bytes]
+) -> tuple[dict[bytes, bytes], bytes]:
+    """Repeated headers are joined by commas (RFC 9110 5.3), which is no valid framing."""
     special: dict[bytes, bytes] = {}
     kept: list[bytes] = []
-    for found in pattern.finditer(lower):
-        name, value = found.groups()
+    for match in found:
+        name, value = match.groups()
         special[name] = special[name] + b"," + value if name in special else value
         if name in unwanted:
-            kept.append(raw[start : found.start(1)])
-            start = found.end() + 2
+            kept.append(raw[start : match.start(1)])
+            start = match.end() + 2
     kept.append(raw[start:-2])
     return special, b"".join(kept)
 
