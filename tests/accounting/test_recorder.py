@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from proxy.accounting.record import Record
-from proxy.accounting.recorder import LogFormat, Recorder
+from proxy.accounting.recorder import BATCH_RECORDS, LogFormat, Recorder
 
 MakeRecord = Callable[..., Record]
 
@@ -50,6 +50,21 @@ async def test_a_batch_is_one_write_each_flush(
     recorder.flush()
     assert len(log.pieces) == 1
     assert log.call_ids() == [str(number) for number in range(250)]
+
+
+async def test_a_batch_that_is_full_does_not_wait_for_its_time(make_record: MakeRecord) -> None:
+    log = Log()
+    recorder = Recorder(log, "json", flush_s=1000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recorder.run)
+        for repetition in range(2):
+            for number in range(BATCH_RECORDS):
+                recorder.record(make_record(call_id=f"{repetition}-{number}"))
+            await trio.testing.wait_all_tasks_blocked()
+            recorder.record(make_record(call_id=f"{repetition}-more"))
+            recorder.flush()
+        nursery.cancel_scope.cancel()
+    assert [piece.count(b"\n") for piece in log.pieces] == [BATCH_RECORDS, 1] * 2
 
 
 async def test_what_the_task_left_is_flushed_at_the_end(
