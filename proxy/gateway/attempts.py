@@ -250,7 +250,7 @@ class Attempts:
             record.first_byte_s = answered - run.started
             head = answer.head
             result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
-            if self._router.listens(deployment, answered):
+            if result is not GOOD or self._router.listens(deployment, answered):
                 result = self._hear(head, result, deployment, answered, sent, call.tokens)
             if result.kind is _OK:
                 # HOT: nearly every plain answer is here with its head.

@@ -65,6 +65,10 @@ class Headroom:
             return math.inf
         return self._capacity - min(since, of_late)
 
+    def is_scarce(self, least: int) -> bool:
+        """Of what was known at the last report less than `least` remained, or than half of the most that ever did."""
+        return self._picked_at != _NEVER and self._remaining < max(least, self._capacity // 2)
+
     def wait_s(self, need: int, now: float) -> float:
         """Seconds until so much is left, if nothing more is sent."""
         to_reset_s = max(0.0, self._reset_at - now)

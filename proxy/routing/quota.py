@@ -18,6 +18,8 @@ RUNNING_S = 1.0
 """Nobody knows when running requests end: look again after this."""
 SHORTEST_WAIT_S = 0.001
 """A wait of 0 would say that nothing is to be waited for."""
+FEW_REQUESTS = 100
+"""Left of a minute's: a burst of another worker's may take them at once."""
 _TURNED_AWAY = (ResultKind.REFUSED, ResultKind.AUTH, ResultKind.RATE_LIMITED)
 """These used nothing unless the upstream says so."""
 
@@ -73,6 +75,10 @@ class Quota:
             self._requests.told(limits.requests, 1, limits.requests_reset_s, since, now)
         if limits.tokens is not None:
             self._tokens.told(limits.tokens, tokens, limits.tokens_reset_s, since, now)
+
+    def is_scarce(self) -> bool:
+        """By what answers said: others who use the key may soon use up the rest."""
+        return self._requests.is_scarce(FEW_REQUESTS) or self._tokens.is_scarce(0)
 
     def forget(self) -> None:
         """What answers said."""

@@ -19,6 +19,8 @@ _ANSWERED = Result(ResultKind.OK)
 
 LEARNS_EVERY_S = 0.05
 """Under load most answers' words on the quota are not read: they cost as much as choosing a deployment."""
+LEARNS_SELDOM_S = 1.0
+"""While there is plenty, or nothing is said: many deployments, each asked now and then, must not cost more than one."""
 
 
 class Watcher(Protocol):
@@ -72,7 +74,9 @@ class DeploymentState:
 
     def answered(self, now: float, limits: Limits | None, picked_at: float | None, tokens: int) -> None:
         """A good answer's head is here."""
-        if limits is not None and self._learns:
+        if limits is None:
+            self._learns_at = now + (LEARNS_SELDOM_S if self.quota is None else LEARNS_EVERY_S)
+        elif self._learns:
             self._learn(limits, now, picked_at, tokens)
         if self.health.benched and self.health.observe(_ANSWERED, now):
             self._notify()
@@ -124,12 +128,12 @@ class DeploymentState:
             self.quota.forget()
 
     def _learn(self, limits: Limits, now: float, picked_at: float | None, tokens: int) -> None:
-        self._learns_at = now + LEARNS_EVERY_S
         if self.quota is None:
             self.quota = Quota()
             for _ in range(self.in_flight):  # sent before anything was counted
                 self.quota.take(now, 0)
         self.quota.learn(limits, now, picked_at, tokens)
+        self._learns_at = now + (LEARNS_EVERY_S if self.quota.is_scarce() else LEARNS_SELDOM_S)
 
     def _notify(self) -> None:
         for watcher in self.watchers:

@@ -164,7 +164,8 @@ class Load:
         self._at(now + head_s, lambda then: self._answer(job, picked, limits, then))
 
     def _answer(self, job: Job, picked: Deployment, limits: Limits, now: float) -> None:
-        self._router.answered(picked, now, limits, job.picked_at, job.expected)
+        if self._router.listens(picked, now):
+            self._router.answered(picked, now, limits, job.picked_at, job.expected)
         self._serve(now)
         result = Result(ResultKind.OK, 200, first_byte_s=now - job.picked_at, tokens=job.tokens)
         self._at(now + self._random.uniform(0, 20), lambda then: self._settle(job, picked, result, then))
