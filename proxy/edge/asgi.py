@@ -183,11 +183,9 @@ class AsgiExchange:
         while piece := await self.read_some():
             if link.spoke():
                 return False
-            await link.write(
-                encode_chunk(piece) if chunked else piece, min(time.monotonic() + write_s, until)
-            )
+            await link.write(encode_chunk(piece) if chunked else piece, write_s, until)
         if chunked:
-            await link.write(LAST_CHUNK, min(time.monotonic() + write_s, until))
+            await link.write(LAST_CHUNK, write_s, until)
         return True
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:

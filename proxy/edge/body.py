@@ -105,7 +105,7 @@ class SocketBody:
     async def _say_continue(self) -> None:
         if self._owes_continue:
             self._owes_continue = False
-            await self._link.write(CONTINUE, time.monotonic() + self._limits.write_timeout_s)
+            await self._link.write(CONTINUE, self._limits.write_timeout_s)
 
     def _unframe(self, data: bytes) -> bytes:
         pieces: list[bytes] = []
@@ -143,8 +143,8 @@ class SocketBody:
         while piece := await self.read_some():
             if link.spoke():
                 return False
-            await link.write(encode_chunk(piece), min(time.monotonic() + write_s, self._until))
-        await link.write(LAST_CHUNK, min(time.monotonic() + write_s, self._until))
+            await link.write(encode_chunk(piece), write_s, self._until)
+        await link.write(LAST_CHUNK, write_s, self._until)
         return True
 
     def skip_buffered(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -93,7 +92,7 @@ class FastExchange:
     async def send_to(self, link: Link, write_s: float, until: float) -> bool:
         if self._body is not None:
             return await self._body.send_to(link, write_s, until)
-        await link.write(self.take_whole(), min(time.monotonic() + write_s, until))
+        await link.write(self.take_whole(), write_s, until)
         return True
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:
@@ -216,7 +215,7 @@ class FastExchange:
         rest = memoryview(data)
         try:
             while rest:
-                await self._link.write(rest[:STRETCH_BYTES], time.monotonic() + self._limits.write_timeout_s)
+                await self._link.write(rest[:STRETCH_BYTES], self._limits.write_timeout_s)
                 rest = rest[STRETCH_BYTES:]
         except (Late, OSError) as error:
             self.closing = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import msgspec
@@ -140,21 +141,29 @@ async def relay_into_open(
     answer.ends_whole_if(partial(finished, usage, answer.head))
     last = b"\n\n"
     try:
-        while piece := await answer.read():
-            usage.feed(piece)
-            await exchange.write(piece)
-            last = (last + piece)[-ENDING_BYTES:]
-        await exchange.end()
+        async with _accounted(answer, usage, record, drain_s):
+            while piece := await answer.read():
+                usage.feed(piece)
+                await exchange.write(piece)
+                last = (last + piece)[-ENDING_BYTES:]
+            await exchange.end()
     except UpstreamFailure as failure:
         await _break_off(exchange, BROKE_OFF if last.endswith((b"\n\n", b"\r\n\r\n")) else b"")
         return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
+    return Delivery(Outcome.OK, result)
+
+
+@asynccontextmanager
+async def _accounted(answer: Answer, usage: UsageTap, record: Record, drain_s: float) -> AsyncIterator[None]:
+    """However the reading ends, what was used is in the record; with `drain_s` also what no client heard."""
+    try:
+        yield
     except ClientGone:
         if drain_s:
             await read_on(answer, usage, drain_s)
         raise
     finally:
         record.usage, record.model_served = usage.result(), usage.model
-    return Delivery(Outcome.OK, result)
 
 
 def without_header(lines: bytes, name_lower: bytes) -> bytes:
@@ -183,21 +192,13 @@ async def relay_translated(
     streams = answer.head.content_type.startswith(EVENT_STREAM)
     record.status = answer.head.status
     try:
-        if streams:
-            await _translate_stream(exchange, answer, extra, usage)
-        else:
-            await _translate_whole(exchange, answer, extra, usage)
+        async with _accounted(answer, usage, record, drain_s):
+            await (_translate_stream if streams else _translate_whole)(exchange, answer, extra, usage)
     except UpstreamFailure as failure:
         if not streams:
             raise
         await _break_off(exchange, BROKE_OFF)
         return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
-    except ClientGone:
-        if drain_s:
-            await read_on(answer, usage, drain_s)
-        raise
-    finally:
-        record.usage, record.model_served = usage.result(), usage.model
     return Delivery(outcome_of(result.status, result.kind), result)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
+import time
 from typing import Protocol
 
 from proxy.errors import ClientGone
@@ -162,14 +164,18 @@ class Link:
             await parking.park(deadline)
         raise ClientGone
 
-    async def write(self, data: bytes | memoryview, deadline: float) -> None:
-        """All of it. Raises Late when the peer did not take it in time, ClientGone, OSError."""
+    async def write(self, data: bytes | memoryview, limit_s: float, until: float = math.inf) -> None:
+        """All of it, within `limit_s` and before `until` (monotonic seconds).
+
+        Raises Late when the peer did not take it in time, ClientGone, OSError.
+        """
         sent = self.send(data)
         if sent == len(data):
             return
         parking = self.parking
         assert parking is not None, "a pooled link has no writer"
         rest = memoryview(data)[sent:]
+        deadline = min(time.monotonic() + limit_s, until)
         while rest:
             if parking.gone:
                 raise ClientGone

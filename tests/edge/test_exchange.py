@@ -12,7 +12,8 @@ from proxy.edge.limits import DoorLimits
 from proxy.wire.framing import encode_chunk
 from proxy.wire.head import RequestHead
 from proxy.wire.link import Link
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import parse_response_head
 
 LIMITS = DoorLimits(

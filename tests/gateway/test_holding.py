@@ -22,7 +22,8 @@ from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
-from proxy.wire.reactor import Parking, Reactor
+from proxy.wire.parking import Parking
+from proxy.wire.reactor import Reactor
 
 LIVE, PROBE, BUFFERED = StreamMode.LIVE, StreamMode.PROBE, StreamMode.BUFFERED
 ROLE = event(0, size_bytes=0).replace(b'{"content":"0"}', b'{"role":"assistant","content":""}')

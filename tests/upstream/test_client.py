@@ -19,7 +19,7 @@ from proxy.upstream import client
 from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS, UpstreamClient
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
-from proxy.wire.reactor import Parking
+from proxy.wire.parking import Parking
 from tests.upstream.conftest import Caller
 
 SHORT_S = 0.05
@@ -241,7 +241,7 @@ class Pieces:
         for piece in self.pieces:
             if link.spoke():
                 return False
-            await link.write(piece, min(time.monotonic() + write_s, until))
+            await link.write(piece, write_s, until)
             await wait_all_tasks_blocked(0.005)
         return True
 
