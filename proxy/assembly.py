@@ -17,11 +17,12 @@ from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
 from proxy.edge.limits import DoorLimits
 from proxy.errors import workers_not_told
-from proxy.gateway.attempts import Attempts, AttemptSettings
+from proxy.gateway.attempts import Attempts
 from proxy.gateway.fallbacks import Fallbacks
 from proxy.gateway.following import FollowingSettings
 from proxy.gateway.holding import HoldSettings
 from proxy.gateway.intake import IntakeLimits
+from proxy.gateway.lane import AttemptSettings
 from proxy.gateway.outbound import Sender
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.retrying import Policy, RetryBudget

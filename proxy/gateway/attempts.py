@@ -6,7 +6,6 @@ Nothing has been sent to the client while attempts go on: what the relay sends f
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -16,7 +15,7 @@ import msgspec
 import trio
 
 from proxy.accounting.record import Record
-from proxy.errors import ClientGone, Fault, GatewayError, UpstreamFailure
+from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.answering import (
     Delivery,
     relay,
@@ -25,12 +24,13 @@ from proxy.gateway.answering import (
     remember,
     without_header,
 )
-from proxy.gateway.call import Call
 from proxy.gateway.following import Following, FollowingSettings, Next
-from proxy.gateway.holding import HoldSettings, error_body, hold
+from proxy.gateway.holding import error_body, hold, mode_of
 from proxy.gateway.keepalive import KeepAlive
+from proxy.gateway.lane import AttemptSettings, Lane, lane_of
 from proxy.gateway.mock import mocks, send_mock
 from proxy.gateway.outbound import Sender, translated
+from proxy.gateway.refusals import NOT_YOURS_YET, SHOULD_NOT_RETRY_LINE, nothing_to_pick, upstream_failed
 from proxy.gateway.retrying import RetryBudget
 from proxy.gateway.run import Failure, Run
 from proxy.gateway.waiting import WaitingRoom
@@ -46,86 +46,12 @@ from proxy.wire.response_head import ResponseHead
 
 log = logging.getLogger("sluice")
 
-STREAM_MODE = b"x-litellm-stream-mode"
-_PLAIN_MODES = {
-    StreamMode.LIVE: StreamMode.LIVE,
-    StreamMode.PROBE: StreamMode.LIVE,
-    StreamMode.BUFFERED: StreamMode.BUFFERED,
-}
-"""Of answers that are no streams: there is no content to wait for but the whole."""
-_MODES = {mode.value.encode(): mode for mode in StreamMode}
-SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
-"""What this gateway has tried already is not worth the client's trying: OpenAI's SDKs heed it."""
-SHOULD_NOT_RETRY_LINE = b"%b: %b\r\n" % SHOULD_NOT_RETRY
 RATE_LIMITS = b"x-ratelimit-remaining-"
 _OK = ResultKind.OK
 _LIVE = StreamMode.LIVE
 GOOD = Result(_OK, 200)
 NOTHING_LEARNED = Result(ResultKind.NEUTRAL)
-NOT_YOURS_YET = Unavailable(0.0, "queued")
-"""Others were here before."""
-
-
-class _Refused(msgspec.Struct, frozen=True):
-    """How a request is told that nothing can be picked."""
-
-    status: int
-    code: str
-    kind: str
-    fault: Fault
-    why: str
-
-
-_RESTING = _Refused(
-    503,
-    code="no_deployment_available",
-    kind="service_unavailable_error",
-    fault=Fault.UPSTREAM,
-    why="resting after failures",
-)
-_FULL = _Refused(
-    429,
-    code="at_capacity",
-    kind="rate_limit_error",
-    fault=Fault.GATEWAY,
-    why="at its limit of parallel requests",
-)
-_LIMITED = _Refused(
-    429, code="rate_limited", kind="rate_limit_error", fault=Fault.UPSTREAM, why="at its rate limit"
-)
-_REFUSALS = {"at capacity": _FULL, NOT_YOURS_YET.reason: _FULL, "rate limited": _LIMITED}
-"""By the router's reason; for the others the deployments rest."""
-
-
 PLAIN = FollowingSettings()
-
-
-class AttemptSettings(msgspec.Struct, frozen=True):
-    patience: Patience
-    """Where the deployment does not say."""
-    first_byte_limit_s: float
-    """`first_byte_timeout_s`, whatever longer time a deployment allows; `inf`: no such limit."""
-    response_headers: bool
-    """Whether answers carry `x-litellm-*`."""
-    total_s: float = math.inf
-    """All attempts and the whole answer."""
-    first_token_s: float = math.inf
-    """Where the deployment does not say."""
-    drain_s: float = 60.0
-    """How long an answer is read on after its client left, where the deployment drains."""
-    hold: HoldSettings = HoldSettings(5.0, 4 * 1024 * 1024)
-
-
-class Lane(msgspec.Struct, frozen=True):
-    """What every attempt on one deployment shares."""
-
-    destination: Destination
-    whole: Patience
-    """For answers that come in one piece."""
-    stream: Patience
-    header: bytes
-    """`x-litellm-model-id`, `x-litellm-model-group`"""
-    first_token_s: float
 
 
 class Attempts:
@@ -146,7 +72,7 @@ class Attempts:
         """`budget`, `room`: the worker's, which outlive a configuration; without them retries are unbounded
         and nobody waits."""
         self._router = router
-        self._lanes = {id_: _lane(destination, settings) for id_, destination in destinations.items()}
+        self._lanes = {id_: lane_of(destination, settings) for id_, destination in destinations.items()}
         self._client = client
         self._sender = sender
         self._settings = settings
@@ -199,7 +125,7 @@ class Attempts:
             run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal, run.until
         )
         if isinstance(picked, Unavailable):
-            raise _unavailable(picked)
+            raise nothing_to_pick(picked)
         return Next(picked)
 
     async def _pause(self, run: Run, following: Next) -> Next:
@@ -270,13 +196,13 @@ class Attempts:
             result = Result(failure.kind)
             record.error = failure.reason
             if settled:  # the error that was to be passed on broke off too
-                raise _failed(failure, retried=record.attempts > 1) from failure
+                raise upstream_failed(failure, retried=record.attempts > 1) from failure
             settled = True
             following = self._after(
                 run, deployment, Failure(result, unsent=failure.kind is ResultKind.REFUSED), failure.reason
             )
             if following is None:
-                raise _failed(failure, retried=record.attempts > 1) from failure
+                raise upstream_failed(failure, retried=record.attempts > 1) from failure
             return following
         finally:
             if answer is not None:
@@ -334,13 +260,12 @@ class Attempts:
         deployment = lane.destination.deployment
         if run.exchange.parking.gone and deployment.drains:
             return
-        if run.call.stream:
-            mode, wait_s = _mode_asked(run.call) or deployment.stream_mode, lane.first_token_s
-        else:
-            mode, wait_s = _PLAIN_MODES[deployment.stream_mode], lane.whole.first_byte_s
+        wait_s = lane.first_token_s if run.call.stream else lane.whole.first_byte_s
         deadline = min(sent + wait_s, run.until)
         try:
-            await hold(answer, mode, deadline, lane.stream.gap_s, self._settings.hold)
+            await hold(
+                answer, mode_of(run.call, deployment), deadline, lane.stream.gap_s, self._settings.hold
+            )
         except ClientGone:
             if not deployment.drains:  # the relay reads on
                 raise
@@ -421,21 +346,6 @@ class Attempts:
         return b"".join(b"%b: %b\r\n" % line for line in self.call_line(record))
 
 
-def _lane(destination: Destination, settings: AttemptSettings) -> Lane:
-    deployment, patience = destination.deployment, settings.patience
-    timeout_s = deployment.timeout_s or patience.first_byte_s
-    whole_s = min(timeout_s, settings.first_byte_limit_s)
-    stream_s = min(deployment.stream_timeout_s or timeout_s, settings.first_byte_limit_s)
-    return Lane(
-        destination,
-        msgspec.structs.replace(patience, first_byte_s=whole_s),
-        msgspec.structs.replace(patience, first_byte_s=stream_s),
-        b"x-litellm-model-id: %b\r\nx-litellm-model-group: %b\r\n"
-        % (_header_value(deployment.id), _header_value(deployment.group)),
-        deployment.first_token_timeout_s or settings.first_token_s,
-    )
-
-
 def _log_attempt(run: Run, deployment: Deployment) -> None:
     where = deployment.id, deployment.api_base
     log.debug("%s attempt %d: %s at %s", run.record.call_id, run.record.attempts, *where)
@@ -452,33 +362,3 @@ def _used(result: Result, first_byte_s: float, record: Record) -> Result:
     if tokens is None and result.kind is not _OK:
         return result
     return Result(result.kind, result.status, result.retry_after_s, first_byte_s, tokens)
-
-
-def _mode_asked(call: Call) -> StreamMode | None:
-    value = call.head.get(STREAM_MODE)
-    return None if value is None else _MODES.get(value.strip().lower())
-
-
-def _header_value(text: str) -> bytes:
-    return text.encode("ascii", "replace")
-
-
-def _unavailable(refusal: Unavailable) -> GatewayError:
-    """Nothing to pick at all: when to come back is the router's word."""
-    wait_s = max(1, math.ceil(refusal.retry_after_s))
-    refused = _REFUSALS.get(refusal.reason, _RESTING)
-    message = f"Every deployment of this model is {refused.why}. Try again in {wait_s} s."
-    headers = ((b"retry-after", b"%d" % wait_s),)
-    return GatewayError(
-        refused.status, message, kind=refused.kind, code=refused.code, fault=refused.fault, headers=headers
-    )
-
-
-def _failed(failure: UpstreamFailure, *, retried: bool) -> GatewayError:
-    late = failure.kind is ResultKind.TIMEOUT
-    status, code = (504, "upstream_timeout") if late else (502, "upstream_failed")
-    message = failure.reason[0].upper() + failure.reason[1:] + "."
-    headers = (SHOULD_NOT_RETRY,) if retried else ()
-    return GatewayError(
-        status, message, kind="upstream_error", code=code, fault=Fault.UPSTREAM, headers=headers
-    )

@@ -10,8 +10,9 @@ import msgspec
 from proxy.accounting.taps import tap_for
 from proxy.errors import UpstreamFailure
 from proxy.gateway.answering import finished
+from proxy.gateway.call import Call
 from proxy.providers.first_content import Beginning, FirstContent
-from proxy.types import ResultKind, StreamMode
+from proxy.types import Deployment, ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
 from proxy.wire.head import UNTIL_CLOSE
@@ -26,9 +27,27 @@ _SILENT = "the upstream's answer did not begin in time"
 _STALLED = "the upstream stopped sending"
 
 
+STREAM_MODE = b"x-litellm-stream-mode"
+_MODES = {mode.value.encode(): mode for mode in StreamMode}
+_PLAIN_MODES = {
+    StreamMode.LIVE: StreamMode.LIVE,
+    StreamMode.PROBE: StreamMode.LIVE,
+    StreamMode.BUFFERED: StreamMode.BUFFERED,
+}
+"""Of answers that are no streams: there is no content to wait for but the whole."""
+
+
 class HoldSettings(msgspec.Struct, frozen=True):
     probe_s: float
     buffer_bytes: int
+
+
+def mode_of(call: Call, deployment: Deployment) -> StreamMode:
+    """The client's wish for this stream, else the deployment's way."""
+    if not call.stream:
+        return _PLAIN_MODES[deployment.stream_mode]
+    asked = call.head.get(STREAM_MODE)
+    return _MODES.get((asked or b"").strip().lower(), deployment.stream_mode)
 
 
 async def hold(

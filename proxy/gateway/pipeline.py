@@ -18,6 +18,7 @@ from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed
 from proxy.gateway.attempts import Attempts
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.intake import IntakeLimits, Introduction, introduce, read_at_once, read_call
+from proxy.gateway.refusals import STOPPING, bug, stopping
 from proxy.gateway.routes import Route, Routes
 from proxy.gateway.run import Run
 from proxy.gateway.selection import choose
@@ -33,7 +34,6 @@ _FAULTS = {
     Fault.UPSTREAM: Outcome.UPSTREAM_ERROR,
     Fault.GATEWAY: Outcome.GATEWAY_ERROR,
 }
-STOPPING = "gateway_stopping"
 LAST_WORDS_S = 1.0
 """For a client to take them when the worker has run out of time: they fit into any socket's buffer."""
 NOBODY = Caller("anonymous", b"")
@@ -104,7 +104,7 @@ class Pipeline:
             raise
         except Exception:  # a bug must cost one request, never the worker
             log.exception("request %s failed inside the gateway", record.call_id)
-            await self._refuse(exchange, _bug(), record)
+            await self._refuse(exchange, bug(), record)
         finally:
             try:
                 if scope.opened:
@@ -165,24 +165,8 @@ class Pipeline:
     async def _break_off(self, exchange: Exchange, record: Record) -> None:
         """A stream ends with an error event, an answer that has not begun becomes a 503."""
         if not exchange.committed:
-            await self._refuse(exchange, _stopping(), record)
+            await self._refuse(exchange, stopping(), record)
             return
         record.outcome, record.error, record.status = Outcome.TRUNCATED, STOPPING, record.status or 200
         with contextlib.suppress(ClientGone):
-            await exchange.abort(b"data: %b\n\n" % _stopping().body() if record.stream else b"")
-
-
-def _stopping() -> GatewayError:
-    return GatewayError(
-        503,
-        "This gateway is being stopped. Try again.",
-        kind="service_unavailable_error",
-        code=STOPPING,
-        fault=Fault.GATEWAY,
-        headers=((b"retry-after", b"1"),),
-    )
-
-
-def _bug() -> GatewayError:
-    message = "The gateway failed inside. Its log has the details under this request's x-litellm-call-id."
-    return GatewayError(500, message, kind="server_error", code="internal_error", fault=Fault.GATEWAY)
+            await exchange.abort(b"data: %b\n\n" % stopping().body() if record.stream else b"")

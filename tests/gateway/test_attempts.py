@@ -17,9 +17,10 @@ from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, GatewayError
 from proxy.gateway import attempts
-from proxy.gateway.attempts import Attempts, AttemptSettings
+from proxy.gateway.attempts import Attempts
 from proxy.gateway.call import Call
 from proxy.gateway.following import FollowingSettings
+from proxy.gateway.lane import AttemptSettings
 from proxy.gateway.outbound import Sender
 from proxy.gateway.routes import Kind, Route
 from proxy.gateway.run import Run
