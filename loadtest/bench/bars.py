@@ -12,6 +12,8 @@ Results = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 
 SPREAD_LIMIT = 1.4
 """Paired rounds whose ratios differ by more than this factor say nothing."""
+OUTLIERS_FROM = 5
+"""Of so many rounds the median stands whatever one at either end was: these two are left out of the spread."""
 
 
 class How(enum.Enum):
@@ -78,21 +80,27 @@ class Finding:
     """One bar with what was measured: medians, and the value that is judged."""
 
     bar: Bar
-    value: float
-    least: float
-    most: float
+    values: tuple[float, ...]
+    """Each round's, sorted."""
     subject: float
     peer: float | None
 
     @property
+    def value(self) -> float:
+        return statistics.median(self.values)
+
+    @property
     def verdict(self) -> Verdict:
         bar = self.bar
-        noisy = bar.how is How.RATIO and not bar.tail and self.most > self.least * SPREAD_LIMIT
-        if noisy:
+        if bar.how is How.RATIO and not bar.tail and self._disagrees():
             return Verdict.NOISY
         if _holds(self.value, bar.aim, at_least=bar.at_least):
             return Verdict.AIM
         return Verdict.MUST if _holds(self.value, bar.must, at_least=bar.at_least) else Verdict.MISSED
+
+    def _disagrees(self) -> bool:
+        inner = self.values[1:-1] if len(self.values) >= OUTLIERS_FROM else self.values
+        return inner[-1] > inner[0] * SPREAD_LIMIT
 
 
 def _holds(value: float, bar: float, *, at_least: bool) -> bool:
@@ -117,9 +125,7 @@ def _finding(bar: Bar, results: Results) -> Finding:
     values = subject if peer is None or bar.how is How.ABSOLUTE else _paired(bar.how, subject, peer)
     return Finding(
         bar,
-        statistics.median(values),
-        min(values),
-        max(values),
+        tuple(sorted(values)),
         statistics.median(subject),
         None if peer is None else statistics.median(peer),
     )

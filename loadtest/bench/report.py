@@ -33,7 +33,7 @@ def _row(finding: Finding) -> str:
     bar = finding.bar
     peer = "" if finding.peer is None else f"{finding.peer:.4g} ({bar.peer})"
     judged = f"{finding.value:.3g}{bar.how.value if bar.how is How.RATIO else ''}"
-    judged += f" [{finding.least:.3g}-{finding.most:.3g}]"
+    judged += f" [{finding.values[0]:.3g}-{finding.values[-1]:.3g}]"
     sign = ">=" if bar.at_least else "<="
     wanted = f"{sign} {bar.must:g} | {sign} {bar.aim:g}"
     return (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from proxy.gateway.outline import outline
+from proxy.providers.outline import outline
 
 MAX_MODEL_CHARS = 512
 """A longer name is no model's: it is not looked up, logged or echoed."""
@@ -59,7 +59,7 @@ def peek_json(body: bytes) -> Peeked:
 
     Of a string that is long the inside is not looked at: there the upstream may still find what is no JSON.
     """
-    body = outline(body)
+    body = outline(body).text
     try:
         fields = _decode_fields(body)
     except msgspec.ValidationError:

@@ -11,9 +11,9 @@ import msgspec
 from proxy.errors import GatewayError, model_not_found
 from proxy.gateway.call import Call
 from proxy.gateway.intake import header_targets
-from proxy.gateway.outline import outline
 from proxy.gateway.routes import Custom, Kind
 from proxy.providers.objects import names_in_body, names_in_path, names_in_query, stateful
+from proxy.providers.outline import outline
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.router import Match, Pool, Router
 
@@ -91,7 +91,7 @@ def _scope_of(call: Call, store: ObjectStore, *, keeps_state: bool) -> str | Non
     """Looked for where ids are: the last one in the path names the object, the body's come after."""
     names = [*reversed(names_in_path(call.route.path)), *names_in_query(call.head.query or b"")]
     if call.json is not None:
-        text = outline(call.json)
+        text = outline(call.json).text
         if keeps_state or b'_id"' in text:
             names += names_in_body(text, OBJECT_SCAN_BYTES)
     scopes = (store.get(name) for name in names)

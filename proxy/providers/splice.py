@@ -4,6 +4,8 @@ A field is found by a plain search for its key, which may also hit a nested obje
 trial, and one decode proves that it was the top-level field, and the only one of that name. Where no hit can
 be proved (a key with escapes, a key given twice), the object is written anew from its raw values.
 
+Of a large body all this happens on its outline: a megabyte of image is neither decoded nor copied on trial.
+
 All functions raise msgspec.DecodeError when the body is not a JSON object.
 """
 
@@ -15,6 +17,8 @@ from itertools import islice
 
 import msgspec
 from msgspec import Raw
+
+from proxy.providers.outline import outline
 
 MAX_TRIALS = 8
 """Per edit. Each costs a copy and a decode of the body, and clients choose how often a key occurs."""
@@ -46,40 +50,45 @@ def replace_model(body: bytes, old: str, new: str) -> bytes:
 
 def replace_field(body: bytes, name: str, value: bytes) -> bytes:
     """HOT for renamed models: the body with `value` (JSON text) as its top-level field `name`."""
-    fields = _decode(body)
+    outlined = outline(body)
+    text = outlined.text
+    fields = _decode(text)
     if name not in fields:
         return add_fields(body, {name: Raw(value)})
-    for hit in _hits(body, name, bytes(fields[name])):
-        tail = value + body[hit.value_end :]
-        trial = body[: hit.key_start] + _TRIAL_KEY + body[hit.key_end : hit.value_start] + tail
+    for hit in _hits(text, name, bytes(fields[name])):
+        tail = value + text[hit.value_end :]
+        trial = text[: hit.key_start] + _TRIAL_KEY + text[hit.key_end : hit.value_start] + tail
         left = _fields_or_none(trial)
         if left is not None and _TRIAL_NAME in left and name not in left:
-            return body[: hit.value_start] + tail
-    return _encode({**fields, name: Raw(value)})
+            return _with(body, outlined.origin(hit.value_start), outlined.origin(hit.value_end), value)
+    return _encode({**_decode(body), name: Raw(value)})
 
 
 def remove_field(body: bytes, name: str) -> bytes:
     """The body without its top-level field `name`; the same object when there is none."""
-    fields = _decode(body)
+    outlined = outline(body)
+    text = outlined.text
+    fields = _decode(text)
     if name not in fields:
         return body
-    for hit in _hits(body, name, bytes(fields[name])):
-        trial = _cut(body, hit.key_start, hit.value_end)
-        left = _fields_or_none(trial)
+    for hit in _hits(text, name, bytes(fields[name])):
+        start, end = _member(text, hit.key_start, hit.value_end)
+        left = _fields_or_none(text[:start] + text[end:])
         if left is not None and name not in left:
-            return trial
+            return _with(body, outlined.origin(start), outlined.origin(end), b"")
+    fields = _decode(body)
     del fields[name]
     return _encode(fields)
 
 
 def add_fields(body: bytes, fields: Mapping[str, Raw]) -> bytes:
     """The body with those of `fields` in front that it lacks; the same object when it lacks none."""
-    present = _decode(body)
+    present = _decode(outline(body).text)
     absent = [_encode(name) + b":" + bytes(value) for name, value in fields.items() if name not in present]
     if not absent:
         return body
     inside = body.index(b"{") + 1
-    return body[:inside] + b",".join(absent) + (b"," if present else b"") + body[inside:]
+    return _with(body, inside, inside, b",".join(absent) + (b"," if present else b""))
 
 
 def _hits(body: bytes, name: str, value: bytes) -> Iterator[_Hit]:
@@ -105,10 +114,16 @@ def _fields_or_none(body: bytes) -> dict[str, Raw] | None:
         return None
 
 
-def _cut(body: bytes, start: int, end: int) -> bytes:
-    """Takes a member out with one comma: the one after it, or, of the last member, the one before it."""
+def _member(body: bytes, start: int, end: int) -> tuple[int, int]:
+    """The field with one comma: the one after it, or, of the last field, the one before it."""
     comma = _match_comma(body, end)
     if comma is not None:
-        return body[:start] + body[comma.end() :]
+        return start, comma.end()
     before = body[:start].rstrip(_BLANKS)
-    return (before[:-1] if before.endswith(b",") else body[:start]) + body[end:]
+    return (len(before) - 1 if before.endswith(b",") else start), end
+
+
+def _with(body: bytes, start: int, end: int, piece: bytes) -> bytes:
+    """`piece` in place of what lies between the offsets; copied once."""
+    view = memoryview(body)
+    return b"".join((view[:start], piece, view[end:]))

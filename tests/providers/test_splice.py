@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from proxy.providers.outline import LARGE_BYTES, LONG_BYTES
 from proxy.providers.splice import MAX_TRIALS, add_fields, remove_field, replace_field, replace_model
 
 
@@ -122,9 +123,14 @@ def test_what_is_no_object_is_an_error(edit: Callable[[bytes], bytes], body: byt
 
 
 NAMES = st.sampled_from(["model", "x", "mo\ndel", 'a"model', "\\", "é", "\x00on trial"])
+LONG = "y" * 2 * LONG_BYTES
 TEXTS = st.one_of(
-    st.text(max_size=8), st.sampled_from(['"model":"old"', "old", "model", '{"model":"old"}', "\\"])
+    st.text(max_size=8),
+    st.sampled_from(['"model":"old"', "old", "model", '{"model":"old"}', "\\"]),
+    st.sampled_from([LONG, LONG + "\\", LONG + '"model":"old"' + LONG, "\\" + LONG]),
 )
+PADDINGS = st.sampled_from([b"", b" " * LARGE_BYTES])
+"""Behind an object: from there on it is edited by its outline."""
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), TEXTS),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
@@ -143,42 +149,45 @@ def dumps(value: object, style: json.JSONEncoder) -> bytes:
     return style.encode(value).encode()
 
 
-@given(OBJECTS, VALUES, VALUES, STYLES)
+@given(OBJECTS, VALUES, VALUES, STYLES, PADDINGS)
 def test_replacing_is_the_same_as_writing_it_so(
-    fields: dict[str, object], old: object, new: object, style: json.JSONEncoder
+    fields: dict[str, object], old: object, new: object, style: json.JSONEncoder, padding: bytes
 ) -> None:
     value = dumps(new, style)
     fields["model"] = old
-    changed = replace_field(dumps(fields, style), "model", value)
+    changed = replace_field(dumps(fields, style) + padding, "model", value)
     assert json.loads(changed) == {**fields, "model": new}
 
 
-@given(OBJECTS, TEXTS, STYLES)
+@given(OBJECTS, TEXTS, STYLES, PADDINGS, st.booleans())
 def test_replacing_a_string_changes_no_other_byte(
-    fields: dict[str, object], old: str, style: json.JSONEncoder
+    fields: dict[str, object], old: str, style: json.JSONEncoder, padding: bytes, first: bool
 ) -> None:
     marker = "\x01the new name"
-    fields["model"] = old
-    changed = replace_field(dumps(fields, style), "model", dumps(marker, style))
-    assert changed == dumps({**fields, "model": marker}, style)
+    before = (
+        {"model": old, **{k: v for k, v in fields.items() if k != "model"}}
+        if first
+        else {**fields, "model": old}
+    )
+    changed = replace_field(dumps(before, style) + padding, "model", dumps(marker, style))
+    assert changed == dumps({**before, "model": marker}, style) + padding
 
 
-@given(OBJECTS, STYLES, NAMES)
+@given(OBJECTS, STYLES, NAMES, PADDINGS)
 def test_removing_is_the_same_as_never_having_written(
-    fields: dict[str, object], style: json.JSONEncoder, name: str
+    fields: dict[str, object], style: json.JSONEncoder, name: str, padding: bytes
 ) -> None:
     left = {key: value for key, value in fields.items() if key != name}
-    changed = remove_field(dumps(fields, style), name)
+    changed = remove_field(dumps(fields, style) + padding, name)
     assert json.loads(changed) == left
     assert list(json.loads(changed)) == list(left)
 
 
-@given(OBJECTS, OBJECTS, STYLES)
+@given(OBJECTS, OBJECTS, STYLES, PADDINGS)
 def test_adding_never_changes_what_is_there(
-    fields: dict[str, object], more: Mapping[str, object], style: json.JSONEncoder
+    fields: dict[str, object], more: Mapping[str, object], style: json.JSONEncoder, padding: bytes
 ) -> None:
-    changed = add_fields(
-        dumps(fields, style), {name: Raw(dumps(value, style)) for name, value in more.items()}
-    )
+    body = dumps(fields, style) + padding
+    changed = add_fields(body, {name: Raw(dumps(value, style)) for name, value in more.items()})
     assert json.loads(changed) == {**more, **fields}
-    assert changed.endswith(dumps(fields, style).lstrip(b"{"))
+    assert changed.endswith(body.lstrip(b"{"))

@@ -23,16 +23,18 @@ def chat(gateway: list[float], nginx: list[float]) -> Results:
         ([80.0, 80.0], Verdict.MUST),
         ([99.0, 99.0], Verdict.MISSED),
         ([20.0, 80.0], Verdict.NOISY),
+        ([70.0, 10.0, 70.0, 200.0, 70.0], Verdict.MUST),
+        ([70.0, 20.0, 70.0, 200.0, 200.0], Verdict.NOISY),
     ],
 )
 def test_verdicts(gateway: list[float], verdict: Verdict) -> None:
-    finding = find(chat(gateway, [20.0, 20.0]))[0]
+    finding = find(chat(gateway, [20.0] * len(gateway)))[0]
     assert finding.verdict is verdict
 
 
 def test_ratios_are_taken_round_by_round() -> None:
     finding = find(chat([60.0, 30.0, 90.0], [20.0, 10.0, 30.0]))[0]
-    assert (finding.value, finding.least, finding.most) == (3.0, 3.0, 3.0)
+    assert (finding.value, finding.values) == (3.0, (3.0, 3.0, 3.0))
     assert (finding.subject, finding.peer) == (60.0, 20.0)
 
 

@@ -6,6 +6,8 @@ large bodies are nearly all string: images and files in base64, documents. The i
 
 from __future__ import annotations
 
+import msgspec
+
 LARGE_BYTES = 64 * 1024
 """From here on a body is outlined; a decoder passes over a smaller one in 20 us."""
 LONG_BYTES = 4096
@@ -18,15 +20,28 @@ STAND_IN = b"x" * 1024
 _BACKSLASH = ord("\\")
 
 
-def outline(body: bytes) -> bytes:
-    """HOT for large bodies. The same JSON structure with long strings replaced; the same object where none was found.
+class Outline(msgspec.Struct, frozen=True):
+    """`text` is the body itself where no long string was found."""
+
+    text: bytes
+    _left_out: tuple[tuple[int, int], ...] = ()
+    """Behind each stand-in: its end in `text`, and how many bytes the body has more until there."""
+
+    def origin(self, offset: int) -> int:
+        """Where in the body stands what is at `offset` in `text`, outside of long strings."""
+        return offset + next((more for end, more in reversed(self._left_out) if end <= offset), 0)
+
+
+def outline(body: bytes) -> Outline:
+    """HOT for large bodies. The same JSON structure with long strings replaced.
 
     Raises nothing: what is no JSON outside its strings (RFC 8259) still is none.
     """
     if len(body) < LARGE_BYTES:
-        return body
+        return Outline(body)
     pieces: list[bytes] = []
-    kept = 0
+    left_out: list[tuple[int, int]] = []
+    kept = more = 0
     opening = quote = -1
     for _ in range(len(body) // BYTES_PER_SEARCH):
         quote = body.find(b'"', quote + 1)
@@ -41,6 +56,8 @@ def outline(body: bytes) -> bytes:
             if quote - opening > LONG_BYTES:
                 pieces += body[kept : opening + 1], STAND_IN
                 kept = quote
+                more += quote - opening - 1 - len(STAND_IN)
+                left_out.append((quote - more, more))
             opening = -1
     pieces.append(body[kept:])
-    return b"".join(pieces) if kept else body
+    return Outline(b"".join(pieces), tuple(left_out)) if kept else Outline(body)

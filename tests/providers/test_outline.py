@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.gateway.outline import LARGE_BYTES, LONG_BYTES, STAND_IN, outline
 from proxy.gateway.peek import MAX_MODEL_CHARS, Peeked, peek_json
+from proxy.providers.outline import LARGE_BYTES, LONG_BYTES, STAND_IN, outline
 
 LONG = "y" * LARGE_BYTES
 
@@ -18,30 +18,30 @@ def body_of(**fields: object) -> bytes:
 
 def test_small_bodies_are_left_alone() -> None:
     body = body_of(content="y" * (LARGE_BYTES // 2))
-    assert outline(body) is body
+    assert outline(body).text is body
 
 
 def test_bodies_of_short_strings_are_left_alone() -> None:
     body = body_of(messages=["a word"] * LARGE_BYTES)
-    assert outline(body) is body
+    assert outline(body).text is body
 
 
 def test_the_inside_of_a_long_string_is_replaced_and_nothing_else() -> None:
     content = [{"type": "image_url", "image_url": {"url": LONG}}]
     body = body_of(model="m", messages=[{"role": "user", "content": content}], stream=True)
-    assert outline(body) == body.replace(LONG.encode(), STAND_IN)
+    assert outline(body).text == body.replace(LONG.encode(), STAND_IN)
     assert peek_json(body) == Peeked("m", stream=True)
 
 
 def test_each_long_string_of_many_is_replaced() -> None:
     body = body_of(pages=["y" * LONG_BYTES * 2] * 50, model="m")
-    assert json.loads(outline(body)) == {"pages": [STAND_IN.decode()] * 50, "model": "m"}
+    assert json.loads(outline(body).text) == {"pages": [STAND_IN.decode()] * 50, "model": "m"}
 
 
 @pytest.mark.parametrize("inside", ['a "quoted" word', 'ends with a quote"', "\\", 'C:\\dir\\"', "\\\\\\"])
 def test_escaped_quotes_do_not_end_a_string(inside: str) -> None:
     for text in (inside + LONG, LONG + inside, LONG + inside + LONG):
-        left = json.loads(outline(body_of(first=text, model="m", stream=True)))
+        left = json.loads(outline(body_of(first=text, model="m", stream=True)).text)
         assert left.pop("first") in (text, STAND_IN.decode())
         assert left == {"model": "m", "stream": True}
 
@@ -71,7 +71,7 @@ def test_what_is_no_json_object_outside_its_strings_still_is_none(body: str) -> 
 @pytest.mark.parametrize("inside", ['\\"', "\\", '"', "\\\\", '\\\\"'])
 def test_of_a_hostile_body_no_more_is_looked_at_than_its_size_allows(inside: str) -> None:
     body = b'{"a": "' + inside.encode() * LARGE_BYTES + b'"}'
-    assert outline(body) is body
+    assert outline(body).text is body
 
 
 texts = st.text(alphabet='ab,é[]{}:\\" \n', max_size=6) | st.builds(
@@ -99,5 +99,5 @@ def shorten(value: object) -> object:
 @given(st.dictionaries(st.sampled_from(["model", "messages", "x"]), values), st.booleans())
 def test_the_structure_stays(body: dict[str, object], ascii_only: bool) -> None:
     text = json.dumps(body, ensure_ascii=ascii_only).encode() + b" " * LARGE_BYTES
-    before, after = (json.loads(each, object_pairs_hook=list) for each in (text, outline(text)))
+    before, after = (json.loads(each, object_pairs_hook=list) for each in (text, outline(text).text))
     assert shorten(after) == shorten(before)
