@@ -23,6 +23,8 @@ DEFAULT_PATIENCE_S = 2.0
 """How long the shutdown waits for a log that does not take its last batch."""
 BATCH_RECORDS = 256
 """So many are written without waiting for more: they are still in the processor's cache then."""
+_WRITING_S = 0.005
+"""How often it is looked whether the last batch is written; a file takes less, a pipe waits for its reader."""
 _LINES_PER_TURN = 100
 """Formatted before other tasks get their turn: about 0.3 ms."""
 
@@ -75,8 +77,8 @@ class Recorder:
             with trio.move_on_after(self._flush_s):
                 await self._enough.wait()
             self._enough = trio.Event()
-            if self._writer.busy:
-                continue
+            while self._writer.busy:
+                await trio.sleep(_WRITING_S)
             for _ in range(0, len(self._queue), _LINES_PER_TURN):
                 self._format(_LINES_PER_TURN)
                 await trio.lowlevel.checkpoint()

@@ -67,6 +67,24 @@ async def test_a_batch_that_is_full_does_not_wait_for_its_time(make_record: Make
     assert [piece.count(b"\n") for piece in log.pieces] == [BATCH_RECORDS, 1] * 2
 
 
+async def test_a_batch_that_waits_for_the_one_before_follows_it_at_once(make_record: MakeRecord) -> None:
+    log = Log()
+    recorder = Recorder(log, "json", flush_s=1000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recorder.run)
+        log.open.clear()
+        for batch in range(2):
+            for number in range(BATCH_RECORDS):
+                recorder.record(make_record(call_id=f"{batch}-{number}"))
+            await trio.testing.wait_all_tasks_blocked()
+        log.open.set()
+        with trio.fail_after(10):
+            while len(log.pieces) < 2:
+                await trio.sleep(0.001)
+        nursery.cancel_scope.cancel()
+    assert [piece.count(b"\n") for piece in log.pieces] == [BATCH_RECORDS] * 2
+
+
 async def test_what_the_task_left_is_flushed_at_the_end(
     make_record: MakeRecord, autojump_clock: trio.testing.MockClock
 ) -> None:
