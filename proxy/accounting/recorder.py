@@ -74,11 +74,12 @@ class Recorder:
     async def run(self) -> NoReturn:
         """Writes what has come, every `flush_s` and batch by batch, until cancelled."""
         while True:
-            with trio.move_on_after(self._flush_s):
+            full = len(self._queue) >= BATCH_RECORDS  # the writer was busy
+            with trio.move_on_after(_WRITING_S if full else self._flush_s):
                 await self._enough.wait()
             self._enough = trio.Event()
-            while self._writer.busy:
-                await trio.sleep(_WRITING_S)
+            if self._writer.busy:
+                continue
             for _ in range(0, len(self._queue), _LINES_PER_TURN):
                 self._format(_LINES_PER_TURN)
                 await trio.lowlevel.checkpoint()

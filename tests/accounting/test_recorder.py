@@ -20,12 +20,14 @@ class Log:
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
+        self.written = threading.Semaphore(0)
         self.open = threading.Event()
         self.open.set()
 
     def __call__(self, lines: bytes) -> None:
         self.open.wait(10)
         self.pieces.append(lines)
+        self.written.release()
 
     def call_ids(self) -> list[str]:
         lines = map(json.loads, b"".join(self.pieces).splitlines())
@@ -78,9 +80,8 @@ async def test_a_batch_that_waits_for_the_one_before_follows_it_at_once(make_rec
                 recorder.record(make_record(call_id=f"{batch}-{number}"))
             await trio.testing.wait_all_tasks_blocked()
         log.open.set()
-        with trio.fail_after(10):
-            while len(log.pieces) < 2:
-                await trio.sleep(0.001)
+        for _ in range(2):
+            assert await trio.to_thread.run_sync(log.written.acquire, True, 10)
         nursery.cancel_scope.cancel()
     assert [piece.count(b"\n") for piece in log.pieces] == [BATCH_RECORDS] * 2
 
