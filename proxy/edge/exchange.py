@@ -14,7 +14,7 @@ from proxy.errors import ClientGone
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import CHUNKED, UNTIL_CLOSE, RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Tap
@@ -50,7 +50,7 @@ class FastExchange:
             self._body = SocketBody(link, buffer, length, limits, expects_continue=head.expect_continue)
             self._whole = self._leftover = b""
         else:
-            end = max(length, 0)
+            end = 0 if length == NO_BODY else length
             self._whole, self._leftover = buffer[:end], buffer[end:]
         self.head = head
         self.body_length = length

@@ -109,12 +109,7 @@ class Attempts:
     def _ask(self, run: Run) -> Deployment | Unavailable:
         choice = run.choice
         return self._router.pick(
-            choice.pool,
-            self._clock(),
-            tried=run.spent,
-            scope=choice.scope,
-            caller=choice.placed_by,
-            tokens=run.call.tokens,
+            choice.pool, self._clock(), run.spent, choice.scope, choice.placed_by, run.call.tokens
         )
 
     async def _wait(self, run: Run, refusal: Unavailable) -> Next:

@@ -70,7 +70,9 @@ def peek_json(body: bytes) -> Peeked:
     if fields.target_model_names or (model is not None and not 0 < len(model) <= MAX_MODEL_CHARS):
         return _peek_leniently(body)
     most = fields.max_completion_tokens or fields.max_tokens or 0
-    return Peeked(model, fields.stream is True, fields.store, max_tokens=max(0, most))
+    if most < 0:
+        most = 0
+    return Peeked(model, fields.stream is True, fields.store, max_tokens=most)
 
 
 def _peek_leniently(body: bytes) -> Peeked:

@@ -78,7 +78,6 @@ class Router:
         self,
         pool: Pool,
         now: float,
-        *,
         tried: Sequence[Deployment] = (),
         scope: str | None = None,
         caller: bytes | None = None,

@@ -210,7 +210,9 @@ async def _read_head(
 ) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
     asked = time.monotonic()
-    deadline = min(asked + first_byte_s, until)
+    deadline = asked + first_byte_s
+    if until < deadline:
+        deadline = until
     try:
         data = await link.read(deadline)
     except OSError:

@@ -42,6 +42,9 @@ _RESPONSE = re.compile(
 )
 
 
+_STATUSES = {b"%d" % status: status for status in range(100, 600)}
+
+
 class ResponseHead(msgspec.Struct, eq=False, gc=False):
     """One answer's head, as it goes on to the client. A Struct, for it is made once per request.
 
@@ -92,7 +95,7 @@ def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> Re
     if parts is None:
         raise BadResponse("the answer's head is not well-formed HTTP/1")
     version, status, reason = parts.group(1, 2, 3)
-    code, lower = int(status), raw.lower()
+    code, lower = _STATUSES[status], raw.lower()
     special, lines = _scan(raw, lower, parts.start(4), drop)
     framing = _response_framing(special, code, method, version)
     persists, nominated = _connection(special.get(b"connection", b""), version)
