@@ -75,7 +75,10 @@ def _measure(given: argparse.Namespace, stage: Stage, held_connections: int) -> 
     runner = runs.Runner(
         stage, {name: everyone[name] for name in given.servers.split(",")}, given.rounds, held_connections
     )
-    runner.run(chosen(given.cases))
+    cases = chosen(given.cases)
+    for case in cases:
+        print(f"{case.name}: {case.title}")
+    runner.run(cases)
     return runner.table
 
 

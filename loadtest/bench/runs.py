@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from loadtest.bench.bars import find
+from loadtest.bench.bars import Verdict, find
 from loadtest.bench.cases import Case, Readings, Sample
 from loadtest.bench.procs import BenchError, Running, Server
 from loadtest.bench.servers import BUILD, LOAD_CORE, PEERS, Stage
@@ -39,7 +39,7 @@ class Runner:
                     self._ask_each(case)
             print()
         for case in cases:
-            if any(finding.verdict.name == "NOISY" for finding in find({case.name: self.table[case.name]})):
+            if any(finding.verdict is Verdict.NOISY for finding in find({case.name: self.table[case.name]})):
                 print(f"{case.name}: the rounds disagree, once more", flush=True)
                 del self.table[case.name]
                 for _ in range(case.rounds or self._rounds):

@@ -82,8 +82,7 @@ class ClientConnection:
         """Serve until the connection ends. Returns the bytes to replay when the request is not for this door."""
         doorway = self.doorway
         while True:
-            if self.carrier.owns:
-                self.carrier.share()
+            self.carrier.share()
             raw = await self._read_head()
             if raw is None:
                 return None

@@ -9,7 +9,7 @@ import msgspec
 
 from proxy.accounting.taps import tap_for
 from proxy.errors import UpstreamFailure
-from proxy.gateway.answering import finished
+from proxy.gateway.answering import EVENT_STREAM, finished
 from proxy.gateway.call import Call
 from proxy.providers.first_content import Beginning, FirstContent
 from proxy.types import Deployment, ResultKind, StreamMode
@@ -19,7 +19,6 @@ from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.parking import Late
 from proxy.wire.response_head import ResponseHead
 
-EVENT_STREAM = b"text/event-stream"
 ERROR_BYTES = 16 * 1024
 ERROR_WAIT_S = 1.0
 """For the rest of an error whose head is here: both were written together."""

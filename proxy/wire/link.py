@@ -98,9 +98,7 @@ class Link:
 
     def send_pair(self, first: bytes, second: bytes) -> int:
         """`send`, of both together, without copying them."""
-        if (self._posted or self._unsent) and not self._is_next():
-            return 0
-        return self._put_pair(first, second)
+        return self._put_pair(first, second) if self.caught_up else 0
 
     def _put_pair(self, first: bytes, second: bytes) -> int:
         try:
