@@ -5,7 +5,7 @@ from __future__ import annotations
 import timeit
 from collections.abc import Callable
 
-from proxy.gateway.peek import peek_json
+from proxy.gateway.reading.peek import peek_json
 from proxy.providers.splice import replace_model
 from proxy.wire.framing import ChunkedFraming, LengthFraming
 from proxy.wire.head import HeadParser

@@ -12,10 +12,10 @@ import trio
 
 from proxy.accounting.record import Record
 from proxy.accounting.recorder import Recorder
-from proxy.assembly import Gateway
 from proxy.config.load import load
-from proxy.main import serve
 from proxy.routing.router import DeploymentStatus
+from proxy.worker.assembly import Gateway
+from proxy.worker.serving import serve
 
 SETTLE_S = 5.0
 """How long work that was told to end may take to do so."""

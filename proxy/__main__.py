@@ -1,6 +1,6 @@
 """`python -m proxy`"""
 
-from proxy.cli import run
+from proxy.command.cli import run
 
 if __name__ == "__main__":
     run()

@@ -18,12 +18,13 @@ import msgspec
 import pytest
 import yaml
 
-from proxy import control, exit_codes
+from proxy import control
 from proxy.access.keys import KEY_HEADERS
 from proxy.accounting.record import Record
-from proxy.cli import parser
+from proxy.command.cli import parser
 from proxy.config.load import examine
-from proxy.gateway.routes import FAMILIES, described
+from proxy.gateway.reading.routes import FAMILIES, described
+from proxy.process import exit_codes
 from proxy.types import Outcome, Usage
 
 ROOT = Path(__file__).parents[1]

@@ -12,12 +12,7 @@ FLOORS: dict[str, float] = {
     "wire": 0, "types": 0, "errors": 0, "config": 0,
     "access": 1, "routing": 1, "providers": 1, "upstream": 1, "accounting": 1, "storage": 1, "simulator": 1,
     "edge": 2, "gateway": 2, "control": 2,
-    "commands": 1.5,
-    "assembly": 3.0, "edition": 3.0, "defaults": 3.0, "banner": 3.0,
-    "exit_codes": 3.0, "memory": 3.0, "processes": 3.1, "reports": 3.1, "stopping": 3.1, "systemd": 3.1,
-    "editions": 3.1, "bulletin": 3.1,
-    "listening": 3.2, "workers": 3.2, "main": 3.2, "simulation": 3.2, "inquiries": 3.2,
-    "worker": 3.3, "startup": 3.4, "cli": 3.5, "__main__": 3.6,
+    "process": 3, "worker": 4, "command": 5, "__main__": 6,
 }  # fmt: skip
 WORDS = {"types", "errors"}
 """Every room may use these; among themselves only errors may use types."""

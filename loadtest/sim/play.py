@@ -25,10 +25,10 @@ from loadtest.sim.seeding import seeded
 from loadtest.sim.sockets import End
 from loadtest.sim.story import AtRest, Chronicle
 from loadtest.sim.upstreams import Upstream
-from proxy.assembly import Gateway
 from proxy.config.load import Loaded, load
 from proxy.edge.http1 import serve_socket
-from proxy.main import serve_accepted
+from proxy.worker.assembly import Gateway
+from proxy.worker.serving import serve_accepted
 
 BEGUN_S = 0.001
 REST_S = 130.0

@@ -14,8 +14,8 @@ from trio._core._run import _r as schedulers_chance
 
 from loadtest.sim.clock import VirtualClock
 from loadtest.sim.sweeping import SparseReactor
-from proxy import assembly
 from proxy.accounting import record
+from proxy.worker import assembly
 
 
 @contextmanager

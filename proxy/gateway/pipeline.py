@@ -15,13 +15,13 @@ from proxy.access.keys import Caller, Keys
 from proxy.accounting.record import Record, call_id
 from proxy.accounting.recorder import Recorder
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed
-from proxy.gateway.attempts import Attempts
 from proxy.gateway.exchange import Exchange
-from proxy.gateway.intake import IntakeLimits, Introduction, introduce, read_at_once, read_call
-from proxy.gateway.refusals import STOPPING, bug, stopping
-from proxy.gateway.routes import Route, Routes
-from proxy.gateway.run import Run
-from proxy.gateway.selection import choose
+from proxy.gateway.reading.intake import IntakeLimits, Introduction, introduce, read_at_once, read_call
+from proxy.gateway.reading.routes import Route, Routes
+from proxy.gateway.telling.refusals import STOPPING, bug, stopping
+from proxy.gateway.trying.attempts import Attempts
+from proxy.gateway.trying.run import Run
+from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
 from proxy.types import Outcome, Page, PageRequest
 from proxy.wire.head import RequestHead

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.gateway_process import free_port
-from proxy.cli import EX_CONFIG, parser
+from proxy.command.cli import EX_CONFIG, parser
 from proxy.config.load import load
 from proxy.config.sluice import SluiceSettings
 

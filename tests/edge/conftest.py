@@ -21,9 +21,9 @@ from hypercorn.config import Config as HypercornConfig
 
 from loadtest.gateway_within import KeptRecords
 from loadtest.mock_upstream import MockUpstream, mock_upstream
-from proxy.assembly import Gateway
 from proxy.config.load import load
-from proxy.main import serve
+from proxy.worker.assembly import Gateway
+from proxy.worker.serving import serve
 
 KEY = b"Authorization: Bearer sk-gateway\r\n"
 CONFIG = """

@@ -9,8 +9,8 @@ import pytest
 
 from proxy.access.keys import Caller
 from proxy.errors import ClientGone, body_too_large
-from proxy.gateway.call import Call
-from proxy.gateway.routes import Kind, Route
+from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.routes import Kind, Route
 from proxy.types import Deployment, Headers, Reply, Secret
 from proxy.upstream.answer import Answer
 from proxy.wire.head import CHUNKED, NO_BODY, RequestHead

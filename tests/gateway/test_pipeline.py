@@ -15,10 +15,10 @@ from proxy.access.keys import Keys
 from proxy.accounting.record import Record
 from proxy.accounting.recorder import Recorder
 from proxy.errors import ClientGone, Fault, GatewayError
-from proxy.gateway.intake import IntakeLimits
 from proxy.gateway.pipeline import HEADS_KNOWN, Pipeline
-from proxy.gateway.routes import Custom, Routes
-from proxy.gateway.run import Run
+from proxy.gateway.reading.intake import IntakeLimits
+from proxy.gateway.reading.routes import Custom, Routes
+from proxy.gateway.trying.run import Run
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Headers, Outcome, Page, PageRequest, Reply, Secret

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.gateway.peek import MAX_MODEL_CHARS, Peeked, peek_json
+from proxy.gateway.reading.peek import MAX_MODEL_CHARS, Peeked, peek_json
 from proxy.providers.outline import LARGE_BYTES, LONG_BYTES, STAND_IN, outline
 
 LONG = "y" * LARGE_BYTES

@@ -14,13 +14,13 @@ from loadtest.sim.plan import Sort
 from loadtest.sim.play import play
 from loadtest.sim.recording import KeptRecords
 from loadtest.sim.scenario import SORTS, scenario
-from proxy import assembly
 from proxy.accounting.usage import JsonUsageTap
 from proxy.edge.exchange import FastExchange
 from proxy.errors import Fault
-from proxy.gateway import answering, pipeline
-from proxy.gateway.attempts import Attempts
-from proxy.gateway.following import Following
+from proxy.gateway import pipeline
+from proxy.gateway.telling import answering
+from proxy.gateway.trying.attempts import Attempts
+from proxy.gateway.trying.following import Following
 from proxy.routing.health import Health
 from proxy.routing.member import Member
 from proxy.routing.quota import Quota
@@ -30,6 +30,7 @@ from proxy.types import Outcome, ResultKind, Usage
 from proxy.upstream.answer import Answer
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
+from proxy.worker import assembly
 
 MOST_SEEDS = 60
 Patch = Callable[[pytest.MonkeyPatch], None]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtest.sim.judges.case import CARRIED, Case
 from loadtest.sim.plan import Kind, Manner
 from loadtest.sim.story import Asked, Ending, Recorded
-from proxy.gateway.refusals import STOPPING
+from proxy.gateway.telling.refusals import STOPPING
 from proxy.types import Outcome
 
 _ENDINGS: dict[Outcome, frozenset[Ending]] = {

@@ -1,0 +1,40 @@
+"""One request, understood: what it asks for, and how much of its body is in hand."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.access.keys import Caller
+from proxy.gateway.reading.multipart import MultipartPeek
+from proxy.gateway.reading.routes import Route
+from proxy.wire.head import RequestHead
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """Made once, before any upstream is chosen; every attempt reads it, none changes it."""
+
+    route: Route
+    head: RequestHead
+    caller: Caller
+    model: str | None = None
+    """What the request names, in its path or its body."""
+    body_model: str | None = None
+    """The body's own `model`."""
+    model_invalid: bool = False
+    """The body has a `model` that is no name."""
+    stream: bool = False
+    store: bool | None = None
+    targets: tuple[str, ...] = ()
+    """`target_model_names`."""
+    has_target_field: bool = False
+    body: bytes = b""
+    """What has been read: all of it, or its beginning when `rest` is on the wire."""
+    rest: bool = False
+    length: int
+    """Of the whole body: bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
+    json: bytes | None = None
+    """The JSON body without its compression; None when it is not JSON."""
+    tokens: int = 0
+    """What it may cost at most, estimated as OpenAI does it for its limits: the prompt's length, and `max_tokens`."""
+    form: MultipartPeek | None = None
+    """Where the gateway's fields lie in a multipart body."""

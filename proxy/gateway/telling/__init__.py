@@ -1,0 +1,1 @@
+"""What the client is told: the relay, the held stream, the refusal."""

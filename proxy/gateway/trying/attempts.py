@@ -1,0 +1,364 @@
+"""Tries deployments until one answers or there is no other: one attempt is one function.
+
+Nothing has been sent to the client while attempts go on: what the relay sends first is the point of no return.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+import trio
+
+from proxy.accounting.record import Record
+from proxy.errors import ClientGone, UpstreamFailure
+from proxy.gateway.telling.answering import (
+    Delivery,
+    relay,
+    relay_into_open,
+    relay_translated,
+    remember,
+    without_header,
+)
+from proxy.gateway.telling.holding import error_body, hold, mode_of
+from proxy.gateway.telling.keepalive import KeepAlive
+from proxy.gateway.telling.mock import mocks, send_mock
+from proxy.gateway.telling.refusals import (
+    NOT_YOURS_YET,
+    SHOULD_NOT_RETRY_LINE,
+    nothing_to_pick,
+    upstream_failed,
+)
+from proxy.gateway.trying.following import Following, FollowingSettings, Next
+from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
+from proxy.gateway.trying.outbound import Sender, translated
+from proxy.gateway.trying.retrying import RetryBudget
+from proxy.gateway.trying.run import Failure, Run
+from proxy.gateway.trying.waiting import WaitingRoom
+from proxy.providers.objects import IdTap
+from proxy.providers.outcome import REFUSING, limits_of, refusal_of, result_of, result_of_body, retryable
+from proxy.routing.router import Router, Unavailable
+from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, StreamMode
+from proxy.upstream.answer import Answer
+from proxy.upstream.client import Outbound, Patience, UpstreamClient
+from proxy.upstream.destination import Destination, Endpoint
+from proxy.wire.parking import Late, Parking
+from proxy.wire.response_head import ResponseHead
+
+log = logging.getLogger("sluice")
+
+RATE_LIMITS = b"x-ratelimit-remaining-"
+_OK = ResultKind.OK
+_LIVE = StreamMode.LIVE
+GOOD = Result(_OK, 200)
+NOTHING_LEARNED = Result(ResultKind.NEUTRAL)
+PLAIN = FollowingSettings()
+
+
+class Attempts:
+    """Phases four to six: where, the wire, the relay. One per worker and configuration."""
+
+    def __init__(
+        self,
+        router: Router,
+        destinations: Mapping[str, Destination],
+        client: UpstreamClient,
+        sender: Sender,
+        settings: AttemptSettings,
+        following: FollowingSettings = PLAIN,
+        budget: RetryBudget | None = None,
+        room: WaitingRoom | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`budget`, `room`: the worker's, which outlive a configuration; without them retries are unbounded
+        and nobody waits."""
+        self._router = router
+        self._lanes = {id_: lane_of(destination, settings) for id_, destination in destinations.items()}
+        self._client = client
+        self._sender = sender
+        self._settings = settings
+        self._budget = budget or RetryBudget(100, 0)
+        self._room = WaitingRoom(0, 0) if room is None else room
+        self._following = Following(router, following, self._budget, clock)
+        self._reads_refusals = following.reads_refusals()
+        self._clock = clock
+        self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
+
+    async def run(self, run: Run) -> None:
+        """Answer the exchange from an upstream. Raises GatewayError when none can, ClientGone."""
+        run.until = run.started + self._settings.total_s
+        self._budget.requests += 1
+        try:
+            queues = self._room.queues
+            picked = NOT_YOURS_YET if queues and run.choice.pool in queues else self._ask(run)
+            deployment = (
+                picked if isinstance(picked, Deployment) else (await self._wait(run, picked)).deployment
+            )
+            if deployment.keepalive_s and run.call.stream:
+                await self._begin_keep_alive(run, deployment)
+            while (following := await self._attempt(run, deployment)) is not None:
+                if following.wait_s:
+                    following = await self._pause(run, following)
+                deployment = following.deployment
+        finally:
+            if run.keep_alive is not None:
+                run.keep_alive.stop()
+            self._budget.requests -= 1
+            if run.retrying:
+                self._budget.retrying -= 1
+
+    def _ask(self, run: Run) -> Deployment | Unavailable:
+        choice = run.choice
+        return self._router.pick(
+            choice.pool, self._clock(), run.spent, choice.scope, choice.placed_by, run.call.tokens
+        )
+
+    async def _wait(self, run: Run, refusal: Unavailable) -> Next:
+        """Another group at once, else a place in the queue. Raises GatewayError when neither helps, ClientGone."""
+        if refusal is not NOT_YOURS_YET and (instead := self._following.instead(run)) is not None:
+            return instead
+        picked = await self._room.turn(
+            run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal, run.until
+        )
+        if isinstance(picked, Unavailable):
+            raise nothing_to_pick(picked)
+        return Next(picked)
+
+    async def _pause(self, run: Run, following: Next) -> Next:
+        """The slot is kept, unless others have taught by now that the key rests. Raises ClientGone, GatewayError."""
+        keeps = False
+        try:
+            with suppress(Late):
+                async with run.exchange.parking.guard(self._clock() + following.wait_s):
+                    await trio.sleep_forever()
+            keeps = not self._router.rests(following.deployment, self._clock())
+        finally:
+            if not keeps:
+                self._settle(run, following.deployment, NOTHING_LEARNED)
+        if keeps:
+            return following
+        again = self._ask(run)
+        return Next(again) if isinstance(again, Deployment) else await self._wait(run, again)
+
+    async def _begin_keep_alive(self, run: Run, deployment: Deployment) -> None:
+        run.keep_alive = KeepAlive(run.exchange, deployment.keepalive_s, self._call_lines(run.record))
+        await run.scope.start(run.keep_alive.run)
+
+    def _settle(self, run: Run, deployment: Deployment, result: Result) -> None:
+        self._router.settle(deployment, result, self._clock(), run.call.tokens)
+        if self._room.queues:
+            self._room.call_next()
+
+    async def _attempt(self, run: Run, deployment: Deployment) -> Next | None:
+        """One attempt on a picked deployment. Returns what to try next, None when the client has its answer."""
+        result = NOTHING_LEARNED
+        settled = False
+        answer: Answer | None = None
+        call, record, lane = run.call, run.record, self._lanes[deployment.id]
+        record.attempts += 1
+        record.deployment_id = deployment.id
+        run.tried.append(deployment)
+        if self._tells_every_attempt:
+            _log_attempt(run, deployment)
+        try:
+            if deployment.mock_response is not None and mocks(call):
+                await self._mock(run, deployment)
+                return None
+            sent = self._clock()
+            outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
+            answer = await self._send(run, lane, outbound)
+            answer.until = run.until
+            answered = self._clock()
+            record.first_byte_s = answered - run.started
+            head = answer.head
+            result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
+            if result is not GOOD or self._router.listens(deployment, answered):
+                result = self._hear(head, result, deployment, answered, sent, call.tokens)
+            if result.kind is _OK:
+                # HOT: nearly every plain answer is here with its head.
+                here = answer.whole is not None or answer.begun
+                if call.stream or not here or deployment.stream_mode is not _LIVE:
+                    await self._hold(run, lane, answer, sent)
+            else:
+                failed = await self._failure(answer, result)
+                settled, result = True, failed.result
+                following = self._after(run, deployment, failed)
+                if following is not None:
+                    return following
+            delivery = await self._deliver(run, lane, answer, result, sent - run.started)
+            result = _used(delivery.result, answered - sent, record)
+            record.outcome, record.error = delivery.outcome, delivery.error
+        except UpstreamFailure as failure:
+            result = Result(failure.kind)
+            record.error = failure.reason
+            if settled:  # the error that was to be passed on broke off too
+                raise upstream_failed(failure, retried=record.attempts > 1) from failure
+            settled = True
+            following = self._after(
+                run, deployment, Failure(result, unsent=failure.kind is ResultKind.REFUSED), failure.reason
+            )
+            if following is None:
+                raise upstream_failed(failure, retried=record.attempts > 1) from failure
+            return following
+        finally:
+            if answer is not None:
+                answer.close()
+            if not settled:
+                self._settle(run, deployment, result)
+        return None
+
+    def _send(self, run: Run, lane: Lane, outbound: Outbound) -> Awaitable[Answer]:
+        """Raises UpstreamFailure, ClientGone."""
+        patience = lane.stream if run.call.stream else lane.whole
+        parking, destination = run.exchange.parking, lane.destination
+        if destination.deployment.drains and not run.call.rest:
+            return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
+        return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
+
+    async def _send_apart(
+        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience, until: float
+    ) -> Answer:
+        """The client's leaving does not end the wait."""
+        apart = parking.another()
+        try:
+            answer = await self._client.send(apart, endpoint, outbound, patience, until)
+        finally:
+            apart.close()
+        answer.belongs_to(parking)
+        return answer
+
+    def _hear(
+        self,
+        head: ResponseHead,
+        result: Result,
+        deployment: Deployment,
+        now: float,
+        sent: float,
+        tokens: int,
+    ) -> Result:
+        """What an answer's head says of the key's quota; a good one also says that the key is well."""
+        if head.mentions(RATE_LIMITS):
+            result = msgspec.structs.replace(result, limits=limits_of(head.get))
+        if result.kind is _OK:
+            self._router.answered(deployment, now, result.limits, sent, tokens)
+        return result
+
+    async def _failure(self, answer: Answer, result: Result) -> Failure:
+        """What an error's body says more than its head. Raises ClientGone."""
+        if result.kind is ResultKind.RATE_LIMITED:
+            return Failure(result_of_body(result, await error_body(answer)))
+        if self._reads_refusals and result.status in REFUSING:
+            return Failure(result, refusal_of(result.status, await error_body(answer)))
+        return Failure(result)
+
+    async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> None:
+        """Until the relay may begin. Raises UpstreamFailure, ClientGone."""
+        deployment = lane.destination.deployment
+        if run.exchange.parking.gone and deployment.drains:
+            return
+        wait_s = lane.first_token_s if run.call.stream else lane.whole.first_byte_s
+        deadline = min(sent + wait_s, run.until)
+        try:
+            await hold(
+                answer, mode_of(run.call, deployment), deadline, lane.stream.gap_s, self._settings.hold
+            )
+        except ClientGone:
+            if not deployment.drains:  # the relay reads on
+                raise
+
+    def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:
+        """The failure is told first: what follows must not be a key that it has just benched. Raises ClientGone."""
+        self._settle(run, deployment, failure.result)
+        if run.exchange.parking.gone:  # and this deployment drains: nobody wants another attempt
+            raise ClientGone
+        following = self._following.after(run, failure, deployment)
+        if following is not None or reason or failure.result.kind is not ResultKind.NEUTRAL:
+            _log_failed(run, deployment, reason or f"answered {failure.result.status}", following)
+        return following
+
+    def _deliver(
+        self, run: Run, lane: Lane, answer: Answer, result: Result, overhead_s: float
+    ) -> Awaitable[Delivery]:
+        """Raises UpstreamFailure, ClientGone."""
+        deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
+        if run.keep_alive is not None:
+            run.keep_alive.stop()
+        drain_s = self._settings.drain_s if deployment.drains else 0.0
+        if exchange.opened_early:
+            return relay_into_open(exchange, answer, result, record, drain_s)
+        extra = self._extra_lines(record, lane, overhead_s)
+        if result.kind is not _OK and record.attempts > 1 and retryable(result):
+            answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
+            extra += SHOULD_NOT_RETRY_LINE
+        if translated(run.call, deployment) and answer.head.status == 200:
+            return relay_translated(exchange, answer, result, extra, record, drain_s)
+        # A file's content is its author's: ids in it could be forged.
+        if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
+            return self._relay_and_remember(run, deployment, answer, result, extra, drain_s)
+        return relay(exchange, run.call, answer, result, extra, record, None, drain_s)
+
+    async def _relay_and_remember(
+        self,
+        run: Run,
+        deployment: Deployment,
+        answer: Answer,
+        result: Result,
+        extra: bytes,
+        drain_s: float,
+    ) -> Delivery:
+        ids = IdTap(answer.head.content_type)
+        delivery = await relay(run.exchange, run.call, answer, result, extra, run.record, ids, drain_s)
+        remember(self._router.store, run.call, deployment, answer.head.status, ids)
+        return delivery
+
+    async def _mock(self, run: Run, deployment: Deployment) -> None:
+        extra = self._extra_lines(run.record, self._lanes[deployment.id], self._clock() - run.started)
+        run.record.status, run.record.outcome, run.record.error = 200, Outcome.OK, None
+        await send_mock(run.exchange, run.call, deployment, extra)
+
+    def call_line(self, record: Record) -> Headers:
+        """For errors of the gateway's own making, which come from no deployment."""
+        if not self._settings.response_headers:
+            return ()
+        return ((b"x-litellm-call-id", record.call_id.encode()),)
+
+    def _extra_lines(self, record: Record, lane: Lane, overhead_s: float) -> bytes:
+        """The gateway's own header lines. Overhead: what passed before the upstream was asked."""
+        if not self._settings.response_headers:
+            return b""
+        return (
+            b"x-litellm-call-id: %b\r\n%bx-litellm-attempted-retries: %d\r\n"
+            b"x-litellm-attempted-fallbacks: %d\r\nx-litellm-overhead-duration-ms: %.3f\r\n"
+            % (
+                record.call_id.encode(),
+                lane.header,
+                record.attempts - 1,
+                record.fallbacks,
+                overhead_s * 1000,
+            )
+        )
+
+    def _call_lines(self, record: Record) -> bytes:
+        return b"".join(b"%b: %b\r\n" % line for line in self.call_line(record))
+
+
+def _log_attempt(run: Run, deployment: Deployment) -> None:
+    where = deployment.id, deployment.api_base
+    log.debug("%s attempt %d: %s at %s", run.record.call_id, run.record.attempts, *where)
+
+
+def _log_failed(run: Run, deployment: Deployment, reason: str, following: Next | None) -> None:
+    then = "no other is tried" if following is None else f"next is {following.deployment.id}"
+    log.info("%s %s failed: %s; %s", run.record.call_id, deployment.id, reason, then)
+
+
+def _used(result: Result, first_byte_s: float, record: Record) -> Result:
+    """With what strategies and quotas want to know."""
+    tokens = None if record.usage is None else record.usage.total_tokens
+    if tokens is None and result.kind is not _OK:
+        return result
+    return Result(result.kind, result.status, result.retry_after_s, first_byte_s, tokens)

@@ -1,0 +1,58 @@
+"""What every attempt on one deployment shares: where it goes, and how long its parts may take."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from proxy.gateway.telling.holding import HoldSettings
+from proxy.upstream.client import Patience
+from proxy.upstream.destination import Destination
+
+
+class AttemptSettings(msgspec.Struct, frozen=True):
+    patience: Patience
+    """Where the deployment does not say."""
+    first_byte_limit_s: float
+    """`first_byte_timeout_s`, whatever longer time a deployment allows; `inf`: no such limit."""
+    response_headers: bool
+    """Whether answers carry `x-litellm-*`."""
+    total_s: float = math.inf
+    """All attempts and the whole answer."""
+    first_token_s: float = math.inf
+    """Where the deployment does not say."""
+    drain_s: float = 60.0
+    """How long an answer is read on after its client left, where the deployment drains."""
+    hold: HoldSettings = HoldSettings(5.0, 4 * 1024 * 1024)
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """What every attempt on one deployment shares."""
+
+    destination: Destination
+    whole: Patience
+    """For answers that come in one piece."""
+    stream: Patience
+    header: bytes
+    """`x-litellm-model-id`, `x-litellm-model-group`"""
+    first_token_s: float
+
+
+def lane_of(destination: Destination, settings: AttemptSettings) -> Lane:
+    deployment, patience = destination.deployment, settings.patience
+    timeout_s = deployment.timeout_s or patience.first_byte_s
+    whole_s = min(timeout_s, settings.first_byte_limit_s)
+    stream_s = min(deployment.stream_timeout_s or timeout_s, settings.first_byte_limit_s)
+    return Lane(
+        destination,
+        msgspec.structs.replace(patience, first_byte_s=whole_s),
+        msgspec.structs.replace(patience, first_byte_s=stream_s),
+        b"x-litellm-model-id: %b\r\nx-litellm-model-group: %b\r\n"
+        % (_header_value(deployment.id), _header_value(deployment.group)),
+        deployment.first_token_timeout_s or settings.first_token_s,
+    )
+
+
+def _header_value(text: str) -> bytes:
+    return text.encode("ascii", "replace")

@@ -1,0 +1,157 @@
+"""What one deployment is sent for a call: target, head and body, changed only where they must be."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.errors import GatewayError
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.multipart import splice
+from proxy.gateway.reading.routes import Kind
+from proxy.gateway.trying.selection import Choice
+from proxy.providers import text_completion
+from proxy.providers.body import outbound_body, upstream_model
+from proxy.providers.splice import remove_field
+from proxy.providers.table import TEXT_COMPLETION
+from proxy.providers.url import refuse_dot_segments, target
+from proxy.types import Deployment
+from proxy.upstream.client import Outbound
+from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
+from proxy.wire.framing import encode_chunk
+from proxy.wire.head import CHUNKED, NO_BODY
+
+_NATIVE = Kind.NATIVE
+RECODED = frozenset((b"content-encoding",))
+CODINGS = frozenset((b"accept-encoding",))
+"""Not asked for where the gateway writes the answer itself: it could not read it, or would not say how it is coded."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the peek did not look into, or found just shallow enough a few frames further up."""
+
+
+class Sender:
+    """Makes requests out of calls; one per worker and configuration."""
+
+    def __init__(self, native: Forwarding) -> None:
+        """`native`: which client headers go on where the gateway knows the endpoint."""
+        self._native = native
+        self._recoded = {base: base.without(RECODED) for base in (native, EVERYTHING)}
+        self._written_here = {
+            base: base.without(CODINGS) for base in (*self._recoded, *self._recoded.values())
+        }
+
+    def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
+        """Raises GatewayError 400 for a path that climbs."""
+        deployment = destination.deployment
+        # HOT: the same model's name on both sides, and nothing else to change.
+        same = call.json is call.body and call.body_model == deployment.model and not call.has_target_field
+        body = call.body if same and not _adapts(deployment) else _body(call, choice, deployment)
+        # A request without a body stays one: `Content-Length: 0` is only sent on where the client sent it.
+        length = call.length if call.rest or call.length == NO_BODY else len(body)
+        if call.rest and length != CHUNKED:
+            length += len(body) - len(call.body)
+        forwarding = self._forwarding(call, body)
+        if (call.stream and deployment.keepalive_s) or translated(call, deployment):
+            forwarding = self._written_here.get(forwarding, forwarding)
+        head = destination.head(call.head, forwarding, length) or destination.learn(
+            call.head, forwarding, length, _target(call, destination)
+        )
+        if call.rest and length == CHUNKED and body:
+            body = encode_chunk(body)
+        return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
+
+    def _forwarding(self, call: Call, body: bytes) -> Forwarding:
+        base = self._native
+        if call.route.kind is not _NATIVE:
+            base = EVERYTHING
+            custom = call.route.custom
+            if custom is not None:
+                return EVERYTHING if custom.forward_headers else ONLY_CONTENT
+        if body is not call.body and call.json is not None and call.json is not call.body:
+            return self._recoded[base]
+        return base
+
+
+ONLY_CONTENT = Forwarding(only=frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent")))
+"""For targets that are not OpenAI's: what describes the body, and nothing of the client."""
+
+
+def translated(call: Call, deployment: Deployment) -> bool:
+    """The client speaks chat and this deployment completions."""
+    return call.route.chat and deployment.provider == TEXT_COMPLETION
+
+
+def _target(call: Call, destination: Destination) -> bytes:
+    """Raises GatewayError 400. The query is the client's own."""
+    path, query = _path(call, destination), call.head.query
+    return path if query is None else b"%b?%b" % (path, query)
+
+
+def _path(call: Call, destination: Destination) -> bytes:
+    if call.route.custom is not None:
+        refuse_dot_segments(call.route.path)
+        return destination.base_path + call.route.path or b"/"
+    path = text_completion.PATH if translated(call, destination.deployment) else call.route.path
+    return target(destination.base_path, path, None)
+
+
+def _adapts(deployment: Deployment) -> bool:
+    """It may be sent something else than was asked, besides another name for the model."""
+    return (
+        bool(deployment.default_params)
+        or not deployment.supports_system_message
+        or deployment.provider == TEXT_COMPLETION
+    )
+
+
+def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
+    """The client's own bytes object where nothing changes. Raises GatewayError 400."""
+    try:
+        return _adapted(call, choice, deployment)
+    except UNREADABLE as error:
+        raise GatewayError(
+            400, "The request body is not well-formed JSON in UTF-8.", code="invalid_json"
+        ) from error
+
+
+def _adapted(call: Call, choice: Choice, deployment: Deployment) -> bytes:
+    model = (
+        upstream_model(deployment, choice.wildcard, call.model or "")
+        if _renames(call, choice, deployment)
+        else None
+    )
+    if call.json is not None:
+        return _json_body(call, call.json, deployment, model)
+    if call.form is not None:
+        return _form_body(call, model)
+    return call.body
+
+
+def _renames(call: Call, choice: Choice, deployment: Deployment) -> bool:
+    """An object's keys may lie outside the group that was named: their names of models are not ours to give."""
+    if not choice.group_named:
+        return False
+    return choice.scope is None or deployment in choice.pool.deployments
+
+
+def _json_body(call: Call, text: bytes, deployment: Deployment, model: str | None) -> bytes:
+    body = remove_field(text, "target_model_names") if call.has_target_field else text
+    if call.route.kind is _NATIVE or model is not None:
+        changed = outbound_body(
+            body, deployment, model_asked=call.body_model, upstream_model=model, chat=call.route.chat
+        )
+    else:
+        changed = body
+    if translated(call, deployment):
+        changed = text_completion.request(changed)
+    return call.body if changed is text else changed
+
+
+def _form_body(call: Call, model: str | None) -> bytes:
+    """The gateway's fields are cut out and the model's value is replaced; every other byte stays."""
+    form = call.form
+    assert form is not None
+    edits = [(range_, b"") for range_ in form.target_ranges]
+    if model is not None and form.model_range is not None and model != call.body_model:
+        edits.append((form.model_range, model.encode()))
+    return splice(call.body, edits) if edits else call.body

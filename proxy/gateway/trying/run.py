@@ -1,0 +1,50 @@
+"""One request on its way through its attempts: what they share, and change."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from proxy.accounting.record import Record
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.reading.call import Call
+from proxy.gateway.telling.keepalive import KeepAlive
+from proxy.gateway.trying.selection import Choice
+from proxy.types import Deployment, Refusal, Result
+from proxy.wire.scope import RequestScope
+
+
+class Run(msgspec.Struct):
+    """Made by the pipeline; ends with the request."""
+
+    exchange: Exchange
+    call: Call
+    choice: Choice
+    """Changes when the request turns to another group."""
+    record: Record
+    started: float
+    """Monotonic seconds."""
+    tried: list[Deployment]
+    scope: RequestScope
+    """What is started for it ends with it."""
+    until: float = math.inf
+    """Monotonic seconds: the end of all attempts and of the answer."""
+    spent: tuple[Deployment, ...] = ()
+    """Those that must not be tried again even after a wait: silent ones, and keys that will not do."""
+    retries: int = 0
+    """Further attempts in the present group."""
+    retrying: bool = False
+    """The retry budget counts it."""
+    keep_alive: KeepAlive | None = None
+    groups_left: tuple[str, ...] | None = None
+    """Where it may still turn; None: not asked yet."""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One attempt that brought no good answer."""
+
+    result: Result
+    refusal: Refusal | None = None
+    unsent: bool = False
+    """No connection took any of the request."""

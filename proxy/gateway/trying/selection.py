@@ -1,0 +1,102 @@
+"""Where a request goes: what it names decides, and the more particular name wins.
+
+A known object's id, then a model of the router's, then `target_model_names`, then the header, then whatever
+serves requests that name nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.errors import GatewayError, model_not_found
+from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.intake import header_targets
+from proxy.gateway.reading.routes import Custom, Kind
+from proxy.providers.objects import names_in_body, names_in_path, names_in_query, stateful
+from proxy.providers.outline import outline
+from proxy.routing.affinity import ObjectStore
+from proxy.routing.router import Match, Pool, Router
+
+OBJECT_SCAN_BYTES = 1024 * 1024
+"""Ids stand near the beginning of what is otherwise text."""
+NOTHING_NAMED = (
+    "This request names no model that this gateway knows, so it cannot tell which key to use. Name one by `model`"
+    " or `target_model_names` in the body or by the header X-LiteLLM-Target-Model; or configure a default: set"
+    " `use_in_pass_through: true` on a deployment, or OPENAI_API_KEY in the gateway's environment."
+)
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What the router may pick from, for this call."""
+
+    pool: Pool
+    wildcard: str = ""
+    group_named: bool = False
+    """The body's or path's own `model` named the group: it is rewritten to the upstream's name."""
+    scope: str | None = None
+    """The known object's keys."""
+    placed_by: bytes | None = None
+    """Whose objects must meet: the caller, or its session."""
+    stateful: bool = False
+
+
+def choose(call: Call, router: Router) -> Choice:
+    """Raises GatewayError 400 when nothing is named, 404 for a model that nobody serves."""
+    if call.route.custom is not None:
+        return Choice(_target_of(call.route.custom, router))
+    keeps_state = stateful(call.head.method, call.route.path, call.store)
+    scope = _scope_of(call, router.store, keeps_state=keeps_state) if len(router.store) else None
+    placed_by = _placed_by(call) if keeps_state and scope is None else None
+    match = router.match(call.model) if call.model is not None else None
+    if match is not None:
+        return Choice(
+            match.pool,
+            match.wildcard,
+            group_named=True,
+            scope=scope,
+            placed_by=placed_by,
+            stateful=keeps_state,
+        )
+    pool = router.scope_pool(scope) if scope is not None else None
+    if pool is not None:
+        return Choice(pool, scope=scope, stateful=keeps_state)
+    if call.route.kind is Kind.NATIVE and call.model is not None and not call.targets:
+        raise model_not_found(call.model)
+    target = _target(call, router)
+    if target is not None:
+        return Choice(target.pool, target.wildcard, placed_by=placed_by, stateful=keeps_state)
+    pool = router.pass_through_pool()
+    if pool is None:
+        raise GatewayError(400, NOTHING_NAMED, param="model", code="no_deployment_named")
+    return Choice(pool, placed_by=placed_by, stateful=keeps_state)
+
+
+def _target_of(custom: Custom, router: Router) -> Pool:
+    pool = router.scope_pool(custom.scope)
+    assert pool is not None, "every pass_through_endpoint is a deployment"
+    return pool
+
+
+def _target(call: Call, router: Router) -> Match | None:
+    targets = call.targets or header_targets(call)
+    if not targets:
+        return None
+    match = router.match(targets[0])
+    if match is None:
+        raise model_not_found(targets[0])
+    return match
+
+
+def _scope_of(call: Call, store: ObjectStore, *, keeps_state: bool) -> str | None:
+    """Looked for where ids are: the last one in the path names the object, the body's come after."""
+    names = [*reversed(names_in_path(call.route.path)), *names_in_query(call.head.query or b"")]
+    if call.json is not None:
+        text = outline(call.json).text
+        if keeps_state or b'_id"' in text:
+            names += names_in_body(text, OBJECT_SCAN_BYTES)
+    scopes = (store.get(name) for name in names)
+    return next((scope for scope in scopes if scope is not None), None)
+
+
+def _placed_by(call: Call) -> bytes:
+    return call.head.get(b"x-litellm-session-id") or call.caller.id

@@ -1,0 +1,95 @@
+"""What workers tell their parent: that they accept connections, that they live, and what the operator told them."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import msgspec
+
+from proxy.process.edition import Edition
+from proxy.process.orders import TARGET_BYTES, Order
+from proxy.routing.router import Hold
+
+_REPORT = struct.Struct(f"=ii?B{TARGET_BYTES}sd")
+"""Process id, edition, whether it accepts, what was said (0: nothing) of which deployment and until when.
+Pipes do not part it."""
+_REASONS = ("operator", "draining", "")
+"""Those of `Hold`, numbered from 1."""
+_READ_BYTES = 128 * _REPORT.size
+
+
+class Report(msgspec.Struct, frozen=True):
+    pid: int
+    edition: int
+    """The newest that the worker serves with."""
+    accepts: bool
+    order: Order | None = None
+
+
+class Reports:
+    """A pipe from all workers to their parent."""
+
+    def __init__(self) -> None:
+        self.fd, self._theirs = os.pipe()
+        """`fd`: readable when there are reports."""
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._theirs, False)
+
+    def send(self, report: Report) -> bool:
+        """In a worker. It never waits; False: the parent does not read, and so has other troubles."""
+        said, target, until = 0, b"", 0.0
+        if report.order is not None:
+            hold = report.order.hold
+            said, target, until = 1 + _REASONS.index(hold.reason), report.order.target, hold.until
+        try:
+            os.write(
+                self._theirs, _REPORT.pack(report.pid, report.edition, report.accepts, said, target, until)
+            )
+        except (BlockingIOError, BrokenPipeError):
+            return False
+        return True
+
+    def read(self) -> list[Report]:
+        """In the parent: those since the last time, oldest first."""
+        try:
+            data = os.read(self.fd, _READ_BYTES)
+        except BlockingIOError:
+            return []
+        return [_report(*fields) for fields in _REPORT.iter_unpack(data)]
+
+
+def _report(pid: int, edition: int, accepts: bool, said: int, target: bytes, until: float) -> Report:  # noqa: FBT001
+    order = Order(target, Hold(_REASONS[said - 1], until)) if said else None
+    return Report(pid, edition, accepts, order)
+
+
+class Parent:
+    """A worker's overseer: the process that forked it."""
+
+    def __init__(self, reports: Reports, edition: int) -> None:
+        """In the worker."""
+        self._reports = reports
+        self._latest = Report(os.getpid(), edition, accepts=False)
+
+    def ready(self) -> None:
+        self._latest = msgspec.structs.replace(self._latest, accepts=True)
+        self._reports.send(self._latest)
+
+    def alive(self) -> None:
+        self._reports.send(self._latest)
+
+    def stopping(self) -> None:
+        """The parent knows: it asked."""
+
+    def reloading(self) -> None:
+        """The parent knows: it has read the configuration."""
+
+    def reloaded(self, edition: Edition | None) -> None:
+        if edition is not None:
+            self._latest = msgspec.structs.replace(self._latest, edition=edition.number)
+            self._reports.send(self._latest)
+
+    def pass_on(self, order: Order) -> bool:
+        """The other workers are to hear of it. False: they could not be told."""
+        return self._reports.send(msgspec.structs.replace(self._latest, order=order))

@@ -1,0 +1,1 @@
+"""One worker, wired and serving."""

@@ -1,0 +1,347 @@
+"""Builds every part once: from the configuration to a pipeline behind two doors."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from proxy import __version__, control
+from proxy.access.keys import Keys
+from proxy.accounting.recorder import Recorder
+from proxy.config.schema import Config
+from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
+from proxy.config.sluice import SluiceSettings
+from proxy.edge.asgi import AsgiApp
+from proxy.edge.http1 import Doorway
+from proxy.edge.limits import DoorLimits
+from proxy.errors import workers_not_told
+from proxy.gateway.pipeline import Pipeline
+from proxy.gateway.reading.intake import IntakeLimits
+from proxy.gateway.reading.routes import Custom, Routes, described
+from proxy.gateway.telling.holding import HoldSettings
+from proxy.gateway.trying.attempts import Attempts
+from proxy.gateway.trying.fallbacks import Fallbacks
+from proxy.gateway.trying.following import FollowingSettings
+from proxy.gateway.trying.lane import AttemptSettings
+from proxy.gateway.trying.outbound import Sender
+from proxy.gateway.trying.retrying import Policy, RetryBudget
+from proxy.gateway.trying.waiting import WaitingRoom
+from proxy.process.orders import LastWords, Order, target_of
+from proxy.providers.table import deployments, env_deployment
+from proxy.providers.url import origin
+from proxy.routing.affinity import MemoryStore
+from proxy.routing.router import Hold, Router, RouterSettings
+from proxy.types import Deployment, Page, Secret
+from proxy.upstream.client import Dial, Patience, UpstreamClient
+from proxy.upstream.destination import Destination, Endpoint, Forwarding
+from proxy.upstream.pool import Pool
+from proxy.wire.reactor import Poller, Reactor
+
+MEBIBYTE = 1024 * 1024
+UNNAMED = ""
+"""The group of deployments that no model name leads to."""
+ORGANIZATION = b"openai-organization"
+
+
+class Parts:
+    """What one configuration makes, and the next replaces."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], store: MemoryStore) -> None:
+        """Raises ConfigError when the deployments cannot be made."""
+        env = env_deployment(environ)
+        served = [
+            *deployments(config, environ),
+            *map(_target, config.general_settings.pass_through_endpoints),
+        ]
+        self.config = config
+        self.by_id = {deployment.id: deployment for deployment in (*served, *([env] if env else []))}
+        self.router = _router(config, served, env, store)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.router.model_names() if name != UNNAMED)
+
+
+class Gateway:
+    """One worker's parts, wired: those that it keeps, and those that a reload exchanges."""
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        recorder: Recorder,
+        worker: int = 1,
+        pass_on: Callable[[Order], bool] = lambda _: True,
+        poller: Poller | None = None,
+        dial: Dial | None = None,
+    ) -> None:
+        """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
+
+        `pass_on`: tells the other workers what the operator said; False when it cannot. `poller` and `dial`: what
+        sockets are watched with and made by, if not by the kernel.
+        """
+        limits = config.sluice_settings
+        self.worker = worker
+        self.reactor = Reactor(poller)
+        self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
+        self.recorder = recorder
+        self._store = MemoryStore(limits.remembered_objects)
+        self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
+        self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
+        self._pass_on = pass_on
+        self._dial = dial
+        self._said = LastWords()
+        self._parts, self.pipeline = self.prepare(config, environ)
+        self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
+        self.app = AsgiApp(self.reactor, self.doorway.limits, self.pipeline.serve)
+
+    @property
+    def config(self) -> Config:
+        return self._parts.config
+
+    @property
+    def router(self) -> Router:
+        return self._parts.router
+
+    @property
+    def by_id(self) -> Mapping[str, Deployment]:
+        return self._parts.by_id
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        return self._parts.model_names
+
+    def reload(self, config: Config, environ: Mapping[str, str]) -> None:
+        """New requests get the new parts, running ones finish with the old. Raises ConfigError, and nothing changed."""
+        self.adopt(*self.prepare(config, environ))
+
+    def prepare(self, config: Config, environ: Mapping[str, str]) -> tuple[Parts, Pipeline]:
+        """The slow part of a reload: changes nothing, so that a thread may do it. Raises ConfigError."""
+        parts = Parts(config, environ, self._store)
+        return parts, self._pipeline(parts)
+
+    def adopt(self, parts: Parts, pipeline: Pipeline) -> None:
+        """Deployments that stay keep counts and health; what the operator said of others, before, holds again."""
+        old, self._parts = self._parts, parts
+        parts.router.carry_over(old.router)
+        now = time.monotonic()
+        for deployment_id, hold in self._said.of(parts.by_id.keys() - old.by_id.keys()):
+            parts.router.hold(deployment_id, hold, now)
+        limits = parts.config.sluice_settings
+        self._budget.configure(limits.retry_budget_percent, limits.retry_budget_min)
+        self._room.configure(limits.queue_limit, limits.queue_timeout_s)
+        self._room.call_next()
+        self.pipeline = pipeline
+        self.doorway.limits = self.app.limits = _door_limits(limits)
+        self.doorway.serve = self.app.serve = pipeline.serve
+
+    def obey(self, order: Order) -> None:
+        """What another worker was told."""
+        self._said.add(order)
+        for deployment_id in self.by_id:
+            if target_of(deployment_id) == order.target:
+                self.router.hold(deployment_id, order.hold, time.monotonic())
+        self._room.call_next()
+
+    def _hold(self, deployment_id: str, word: control.Word, length_s: float | None) -> bool:
+        """What this worker was told."""
+        now = time.monotonic()
+        hold = _HOLDS[word](math.inf if length_s is None else now + length_s)
+        if not self.router.hold(deployment_id, hold, now):
+            return False
+        self._room.call_next()
+        order = Order(target_of(deployment_id), hold)
+        self._said.add(order)
+        if not self._pass_on(order):
+            raise workers_not_told()
+        return True
+
+    def _pipeline(self, parts: Parts) -> Pipeline:
+        config, router = parts.config, parts.router
+        general = config.general_settings
+        forwards_organization = general.forward_openai_org_id is True
+        destinations = {id_: _destination(d, forwards_organization) for id_, d in parts.by_id.items()}
+        client = UpstreamClient(self.reactor, self.pool, self._dial)
+        sender = Sender(_native_forwarding(general))
+        attempts = Attempts(
+            router,
+            destinations,
+            client,
+            sender,
+            _attempt_settings(config),
+            _following_settings(config),
+            self._budget,
+            self._room,
+            time.monotonic,
+        )
+        customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
+        header = general.litellm_key_header_name
+        return Pipeline(
+            Routes(self._pages(parts, customs), customs),
+            Keys(general.master_key, header.lower().encode() if header else None),
+            router,
+            attempts,
+            self.recorder,
+            _intake_limits(config),
+        )
+
+    def _pages(self, parts: Parts, customs: Sequence[Custom]) -> tuple[Page, ...]:
+        router = parts.router
+        pages = control.pages(
+            version=__version__,
+            snapshot=lambda: router.snapshot(time.monotonic()),
+            model_names=lambda: parts.model_names,
+            serves=lambda model: router.match(model) is not None,
+            routes=lambda: [control.RouteInfo(*row) for row in described(customs)],
+            draining=lambda: self.doorway.draining,
+            probe=control.HttpProbe(parts.by_id.get),
+            find=parts.by_id.get,
+            hold=self._hold,
+            worker=self.worker,
+        )
+        # What a lone `*` stands for only its upstream can list: the request passes through to it.
+        lone_star = not parts.model_names and any(d.group == "*" for d in parts.by_id.values())
+        return tuple(page for page in pages if not (lone_star and page.path.startswith(control.MODEL_PATHS)))
+
+
+_HOLDS: dict[control.Word, Callable[[float], Hold]] = {
+    "bench": Hold.benched,
+    "drain": lambda _: Hold.draining(),
+    "revive": lambda _: Hold.revived(),
+}
+
+
+def _router(
+    config: Config, served: Sequence[Deployment], env: Deployment | None, store: MemoryStore
+) -> Router:
+    settings = config.router_settings
+    aliases = settings.model_group_alias
+    return Router(
+        served,
+        RouterSettings(
+            allowed_fails=settings.allowed_fails,
+            cooldown_s=settings.cooldown_time,
+            disable_cooldowns=settings.disable_cooldowns,
+            max_retry_after_s=config.sluice_settings.max_retry_after_s,
+            default_max_parallel_requests=settings.default_max_parallel_requests,
+            strategy=settings.routing_strategy,
+            enforce_rate_limits=config.sluice_settings.enforce_rate_limits,
+            learn_rate_limits=config.sluice_settings.learn_rate_limits,
+        ),
+        aliases={name: alias.model for name, alias in aliases.items()},
+        hidden_aliases=[name for name, alias in aliases.items() if alias.hidden],
+        store=store,
+        env_deployment=env,
+    )
+
+
+def _attempt_settings(config: Config) -> AttemptSettings:
+    limits = config.sluice_settings
+    return AttemptSettings(
+        patience=Patience(
+            connect_s=limits.connect_timeout_s,
+            write_s=limits.upstream_write_timeout_s,
+            first_byte_s=config.router_settings.timeout or config.litellm_settings.request_timeout,
+            gap_s=limits.stream_gap_timeout_s,
+        ),
+        first_byte_limit_s=limits.first_byte_timeout_s or math.inf,
+        response_headers=limits.response_headers,
+        total_s=limits.total_timeout_s,
+        first_token_s=limits.first_token_timeout_s,
+        drain_s=limits.drain_limit_s,
+        hold=HoldSettings(limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE)),
+    )
+
+
+def _following_settings(config: Config) -> FollowingSettings:
+    router, ours = config.router_settings, config.litellm_settings
+    return FollowingSettings(
+        num_retries=router.num_retries,
+        policy=_policy(router.retry_policy),
+        group_policies={group: _policy(policy) for group, policy in router.model_group_retry_policy.items()},
+        wait_at_least_s=router.retry_after,
+        fallbacks=Fallbacks(
+            general=_lists(router.fallbacks or ours.fallbacks),
+            default=router.default_fallbacks or ours.default_fallbacks,
+            context_window=_lists(router.context_window_fallbacks or ours.context_window_fallbacks),
+            content_policy=_lists(router.content_policy_fallbacks or ours.content_policy_fallbacks),
+            most=router.max_fallbacks,
+        ),
+    )
+
+
+def _policy(policy: RetryPolicy) -> Policy:
+    return Policy(
+        bad_request=policy.BadRequestErrorRetries,
+        authentication=policy.AuthenticationErrorRetries,
+        timeout=policy.TimeoutErrorRetries,
+        rate_limit=policy.RateLimitErrorRetries,
+        content_policy=policy.ContentPolicyViolationErrorRetries,
+        server_error=policy.InternalServerErrorRetries,
+    )
+
+
+def _lists(written: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
+    """LiteLLM writes a list of mappings; the first that names a group counts."""
+    return {group: groups for each in reversed(written) for group, groups in each.items()}
+
+
+def _intake_limits(config: Config) -> IntakeLimits:
+    return IntakeLimits(
+        body_bytes=int(config.general_settings.max_request_size_mb * MEBIBYTE),
+        peek_bytes=int(config.sluice_settings.peek_limit_mb * MEBIBYTE),
+    )
+
+
+def _door_limits(limits: SluiceSettings) -> DoorLimits:
+    return DoorLimits(
+        max_connections=limits.max_connections,
+        header_bytes=limits.max_header_bytes,
+        headers=limits.max_headers,
+        header_timeout_s=limits.header_timeout_s,
+        keep_alive_s=limits.keep_alive_timeout_s,
+        body_timeout_s=limits.body_timeout_s,
+        write_timeout_s=limits.write_timeout_s,
+        stream_gap_s=limits.stream_gap_timeout_s,
+    )
+
+
+def _destination(deployment: Deployment, forwards_organization: bool) -> Destination:  # noqa: FBT001
+    """`forward_openai_org_id: true`: the client's organization wins over the deployment's."""
+    place = origin(deployment.api_base)
+    endpoint = Endpoint(place.host, place.port, place.scheme == "https", deployment.ssl_verify)
+    yielding = frozenset((ORGANIZATION,)) if forwards_organization else frozenset[bytes]()
+    return Destination(deployment, endpoint, place.base_path, place.host_header, yielding)
+
+
+def _native_forwarding(general: GeneralSettings) -> Forwarding:
+    """What LiteLLM's two settings keep back when they are written as false."""
+    withheld = frozenset((ORGANIZATION,)) if general.forward_openai_org_id is False else frozenset[bytes]()
+    return Forwarding(withheld, extensions=general.forward_client_headers_to_llm_api is not False)
+
+
+def _target(endpoint: PassThroughEndpoint) -> Deployment:
+    """A target of its own is a deployment that only its path leads to."""
+    return Deployment(
+        id=f"pass_through:{endpoint.path}",
+        group=UNNAMED,
+        provider="target",
+        model="*",
+        api_base=endpoint.target.rstrip("/"),
+        api_key=Secret(""),
+        headers=tuple((name.encode(), value.reveal().encode()) for name, value in endpoint.headers.items()),
+        timeout_s=endpoint.timeout,
+        object_scope=f"pass_through:{endpoint.path}",
+    )
+
+
+def _custom(endpoint: PassThroughEndpoint) -> Custom:
+    return Custom(
+        path=endpoint.path.encode(),
+        include_subpath=endpoint.include_subpath,
+        auth=endpoint.auth,
+        forward_headers=endpoint.forward_headers,
+        methods=frozenset(method.encode() for method in endpoint.methods),
+        scope=f"pass_through:{endpoint.path}",
+    )

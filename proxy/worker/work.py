@@ -1,0 +1,145 @@
+"""One worker process: builds its gateway, listens to signals, serves until it is told to stop, reloads when told to."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+import sys
+from functools import partial
+from typing import Protocol
+
+import trio
+
+from proxy.accounting.recorder import LogFormat, Recorder
+from proxy.config.schema import Config
+from proxy.process.edition import Edition, Latest
+from proxy.process.forking import TOLD_OF_NEWS
+from proxy.process.memory import keep_freed_memory
+from proxy.process.orders import Order
+from proxy.process.stopping import Stop, Terminal
+from proxy.process.systemd import BEATS_PER_WATCHDOG
+from proxy.worker.assembly import Gateway
+from proxy.worker.serving import serve
+
+STDOUT = 1
+GC_THRESHOLDS = (50_000, 50, 100)
+"""A request makes few cycles; the default of 700 objects would have the collector run every few requests."""
+
+
+class Overseer(Protocol):
+    """Whom a worker tells how it is: systemd, or the process that forked it."""
+
+    def ready(self) -> None: ...
+    def alive(self) -> None: ...
+    def stopping(self) -> None: ...
+    def reloading(self) -> None: ...
+    def reloaded(self, edition: Edition | None) -> None: ...
+    def pass_on(self, order: Order) -> bool: ...
+
+
+def work(
+    edition: Edition,
+    listener: socket.socket,
+    watchdog_s: float | None,
+    overseer: Overseer,
+    latest: Latest,
+    lifeline: int | None = None,
+    number: int = 1,
+) -> int:
+    """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain; a second signal stops at once.
+
+    Returns the exit code. A worker with a lifeline leaves SIGINT, and the terminal's end, to its parent. `number`: of
+    this worker, from 1.
+    """
+    config = edition.config
+    colour = sys.stdout.isatty() and "NO_COLOR" not in edition.environ
+    recorder = Recorder(STDOUT, _log_format(config), colour=colour)
+    gateway = Gateway(config, edition.environ, recorder, number, overseer.pass_on)
+    keep_freed_memory()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    return trio.run(partial(_work, gateway, listener, overseer, latest, watchdog_s, lifeline))
+
+
+def _log_format(config: Config) -> LogFormat:
+    wanted = config.sluice_settings.access_log
+    if wanted != "auto":
+        return wanted
+    return "text" if sys.stdout.isatty() and not config.litellm_settings.json_logs else "json"
+
+
+async def _work(
+    gateway: Gateway,
+    listener: socket.socket,
+    overseer: Overseer,
+    latest: Latest,
+    watchdog_s: float | None,
+    lifeline: int | None,
+) -> int:
+    stop = Stop()
+    async with trio.open_nursery() as nursery:
+        _listen_to(stop, lifeline, nursery)
+        await nursery.start(_follow, gateway, overseer, latest, stop, lifeline)
+        nursery.start_soon(_announce, stop.asked, overseer)
+        if watchdog_s is not None:
+            nursery.start_soon(_beat, overseer, watchdog_s / BEATS_PER_WATCHDOG)
+        limits = gateway.config.sluice_settings
+        await serve(gateway, [listener], limits, overseer.ready, stop.asked, stop.at_once)
+        nursery.cancel_scope.cancel()
+    return stop.exit_code
+
+
+def _listen_to(stop: Stop, lifeline: int | None, nursery: trio.Nursery) -> None:
+    stop.on_signals(signal.SIGTERM, signal.SIGQUIT)
+    if lifeline is None:
+        stop.on_signals(signal.SIGINT)
+    else:
+        nursery.start_soon(stop.on_end_of, lifeline)
+
+
+async def _follow(
+    gateway: Gateway,
+    overseer: Overseer,
+    latest: Latest,
+    stop: Stop,
+    lifeline: int | None,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """What is new, each time a signal tells of it; signals that come meanwhile are one."""
+    terminal = Terminal() if lifeline is None else None
+    signal.signal(TOLD_OF_NEWS, signal.SIG_IGN)  # a late one must not kill
+    with trio.open_signal_receiver(TOLD_OF_NEWS) as told:
+        if lifeline is not None:
+            await _hear(gateway, overseer, latest)  # what was said while this worker started
+        task_status.started()
+        async for number in told:
+            if terminal is not None and terminal.hung_up():
+                stop.tell(number)
+            if not stop.asked.is_set():
+                await _hear(gateway, overseer, latest)
+
+
+async def _hear(gateway: Gateway, overseer: Overseer, latest: Latest) -> None:
+    overseer.reloading()
+    news = await trio.to_thread.run_sync(latest)
+    edition = news.edition
+    if edition is not None:
+        gateway.adopt(*await trio.to_thread.run_sync(gateway.prepare, edition.config, edition.environ))
+        gc.collect()  # the parts before it, unless requests still run: they refer to each other
+    for order in news.orders:
+        gateway.obey(order)
+    overseer.reloaded(edition)
+
+
+async def _announce(asked: trio.Event, overseer: Overseer) -> None:
+    await asked.wait()
+    overseer.stopping()
+
+
+async def _beat(overseer: Overseer, period_s: float) -> None:
+    while True:
+        await trio.sleep(period_s)
+        overseer.alive()

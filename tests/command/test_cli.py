@@ -1,0 +1,136 @@
+"""The command line: every option and variable, and what a wrong one says."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy import __version__
+from proxy.command.cli import main, parser
+
+GOOD = "model_list: [{model_name: gpt-4o, litellm_params: {model: openai/gpt-4o, api_key: sk-1}}]\n"
+
+
+@pytest.fixture(autouse=True)
+def _level_kept() -> Iterator[None]:
+    log = logging.getLogger("sluice")
+    before = log.level
+    yield
+    log.setLevel(before)
+
+
+def test_defaults() -> None:
+    options = parser({}).parse_args([])
+    assert (options.config, options.model, options.api_base) == (None, None, None)
+    assert (options.host, options.port, options.num_workers) == (None, 4000, 1)
+
+
+def test_the_environment_gives_defaults() -> None:
+    environ = {"HOST": "127.0.0.2", "PORT": "4001", "NUM_WORKERS": "3", "CONFIG_FILE_PATH": "/etc/x.yaml"}
+    options = parser(environ).parse_args([])
+    assert (options.host, options.port, options.num_workers) == ("127.0.0.2", 4001, 3)
+    assert options.config == Path("/etc/x.yaml")
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    environ = {"HOST": "127.0.0.2", "PORT": "x", "NUM_WORKERS": "0", "CONFIG_FILE_PATH": "a.yaml"}
+    arguments = ["--host", "::1", "--port", "1", "--num_workers", "2", "-c", "b.yaml"]
+    options = parser(environ).parse_args(arguments)
+    assert (options.host, options.port, options.num_workers) == ("::1", 1, 2)
+    assert options.config == Path("b.yaml")
+
+
+def test_an_empty_variable_is_none() -> None:
+    options = parser(dict.fromkeys(("HOST", "PORT", "NUM_WORKERS", "CONFIG_FILE_PATH"), "")).parse_args([])
+    assert (options.config, options.host, options.port, options.num_workers) == (None, None, 4000, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "told"),
+    [
+        (["--port", "70000"], {}, "--port: '70000' is not a port: write 0 to 65535"),
+        (["--port", "-1"], {}, "--port"),
+        ([], {"PORT": "http"}, "--port: 'http' is not a port"),
+        (["--num_workers", "0"], {}, "--num_workers: '0' is not a count of workers: write 1 to 256"),
+        ([], {"NUM_WORKERS": "many"}, "--num_workers: 'many'"),
+        (["--num_workers", "\u0663"], {}, "--num_workers"),
+        (["--nonsense"], {}, "unrecognized arguments: --nonsense"),
+        (["--health", "--test"], {}, "not allowed with argument"),
+        (["-c", "a.yaml", "-m", "gpt-4o"], {}, "--model and --api_base are for running without a config"),
+        (["--api_base", "http://x"], {"CONFIG_FILE_PATH": "a.yaml"}, "CONFIG_FILE_PATH"),
+    ],
+)
+def test_wrong_usage_is_2(
+    arguments: list[str], environ: dict[str, str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments, environ)
+    assert left.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_validate_tells_every_error_and_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "model_lst: []\nrouter_settings: {num_retries: some}\ngeneral_settings: {database_url: x}\n"
+    )
+    assert main(["--validate_config", "-c", str(config)], {}) == 78
+    said = capsys.readouterr().out
+    assert "did you mean `model_list`" in said
+    assert "num_retries" in said
+    assert "config.yaml:2" in said
+    assert "database_url" in said
+    assert said.splitlines()[-1].startswith(f"{config}: 2 errors, 1 warning")
+
+
+def test_validate_tells_of_an_unknown_provider(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(GOOD.replace("openai/", "nonsense/"))
+    assert main(["--validate_config", "-c", str(config)], {}) == 78
+    assert "the provider `nonsense` is not served" in capsys.readouterr().out
+
+
+def test_validate_is_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(GOOD)
+    assert main(["--validate_config"], {"CONFIG_FILE_PATH": str(config)}) == 0
+    assert "OK, 1 model, 1 deployment" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", [None, "model_list: 5\n", GOOD.replace("openai/", "nonsense/")])
+def test_a_bad_config_is_78(text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    if text is not None:
+        config.write_text(text)
+    assert main(["-c", str(config)], {}) == 78
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "level"),
+    [([], logging.WARNING), (["--debug"], logging.INFO), (["--detailed_debug"], logging.DEBUG)],
+)
+def test_debugging_sets_the_level(arguments: list[str], level: int) -> None:
+    main([*arguments, "--validate_config"], {})
+    assert logging.getLogger("sluice").level == level
+
+
+@pytest.mark.parametrize("module", ["proxy", "proxy.command.cli"])
+def test_version_without_loading_the_gateway(module: str) -> None:
+    code = "import sys; from proxy.command.cli import run; sys.argv = ['sluice', '--version']\n"
+    code += "try: run()\nexcept SystemExit as left: assert left.code == 0\n"
+    code += "assert not {'trio', 'httpx', 'hypercorn', 'yaml'} & set(sys.modules)"
+    command = (
+        [sys.executable, "-c", code]
+        if module == "proxy.command.cli"
+        else [sys.executable, "-m", module, "-v"]
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stdout == f"sluice {__version__}\n"

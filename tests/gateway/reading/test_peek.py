@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.gateway.reading.peek import MAX_MODEL_CHARS, MAX_TARGETS, Peeked, peek_json, target_names
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"{}", Peeked()),
+        (b'{"model": "gpt-4o"}', Peeked(model="gpt-4o")),
+        (b'{"model": null, "stream": null, "store": null}', Peeked()),
+        (b'{"model": ""}', Peeked()),
+        (b'{"model": "m", "stream": true, "store": false}', Peeked(model="m", stream=True, store=False)),
+        (b'{"mod\\u0065l": "m"}', Peeked(model="m")),
+        (b'{"model": "first", "model": "last"}', Peeked(model="last")),
+        (b' \n{"messages": [{"model": "inner", "stream": true}]} ', Peeked()),
+    ],
+)
+def test_the_plain_fields(body: bytes, expected: Peeked) -> None:
+    assert peek_json(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ('"gpt-4"', ("gpt-4",)),
+        ('"gpt-4, gpt-3.5-turbo,"', ("gpt-4", "gpt-3.5-turbo")),
+        ('["gpt-4", " b "]', ("gpt-4", "b")),
+        ('"[\\"a\\", \\"b\\"]"', ("a", "b")),
+        ('["a", 5, null, "", "b"]', ("a", "b")),
+        ("null", ()),
+        ("17", ()),
+        ('{"a": 1}', ()),
+        ('""', ()),
+        ("[]", ()),
+    ],
+)
+def test_target_model_names_in_each_of_their_forms(value: str, names: tuple[str, ...]) -> None:
+    for rest in ("", ', "stream": "wrong type"'):
+        peeked = peek_json(f'{{"target_model_names": {value}{rest}}}'.encode())
+        assert peeked.target_model_names == names
+        assert peeked.has_target_field
+
+
+def test_only_so_many_targets_are_read() -> None:
+    assert len(target_names(",".join(["m"] * 500))) == MAX_TARGETS
+    assert len(target_names(json.dumps(["m"] * 500))) == MAX_TARGETS
+
+
+@pytest.mark.parametrize("model", ["{}", "5", "[1]", "true", f'"{"x" * (MAX_MODEL_CHARS + 1)}"'])
+def test_a_model_that_is_no_name_is_invalid_and_nothing_else_is_lost(model: str) -> None:
+    body = f'{{"model": {model}, "stream": true, "store": true, "target_model_names": "t"}}'
+    expected = Peeked(None, True, True, ("t",), True, model_invalid=True)
+    assert peek_json(body.encode()) == expected
+
+
+def test_wrong_types_elsewhere_do_not_hide_the_model() -> None:
+    assert peek_json(b'{"stream": "yes", "store": 1, "model": "m"}') == Peeked(model="m")
+    assert peek_json(b'{"stream": "yes", "model": null}') == Peeked()
+    assert peek_json(b'{"stream": "yes", "model": ""}') == Peeked()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[1]",
+        b'"text"',
+        b"null",
+        b"{} {}",
+        b'{"model": "m"',
+        b'{"model": "\xff"}',
+        b'{"model": "\\ud800"}',
+        b'{"stream": 1, "\xff": 1}',
+        b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_what_is_no_json_object_is_said_to_be_none(body: bytes) -> None:
+    assert peek_json(body) == Peeked(not_json=True)
+
+
+words = st.text(alphabet=" ab,é[", max_size=6)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | words,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(words, children, max_size=3),
+    max_leaves=6,
+)
+fields = st.sampled_from(["model", "stream", "store", "target_model_names", "messages"])
+
+
+@settings(deadline=None)
+@given(st.dictionaries(fields, json_values))
+def test_it_agrees_with_the_json_module(body: dict[str, object]) -> None:
+    peeked = peek_json(json.dumps(body).encode())
+    model = body.get("model")
+    assert peeked.model == (model if isinstance(model, str) and model else None)
+    assert peeked.model_invalid == (model is not None and not isinstance(model, str))
+    assert peeked.stream == (body.get("stream") is True)
+    assert peeked.store is (body["store"] if isinstance(body.get("store"), bool) else None)
+    assert peeked.has_target_field == ("target_model_names" in body)
+    assert not peeked.not_json
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60))
+def test_no_bytes_make_it_raise(body: bytes) -> None:
+    peek_json(body)
+    peek_json(b'{"model":' + body + b"}")
+    peek_json(b'{"stream": 1, "target_model_names":' + body + b"}")
