@@ -109,6 +109,21 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         return f"Deployment(id={self.id!r}, group={self.group!r}, model={self.model!r}, api_base={self.api_base!r})"
 
 
+class Layer(enum.Enum):
+    """What a fact about an upstream is true of, and so what rests for it, whichever entries share it."""
+
+    NOBODY = "nobody"
+    """The client brought it about."""
+    HOST = "host"
+    """Scheme, host and port."""
+    KEY = "key"
+    """A host, a credential, and the deployment's own organization."""
+    MODEL = "model"
+    """A key, and the upstream's name of the model."""
+    FAMILY = "family"
+    """A key, and the kind of request: the family of its path."""
+
+
 class ResultKind(enum.Enum):
     """What an attempt taught about its key. Health has one rule per kind."""
 
@@ -150,6 +165,12 @@ class Result(msgspec.Struct, frozen=True):
     tokens: int | None = None
     """Used by the attempt; None: not known."""
     limits: Limits | None = None
+    blame: Layer | None = None
+    """What failed; None: what its kind usually means."""
+    certain: bool = True
+    """False: a suspicion, to be confirmed before anything rests for it."""
+    word: str = ""
+    """The upstream's own code or type for it, cleaned and bounded, for those who ask why."""
 
 
 class Usage(msgspec.Struct, frozen=True):
