@@ -1,13 +1,12 @@
-"""Compressed answers, read along: a copy is inflated for the taps, the client gets the bytes as they came."""
+"""Compressed answers, read along: a copy is decoded for the taps, the client gets the bytes as they came."""
 
 from __future__ import annotations
 
-import zlib
 from typing import Protocol
 
-_WINDOW_BITS = {b"gzip": 31, b"deflate": 15}
-"""zlib's names for the two codings that every OpenAI SDK asks for (RFC 9110 section 8.4.1)."""
-INFLATED_LIMIT_BYTES = 64 * 1024 * 1024
+from proxy.wire.codings import CodingError, CodingLimits, Decoder, decoder
+
+DECODED_LIMIT_BYTES = 64 * 1024 * 1024
 """Of one answer: beyond it lies nothing that is counted, but maybe a bomb."""
 
 
@@ -16,31 +15,28 @@ class Feeder(Protocol):
 
 
 class Inflating:
-    """Feeds `tap` with what the payload says once inflated. Never raises: what cannot be read is not known."""
+    """Feeds `tap` with what the payload says once decoded. Never raises: what cannot be read is not known."""
 
-    __slots__ = ("_inflater", "_left_bytes", "_tap")
+    __slots__ = ("_decoder", "_tap")
 
-    def __init__(self, tap: Feeder, coding: bytes) -> None:
+    def __init__(self, tap: Feeder, decoder: Decoder) -> None:
         self._tap = tap
-        self._inflater = zlib.decompressobj(_WINDOW_BITS[coding])
-        self._left_bytes = INFLATED_LIMIT_BYTES
+        self._decoder: Decoder | None = decoder
 
     def feed(self, payload: bytes) -> None:
-        if self._left_bytes <= 0:
+        if self._decoder is None:
             return
         try:
-            text = self._inflater.decompress(payload, self._left_bytes)
-        except zlib.error:
-            self._left_bytes = 0
-            return
-        self._left_bytes -= len(text)
-        if text:
-            self._tap.feed(text)
+            for piece in self._decoder.pieces(payload):
+                self._tap.feed(piece)
+        except CodingError:
+            self._decoder = None
 
 
 def inflated(tap: Feeder, content_encoding: bytes) -> Feeder | None:
-    """The tap behind the answer's coding; None when it is one that cannot be read here."""
-    coding = content_encoding.strip().lower()
-    if coding in (b"", b"identity"):
-        return tap
-    return Inflating(tap, coding) if coding in _WINDOW_BITS else None
+    """The tap behind the answer's codings; None when one of them cannot be read here."""
+    try:
+        found = decoder(content_encoding, CodingLimits(DECODED_LIMIT_BYTES))
+    except CodingError:
+        return None
+    return tap if found is None else Inflating(tap, found)

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import zlib
 
+import brotli
 import pytest
 
 from proxy.accounting import inflate
 from proxy.accounting.inflate import inflated
+from proxy.wire import codings
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 class Kept:
@@ -21,7 +29,14 @@ TEXT = b'{"usage": {"prompt_tokens": 7}}' * 40
 
 
 @pytest.mark.parametrize(
-    ("coding", "body"), [(b"gzip", gzip.compress(TEXT)), (b"deflate", zlib.compress(TEXT))]
+    ("coding", "body"),
+    [
+        (b"gzip", gzip.compress(TEXT)),
+        (b"deflate", zlib.compress(TEXT)),
+        (b"br", brotli.compress(TEXT)),
+        (b"zstd", zstd.compress(TEXT)),
+        (b"gzip, br", brotli.compress(gzip.compress(TEXT))),
+    ],
 )
 @pytest.mark.parametrize("step", [1, 7, 10_000])
 def test_what_was_said_reaches_the_tap_in_any_split(coding: bytes, body: bytes, step: int) -> None:
@@ -40,7 +55,7 @@ def test_plain_answers_have_nothing_between(coding: bytes) -> None:
 
 
 def test_a_coding_that_is_not_known_is_not_read() -> None:
-    assert inflated(Kept(), b"br") is None
+    assert inflated(Kept(), b"compress") is None
 
 
 def test_garbage_is_not_known_and_nothing_raises() -> None:
@@ -52,10 +67,33 @@ def test_garbage_is_not_known_and_nothing_raises() -> None:
     assert kept.text == b""
 
 
+def test_after_its_end_nothing_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that goes on for gigabytes behind its gzip member costs nothing, and nothing of it is kept."""
+    kept = Kept()
+    tap = inflated(kept, b"gzip")
+    assert tap is not None
+    tap.feed(gzip.compress(TEXT) + b"and on")
+    monkeypatch.setattr(codings._Zlib, "take", None)
+    for _ in range(1000):
+        tap.feed(b"and on")
+    assert kept.text == TEXT
+
+
 def test_a_bomb_is_read_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inflate, "INFLATED_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(inflate, "DECODED_LIMIT_BYTES", 1_000_000)
     kept = Kept()
     tap = inflated(kept, b"gzip")
     assert tap is not None
     tap.feed(gzip.compress(bytes(10_000_000)))
-    assert len(kept.text) == 1000
+    assert 0 < len(kept.text) <= 1_000_000
+
+
+def test_the_bound_is_one_for_all_feeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "DECODED_LIMIT_BYTES", len(TEXT))
+    kept = Kept()
+    tap = inflated(kept, b"gzip")
+    assert tap is not None
+    body = gzip.compress(TEXT * 3)
+    for at in range(len(body)):
+        tap.feed(body[at : at + 1])
+    assert 0 < len(kept.text) <= len(TEXT)
