@@ -61,6 +61,9 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """Stable over reloads: `model_info.id`, or a hash of what identifies it."""
     group: str
     """The public `model_name` it serves; may hold a `*`."""
+    origin: str = ""
+    """What a person finds it by, beside the id: `config.yaml:12 OPENAI_API_KEY_2`, the entry's line and its key's
+    variable."""
     provider: str
     """`openai` or `text-completion-openai`."""
     model: str
@@ -103,6 +106,11 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """JSON values added to a request body that does not hold the key."""
     object_scope: str
     """Deployments of one scope see each other's objects (files, threads ...): keys of one project."""
+
+    @property
+    def called(self) -> str:
+        """For logs: the id, and what a person finds it by."""
+        return f"{self.id} ({self.origin})" if self.origin else self.id
 
     def __repr__(self) -> str:
         # Header values may be credentials.

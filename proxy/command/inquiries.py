@@ -29,9 +29,8 @@ def health(config: Config, environ: Mapping[str, str]) -> int:
     for id_, result in results.items():
         verdict = "ok" if result.ok else f"failed: {result.error or result.status}"
         deployment = by_id[id_]
-        print(
-            f"{deployment.group}  {deployment.api_base}  {id_}  {verdict}  {result.latency_s * 1000:.0f} ms"
-        )
+        took = f"{result.latency_s * 1000:.0f} ms"
+        print(deployment.group, deployment.api_base, deployment.called, verdict, took, sep="  ")
     return 0 if all(result.ok for result in results.values()) else 1
 
 

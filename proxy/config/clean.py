@@ -9,7 +9,7 @@ import msgspec
 
 from proxy.config.explain import explain_section
 from proxy.config.fields import Section
-from proxy.config.grammar import NOT_WRITTEN, OTHER_NAMES, Grammar, grammar, judge
+from proxy.config.grammar import DEFAULT_PARAMS, OTHER_NAMES, Grammar, grammar, judge
 from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
 from proxy.config.openai_params import OpenAIParams
@@ -41,7 +41,7 @@ def clean(kind: type[Section], written: object, path: KeyPath, findings: Finding
         else:
             _judge(kind, str(key), path, findings)
     if defaults:
-        kept[NOT_WRITTEN] = _default_params(defaults, path, findings)
+        kept[DEFAULT_PARAMS] = _default_params(defaults, path, findings)
     return kept
 
 

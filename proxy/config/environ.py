@@ -58,8 +58,14 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), quoted[2])
 
 
-def resolve(root: Node, environ: Mapping[str, str], findings: Findings, above: KeyPath = ()) -> None:
-    """Puts the environment's values in place of `os.environ/NAME`, in the nodes below `root`."""
+def resolve(
+    root: Node, environ: Mapping[str, str], findings: Findings, above: KeyPath = ()
+) -> dict[Node, str]:
+    """Puts the environment's values in place of `os.environ/NAME`, in the nodes below `root`.
+
+    Returns the variable that each node's value came from.
+    """
+    variables: dict[Node, str] = {}
     for visit in walk(root):
         if not isinstance(visit.node, ScalarNode) or PREFIX not in visit.node.value:
             continue
@@ -73,6 +79,8 @@ def resolve(root: Node, environ: Mapping[str, str], findings: Findings, above: K
             continue
         for name in names:
             visit.node.value = visit.node.value.replace(PREFIX + name, environ[name], 1)
+            variables[visit.node] = name
+    return variables
 
 
 def _names(value: str, path: KeyPath) -> list[str]:

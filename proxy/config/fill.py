@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from proxy.config.clean import Cleaned
-from proxy.config.grammar import NOT_WRITTEN
+from proxy.config.grammar import DEFAULT_PARAMS
 from proxy.config.notices import Findings
 from proxy.config.wording import did_you_mean
 
@@ -13,13 +13,18 @@ SHARED = ("num_retries", "allowed_fails", "cooldown_time")
 """Keys of `litellm_settings` that `router_settings` may say better."""
 
 
-def fill(cleaned: Cleaned, environ: Mapping[str, str], findings: Findings) -> Cleaned:
-    """A copy where every Section says all that holds for it."""
+def fill(
+    cleaned: Cleaned,
+    environ: Mapping[str, str],
+    findings: Findings,
+    origin: Callable[[int], object] = lambda _: {},
+) -> Cleaned:
+    """A copy where every Section says all that holds for it. `origin`: of the entry of a number."""
     return {
         **cleaned,
         "router_settings": _router_settings(cleaned),
         "general_settings": _general_settings(cleaned, environ),
-        "model_list": _model_list(cleaned, findings),
+        "model_list": _model_list(cleaned, findings, origin),
         "environment_variables": _wrong_variables(cleaned),
     }
 
@@ -49,14 +54,16 @@ def _wrong_variables(cleaned: Cleaned) -> object:
     return {name: value for name, value in variables.items() if not isinstance(value, str)}
 
 
-def _model_list(cleaned: Cleaned, findings: Findings) -> object:
+def _model_list(cleaned: Cleaned, findings: Findings, origin: Callable[[int], object]) -> object:
     entries = cleaned.get("model_list", [])
     if not isinstance(entries, list):
         return entries
     defaults = _defaults(cleaned)
     credentials = _credentials(cleaned)
     return [
-        _entry(entry, defaults, credentials, index, findings) if isinstance(entry, dict) else entry
+        _entry(entry, defaults, credentials, index, findings) | {"origin": origin(index)}
+        if isinstance(entry, dict)
+        else entry
         for index, entry in enumerate(entries)
     ]
 
@@ -97,8 +104,8 @@ def _layered(layers: tuple[Cleaned, ...]) -> Cleaned:
     defaults: Cleaned = {}
     for layer in layers:
         merged |= layer
-        defaults |= _mapping(layer.get(NOT_WRITTEN))
-    return {**merged, NOT_WRITTEN: defaults} if defaults else merged
+        defaults |= _mapping(layer.get(DEFAULT_PARAMS))
+    return {**merged, DEFAULT_PARAMS: defaults} if defaults else merged
 
 
 def _mapping(value: object) -> Cleaned:

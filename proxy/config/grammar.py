@@ -20,8 +20,10 @@ from proxy.config.wording import did_you_mean
 
 OTHER_NAMES: Mapping[str, str] = {"base_url": "api_base"}
 """LiteLLM's second names of keys."""
-NOT_WRITTEN = "default_params"
-"""The one field that is no key: it collects OpenAI's parameters from among its neighbours."""
+DEFAULT_PARAMS = "default_params"
+"""Collects OpenAI's parameters from among its neighbours."""
+NOT_WRITTEN = frozenset({DEFAULT_PARAMS, "origin"})
+"""Fields that are no keys: the loader fills them in."""
 OPENAI_PARAMS = frozenset(OpenAIParams.__struct_fields__)
 
 NOT_YET: Mapping[type[Section], frozenset[str]] = {
@@ -71,7 +73,7 @@ class Verdict(NamedTuple):
 
 @functools.cache
 def grammar(kind: type[Section]) -> Grammar:
-    fields = tuple(field for field in msgspec.structs.fields(kind) if field.name != NOT_WRITTEN)
+    fields = tuple(field for field in msgspec.structs.fields(kind) if field.name not in NOT_WRITTEN)
     found = ((field.name, nested(field.type)) for field in fields)
     return Grammar(
         keys=frozenset(field.name for field in fields),
@@ -97,6 +99,8 @@ def _is_section(hint: object) -> bool:
 
 def judge(kind: type[Section], key: str) -> Verdict:
     """The verdict on a key that is no field of `kind`."""
+    if kind is Config and key.startswith(known.OWN_SECTION):
+        return Verdict(wrong=False, text="")
     if key in _NEVER:
         return Verdict(wrong=False, text=_NEVER[key])
     if key in NOT_YET.get(kind, ()) or any(like.search(key) for like in NOT_YET_LIKE.get(kind, ())):

@@ -12,6 +12,8 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+OWN_SECTION = "x-"
+"""Sections of the writer's own, mostly for anchors: nobody's business."""
 TOP_LEVEL = _names("""
     agent_list agents assistant_settings callback_settings default_vertex_config files_settings
     finetune_settings guardrails litellm_license mcp_aliases mcp_servers mcp_tools policies

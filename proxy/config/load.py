@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from proxy.config.explain import explain_section
 from proxy.config.fields import decode_custom
 from proxy.config.fill import fill
 from proxy.config.notices import Findings, Notice
+from proxy.config.origins import origin
 from proxy.config.schema import Config
 from proxy.errors import ConfigError
 
@@ -61,15 +63,17 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Examined:
     findings = Findings(str(path) if path else "environment")
     environ = {**read_env_file(_beside(path), findings), **environ}
     written: dict[object, object] = {}
+    origin_of: Callable[[int], object] = lambda _: {}  # noqa: E731
     if path is not None:
         root = compose(path, findings)
         if root is None:
             return _failed(findings)
         findings.root = root
         environ = _with_own_variables(root, environ, findings)
-        resolve(root, environ, findings)
+        variables = resolve(root, environ, findings)
+        origin_of = partial(origin, root, variables)
         written = construct(root, findings)
-    config = _decode(written, environ, findings)
+    config = _decode(written, environ, findings, origin_of)
     if config is None or findings.errors:
         return _failed(findings)
     warnings = findings.warnings()
@@ -97,10 +101,15 @@ def _with_own_variables(root: MappingNode, environ: Mapping[str, str], findings:
     return {**environ, **own}
 
 
-def _decode(written: dict[object, object], environ: Mapping[str, str], findings: Findings) -> Config | None:
+def _decode(
+    written: dict[object, object],
+    environ: Mapping[str, str],
+    findings: Findings,
+    origin_of: Callable[[int], object],
+) -> Config | None:
     cleaned = clean(Config, written, (), findings)
     assert isinstance(cleaned, dict)
-    filled = fill(cleaned, environ, findings)
+    filled = fill(cleaned, environ, findings, origin_of)
     try:
         config = msgspec.convert(filled, Config, strict=False, dec_hook=decode_custom)
     except msgspec.ValidationError as error:

@@ -78,6 +78,15 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     """The OpenAI parameters written among these keys, as JSON: added to requests that do not hold them."""
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """What a person finds an entry by."""
+
+    where: str = ""
+    """`config.yaml:12`; empty: it stands in no file."""
+    variable: str | None = None
+    """The variable that its key was read from."""
+
+
 class LitellmParams(UpstreamParams, frozen=True, kw_only=True):
     """How one deployment is reached."""
 
@@ -125,6 +134,8 @@ class ModelEntry(Section, frozen=True, kw_only=True):
     """How it is reached."""
     model_info: ModelInfo = ModelInfo()
     """What is known about it."""
+    origin: Origin = Origin()
+    """Where it was written."""
 
 
 class Credential(Section, frozen=True, kw_only=True):

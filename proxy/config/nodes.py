@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+MERGE = "tag:yaml.org,2002:merge"
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and positions from the top of the file."""
 
@@ -57,6 +58,17 @@ def locate(root: Node, path: KeyPath) -> str:
     return place(here)
 
 
+def find(root: Node, path: KeyPath) -> Node | None:
+    """The node of the value at `path`; None: the file has none."""
+    node = root
+    for step in path:
+        found = _child(node, step)
+        if found is None:
+            return None
+        node = found[1]
+    return node
+
+
 def _child(node: Node, step: str | int) -> tuple[Node, Node] | None:
     """(the key's or item's node, its value's node)"""
     if isinstance(node, SequenceNode):
@@ -65,7 +77,15 @@ def _child(node: Node, step: str | int) -> tuple[Node, Node] | None:
     if not isinstance(node, MappingNode):
         return None
     pairs = (pair for pair in reversed(node.value) if _is_key(pair[0], step))
-    return next(pairs, None)
+    return next(pairs, None) or next(filter(None, _merged(node, step)), None)
+
+
+def _merged(node: MappingNode, step: str | int) -> Iterator[tuple[Node, Node] | None]:
+    """What `<<: *anchor` brings; of a list of anchors the first wins."""
+    for key, value in node.value:
+        if key.tag == MERGE:
+            sources = value.value if isinstance(value, SequenceNode) else [value]
+            yield from (_child(source, step) for source in sources)
 
 
 def _is_key(node: Node, step: str | int) -> bool:

@@ -42,6 +42,7 @@ class ShownInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of it, and how it stands."""
 
     id: str
+    origin: str
     mode: str | None
     max_input_tokens: int | None
     input_cost_per_token: float
@@ -102,6 +103,7 @@ def _shown(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) 
 def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) -> ShownInfo:
     return ShownInfo(
         id=deployment.id,
+        origin=deployment.origin,
         mode=deployment.mode,
         max_input_tokens=deployment.max_input_tokens,
         input_cost_per_token=deployment.input_cost_per_token,

@@ -27,6 +27,8 @@ class DeploymentStatus(Protocol):
     @property
     def api_base(self) -> str: ...
     @property
+    def origin(self) -> str: ...
+    @property
     def state(self) -> str: ...
     @property
     def reason(self) -> str: ...
@@ -62,6 +64,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     api_base: str
     deployment_id: str
+    origin: str
+    """The line of the configuration and the variable of the key: `config.yaml:12 OPENAI_API_KEY_2`."""
     state: str
     """`closed`: it takes requests. `open`: it rests. `half_open`: the next request tries it."""
     reason: str
@@ -97,6 +101,7 @@ def endpoint(
         model=status.model,
         api_base=status.api_base,
         deployment_id=status.id,
+        origin=status.origin,
         state=status.state,
         reason=status.reason,
         until=until(status, now_unix_s),

@@ -57,6 +57,7 @@ def env_deployment(environ: Mapping[str, str]) -> Deployment | None:
     return Deployment(
         id="env",
         group="*",
+        origin=_KEY_VARIABLE,
         provider=OPENAI,
         model="*",
         api_base=api_base,
@@ -79,6 +80,7 @@ def _of_entry(
         yield Deployment(
             id=entry.model_info.id or deployment_id(entry.model_name, model, api_base, organization, api_key),
             group=entry.model_name,
+            origin=_origin(entry, organization),
             provider=provider,
             model=model,
             api_base=api_base,
@@ -109,6 +111,14 @@ def _of_entry(
             default_params=params.default_params,
             object_scope=entry.model_info.object_scope or object_scope(api_base, organization, api_key),
         )
+
+
+def _origin(entry: ModelEntry, organization: str | None) -> str:
+    """The organization where it alone tells an entry's deployments apart."""
+    written = entry.litellm_params
+    variable = _KEY_VARIABLE if written.api_key is None else entry.origin.variable
+    one_of_several = organization if len(written.organization) > 1 else None
+    return " ".join(word for word in (entry.origin.where, variable, one_of_several) if word)
 
 
 def _provider_and_model(params: LitellmParams) -> tuple[str, str]:

@@ -35,6 +35,8 @@ class DeploymentStatus(msgspec.Struct, frozen=True):
     """Requests of the last minute; None: not counted, since nothing limits them."""
     tpm_used: int | None = None
     """Tokens, those of running requests as expected."""
+    origin: str = ""
+    """The line and variable that a person wrote it by."""
 
 
 def describe(deployment: Deployment, state: DeploymentState, now: float) -> DeploymentStatus:
@@ -59,6 +61,7 @@ def describe(deployment: Deployment, state: DeploymentState, now: float) -> Depl
         remaining_tokens=remaining[1],
         rpm_used=used[0],
         tpm_used=used[1],
+        origin=deployment.origin,
     )
 
 

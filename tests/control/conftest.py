@@ -32,6 +32,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     remaining_tokens: int | None = None
     rpm_used: int | None = None
     tpm_used: int | None = None
+    origin: str = "config.yaml:2 KEY_1"
 
 
 class House:

@@ -41,6 +41,7 @@ async def test_health_says_which_deployments_work_and_why_others_do_not(ask, hou
             "model": "gpt-4o-2024-11-20",
             "api_base": "https://api.openai.com/v1",
             "deployment_id": "a",
+            "origin": "config.yaml:2 KEY_1",
             "state": "closed",
             "reason": "",
             "until": None,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec import Raw
 
-from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
+from proxy.config.models import LitellmParams, ModelEntry, ModelInfo, Origin
 from proxy.config.schema import Config
 from proxy.config.settings import LitellmSettings, RouterSettings
 from proxy.errors import ConfigError
@@ -232,3 +232,23 @@ def test_a_bad_base_in_the_environment_is_named() -> None:
 def test_no_secret_shows() -> None:
     shown = repr(only(LitellmParams(model="m", api_key=KEY)))
     assert KEY.reveal() not in shown
+
+
+def test_a_deployment_is_found_by_its_line_and_variable() -> None:
+    def found(origin: Origin, **params: object) -> list[str]:
+        entry = ModelEntry(
+            model_name="g",
+            litellm_params=LitellmParams(model="m", **params),  # type: ignore[arg-type]
+            origin=origin,
+        )
+        return [one.origin for one in deployments(Config(model_list=(entry,)), ENVIRON)]
+
+    assert found(Origin("config.yaml:3", "KEY_2"), api_key=KEY) == ["config.yaml:3 KEY_2"]
+    assert found(Origin("config.yaml:3"), api_key=KEY) == ["config.yaml:3"]
+    assert found(Origin("config.yaml:3")) == ["config.yaml:3 OPENAI_API_KEY"]
+    assert found(Origin()) == ["OPENAI_API_KEY"]
+    organized = found(Origin("config.yaml:3", "KEY"), api_key=KEY, organization=("org-a", "org-b"))
+    assert organized == ["config.yaml:3 KEY org-a", "config.yaml:3 KEY org-b"]
+    env = env_deployment(ENVIRON)
+    assert env is not None
+    assert env.called == "env (OPENAI_API_KEY)"

@@ -347,13 +347,13 @@ class Attempts:
 
 
 def _log_attempt(run: Run, deployment: Deployment) -> None:
-    where = deployment.id, deployment.api_base
+    where = deployment.called, deployment.api_base
     log.debug("%s attempt %d: %s at %s", run.record.call_id, run.record.attempts, *where)
 
 
 def _log_failed(run: Run, deployment: Deployment, reason: str, following: Next | None) -> None:
-    then = "no other is tried" if following is None else f"next is {following.deployment.id}"
-    log.info("%s %s failed: %s; %s", run.record.call_id, deployment.id, reason, then)
+    then = "no other is tried" if following is None else f"next is {following.deployment.called}"
+    log.info("%s %s failed: %s; %s", run.record.call_id, deployment.called, reason, then)
 
 
 def _used(result: Result, first_byte_s: float, record: Record) -> Result:
