@@ -92,6 +92,13 @@ def invalid_value(param: str, message: str) -> GatewayError:
     return GatewayError(400, message, param=param, code="invalid_value")
 
 
+def websocket_not_carried() -> GatewayError:
+    """426, not 501: clients that have an HTTP form of the same request turn to it at once."""
+    message = "WebSocket is not carried by this gateway: send the same request over HTTP."
+    headers = ((b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade"))  # RFC 9110 section 15.5.22
+    return GatewayError(426, message, code="websocket_not_supported", headers=headers)
+
+
 def workers_not_told() -> GatewayError:
     message = "This worker did it, but could not tell the others. Ask again."
     headers = ((b"retry-after", b"1"),)

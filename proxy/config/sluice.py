@@ -74,6 +74,9 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
     response_headers: bool = True
     """false: answers carry none of the `x-litellm-*` headers."""
+    cors_allow_origins: tuple[str, ...] | None = None
+    """Origins whose browser pages may call, `https://host`, or `*`; `[]`: none. Without it `LITELLM_CORS_ORIGINS`, else
+    all where a master key is asked for, and none where it is not: any page could use such a gateway."""
     access_log: Literal["auto", "json", "text", "off"] = "auto"
     """One line per request. `auto`: text on a terminal, JSON elsewhere."""
     listen_backlog: Positive = 2048

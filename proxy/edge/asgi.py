@@ -16,6 +16,7 @@ import trio
 
 from proxy.edge.limits import DoorLimits
 from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
+from proxy.edge.websocket import as_http
 from proxy.errors import ClientGone, GatewayError, UpstreamFailure, body_too_large
 from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
@@ -52,14 +53,14 @@ class AsgiApp:
         self.serve = serve
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "websocket":
+            scope, receive, send = as_http(scope, receive, send)
         if scope["type"] == "http":
             exchange = AsgiExchange(self._reactor, self.limits, scope, receive, send)
             try:
                 await self.serve(exchange)
             finally:
                 exchange.parking.close()
-        elif scope["type"] == "websocket":
-            await _refuse_websocket(send)
         else:
             await _lifespan(receive, send)
 
@@ -73,15 +74,6 @@ async def _lifespan(receive: ASGIReceiveCallable, send: ASGISendCallable) -> Non
         else:
             await send({"type": "lifespan.shutdown.complete"})
             return
-
-
-async def _refuse_websocket(send: ASGISendCallable) -> None:
-    message = "WebSocket is not served by this gateway yet: use the HTTP endpoints."
-    error = GatewayError(501, message, code="not_implemented")
-    body = error.body()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "websocket.http.response.start", "status": 501, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 
 
 def _request_head(scope: HTTPScope) -> tuple[RequestHead, int]:
@@ -114,6 +106,7 @@ class AsgiExchange:
         self.parking = Parking(reactor)
         self.door = "asgi"
         self.beside: Callable[[], Awaitable[None]] | None = self._listen
+        self.lines = b""
         self.committed = False
         self.opened_early = False
         self.sent_bytes = 0
@@ -225,7 +218,7 @@ class AsgiExchange:
         await self._send({
             "type": "http.response.start",
             "status": status,
-            "headers": [(name.lower(), value) for name, value in headers],
+            "headers": [(name.lower(), value) for name, value in (*headers, *_pairs(self.lines))],
             "trailers": False,
         })  # fmt: skip
 

@@ -37,7 +37,8 @@ class FastExchange:
 
     __slots__ = (
         "_appendable", "_body", "_chunked", "_last", "_leftover", "_limits", "_link", "_until_close", "_whole",
-        "beside", "body_length", "closing", "committed", "door", "head", "opened_early", "parking", "sent_bytes",
+        "beside", "body_length", "closing", "committed", "door", "head", "lines", "opened_early", "parking",
+        "sent_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
@@ -57,6 +58,7 @@ class FastExchange:
         self.parking = link.parking
         self.door = "fast"
         self.beside: Callable[[], Awaitable[None]] | None = None
+        self.lines = b""
         self.committed = False
         self.opened_early = False
         self._chunked = False
@@ -110,6 +112,8 @@ class FastExchange:
     def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
         head, body, link = answer.head, answer.whole, self._link
         if body is None or self.closing or self.parking.gone or not self.body_read or not link.caught_up:
+            return False
+        if self.lines:
             return False
         data = b"%b%b%b\r\n%b" % (_status_line(head), head.lines, extra, body)
         if len(data) > POST_BYTES:
@@ -203,12 +207,12 @@ class FastExchange:
             self._link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
     def _commit(self) -> bytes:
-        """The answer's head is final now; what it says of the connection."""
+        """The answer's head is final now; its last lines, and what it says of the connection."""
         self.committed = True
         if self._body is not None:
             self._body.skip_buffered()
             self.closing = self.closing or not self._body.done
-        return CLOSE if self.closing else b""
+        return self.lines + CLOSE if self.closing else self.lines
 
     async def _write(self, data: bytes) -> None:
         """However long it is, a client that goes on taking it is not cut off."""

@@ -1,6 +1,6 @@
 """The fast door: HTTP/1.1 read off the raw socket, under hypercorn's own TCP server.
 
-What it does not carry (HTTP/2, WebSocket, HTTP/1.0) is replayed into hypercorn, byte for byte,
+What it does not carry (HTTP/2, HTTP/1.0) is replayed into hypercorn, byte for byte,
 and that connection stays there.
 """
 
@@ -23,12 +23,12 @@ from proxy.edge.replay import ReplayedStream
 from proxy.errors import ClientGone, GatewayError
 from proxy.gateway.exchange import Exchange
 from proxy.types import Reply
-from proxy.wire.head import NO_BODY, BadRequest, HeadParser, RequestHead, find_head_end
+from proxy.wire.head import NO_BODY, BadRequest, HeadParser, RequestHead, asks_for_websocket, find_head_end
 from proxy.wire.link import Link
 from proxy.wire.parking import Carrier, Late, Parking
 from proxy.wire.reactor import Reactor
 
-UPGRADES = frozenset((b"websocket", b"h2c"))
+H2C = b"h2c"
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 """RFC 9113 section 3.4"""
 BLANKS = b"\r\n"
@@ -81,6 +81,7 @@ class ClientConnection:
     async def run(self) -> bytes | None:
         """Serve until the connection ends. Returns the bytes to replay when the request is not for this door."""
         doorway = self.doorway
+        frames_follow = False
         while True:
             self.carrier.share()
             raw = await self._read_head()
@@ -95,11 +96,13 @@ class ClientConnection:
                 return raw + self.buffer
             exchange = FastExchange(doorway.limits, self.link, head, length, self.buffer)
             exchange.closing = not head.keep_alive or doorway.draining
+            if head.upgrade and asks_for_websocket(head):
+                exchange.closing = frames_follow = True
             self._exchanging = exchange
             await doorway.serve(exchange)
             self._exchanging = None
             self.buffer = exchange.leftover
-            if exchange.closing and not exchange.body_read:
+            if exchange.closing and (frames_follow or not exchange.body_read):
                 await self._linger()
             if exchange.closing or doorway.draining or self.parking.gone:
                 return None
@@ -187,7 +190,7 @@ class ClientConnection:
 def switches_protocol(head: RequestHead, length: int) -> bool:
     """Whether hypercorn would change the protocol. Other upgrades are ignored, as RFC 9110 section 7.8 allows:
     its HTTP/1.1 parser pauses after a request that carries one, and would not see the client leave."""
-    return length == NO_BODY and (head.get(b"upgrade") or b"").lower() in UPGRADES
+    return length == NO_BODY and (head.get(b"upgrade") or b"").lower() == H2C
 
 
 async def serve_socket(

@@ -8,6 +8,8 @@ from proxy.types import Headers, Reply
 
 KEEP_ALIVE = b": keep-alive\n\n"
 """A comment: https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes"""
+NO_CONTENT = 204
+"""Has no content to describe (RFC 9110 section 8.6)."""
 STREAM_HEADERS: Headers = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -17,9 +19,12 @@ STREAM_HEADERS: Headers = (
 
 def own_headers(reply: Reply, extra: Headers) -> Headers:
     """`extra`: what this one answer carries besides the reply's own. Date: RFC 9110 section 6.6.1."""
-    return (
+    content: Headers = (
         (b"content-type", reply.content_type.encode()),
         (b"content-length", b"%d" % len(reply.body)),
+    )
+    return (
+        *(content if reply.status != NO_CONTENT else ()),
         (b"date", formatdate(usegmt=True).encode()),
         *reply.headers,
         *extra,

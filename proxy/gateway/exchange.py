@@ -28,6 +28,8 @@ class Exchange(BodySource, Protocol):
     """What the door must run beside the request, in its scope."""
     door: str
     """`fast` or `asgi`, for the record."""
+    lines: bytes
+    """Header lines that every answer to this request carries, whoever makes it."""
     committed: bool
     """The answer's head has gone out: no other answer can take its place. Set by the door, in one place."""
     opened_early: bool

@@ -14,17 +14,18 @@ import trio
 from proxy.access.keys import Caller, Keys
 from proxy.accounting.record import Record, call_id
 from proxy.accounting.recorder import Recorder
-from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed
+from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.intake import IntakeLimits, Introduction, introduce, read_at_once, read_call
 from proxy.gateway.reading.routes import Route, Routes
+from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
 from proxy.types import Outcome, Page, PageRequest
-from proxy.wire.head import RequestHead
+from proxy.wire.head import RequestHead, asks_for_websocket
 from proxy.wire.scope import RequestScope
 
 log = logging.getLogger("sluice")
@@ -37,6 +38,8 @@ _FAULTS = {
 LAST_WORDS_S = 1.0
 """For a client to take them when the worker has run out of time: they fit into any socket's buffer."""
 NOBODY = Caller("anonymous", b"")
+PREFLIGHT = "preflight"
+"""In place of a route: a browser asks on every path whether a page may."""
 HEADS_KNOWN = 1024
 """Twice what the head parser shares; heads that came once only push each other out."""
 
@@ -52,6 +55,7 @@ class Pipeline:
         attempts: Attempts,
         recorder: Recorder,
         limits: IntakeLimits,
+        cors: Cors = CLOSED,
     ) -> None:
         self._routes = routes
         self._keys = keys
@@ -59,6 +63,7 @@ class Pipeline:
         self._attempts = attempts
         self._recorder = recorder
         self._limits = limits
+        self._cors = cors
         self._known: dict[RequestHead, Introduction] = {}
 
     async def serve(self, exchange: Exchange) -> None:
@@ -78,6 +83,8 @@ class Pipeline:
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
+            if exchange.head.get(b"origin") is not None and await self._meet_browser(exchange, record):
+                return
             known = self._known.get(exchange.head) or self._introduce(exchange.head, record)
             record.route, record.caller = known.route.name, known.caller.name
             if known.route.page is not None:
@@ -114,11 +121,26 @@ class Pipeline:
                 record.response_bytes = exchange.sent_bytes
                 self._recorder.record(record)
 
+    async def _meet_browser(self, exchange: Exchange, record: Record) -> bool:
+        """A page asks: its answers say whether it may read them. True: it only asked for that."""
+        head = exchange.head
+        origin = head.get(b"origin") or b""
+        exchange.lines = self._cors.lines(origin)
+        if not is_preflight(head):
+            return False
+        record.route = PREFLIGHT
+        reply = self._cors.preflight(head, origin)
+        record.status, record.outcome = reply.status, Outcome.OK
+        await exchange.answer(reply)
+        return True
+
     def _introduce(self, head: RequestHead, record: Record) -> Introduction:
-        """Where the path leads and who asks. Raises GatewayError 401, 404, 405."""
+        """Where the path leads and who asks. Raises GatewayError 401, 404, 405, 426."""
         route = self._routes.find(head.method, head.path)
         record.route = route.name
         known = introduce(head, route, self._who(head, route))
+        if asks_for_websocket(head):
+            raise websocket_not_carried()
         if len(self._known) >= HEADS_KNOWN:
             self._known.clear()
         self._known[head] = known

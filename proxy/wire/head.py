@@ -91,6 +91,13 @@ class RequestHead:
         return [value for name, value in self.headers if name.lower() == name_lower]
 
 
+def asks_for_websocket(head: RequestHead) -> bool:
+    """RFC 6455 section 4.1"""
+    return (
+        head.upgrade and head.method == b"GET" and b"websocket" in list_members(head.get(b"upgrade") or b"")
+    )
+
+
 class HeadParser:
     """Parses request heads of at most `max_bytes` and `max_headers` lines; one per worker.
 

@@ -19,6 +19,7 @@ from proxy.errors import workers_not_told
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.intake import IntakeLimits
 from proxy.gateway.reading.routes import Custom, Routes, described
+from proxy.gateway.telling.cors import ANY, Cors
 from proxy.gateway.telling.holding import HoldSettings
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.fallbacks import Fallbacks
@@ -41,6 +42,8 @@ from proxy.wire.reactor import Poller, Reactor
 MEBIBYTE = 1024 * 1024
 UNNAMED = ""
 """The group of deployments that no model name leads to."""
+CORS_VARIABLE = "LITELLM_CORS_ORIGINS"
+"""LiteLLM's: origins, separated by commas."""
 ORGANIZATION = b"openai-organization"
 
 
@@ -119,7 +122,7 @@ class Gateway:
     def prepare(self, config: Config, environ: Mapping[str, str]) -> tuple[Parts, Pipeline]:
         """The slow part of a reload: changes nothing, so that a thread may do it. Raises ConfigError."""
         parts = Parts(config, environ, self._store)
-        return parts, self._pipeline(parts)
+        return parts, self._pipeline(parts, cors(config, environ))
 
     def adopt(self, parts: Parts, pipeline: Pipeline) -> None:
         """Deployments that stay keep counts and health; what the operator said of others, before, holds again."""
@@ -157,7 +160,7 @@ class Gateway:
             raise workers_not_told()
         return True
 
-    def _pipeline(self, parts: Parts) -> Pipeline:
+    def _pipeline(self, parts: Parts, cors: Cors) -> Pipeline:
         config, router = parts.config, parts.router
         general = config.general_settings
         forwards_organization = general.forward_openai_org_id is True
@@ -184,6 +187,7 @@ class Gateway:
             attempts,
             self.recorder,
             _intake_limits(config),
+            cors,
         )
 
     def _pages(self, parts: Parts, customs: Sequence[Custom]) -> tuple[Page, ...]:
@@ -285,6 +289,15 @@ def _policy(policy: RetryPolicy) -> Policy:
 def _lists(written: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
     """LiteLLM writes a list of mappings; the first that names a group counts."""
     return {group: groups for each in reversed(written) for group, groups in each.items()}
+
+
+def cors(config: Config, environ: Mapping[str, str]) -> Cors:
+    origins = config.sluice_settings.cors_allow_origins
+    if origins is not None:
+        return Cors(origins)
+    named = environ.get(CORS_VARIABLE, "").split(",")
+    by_default = [ANY] if config.general_settings.master_key else []
+    return Cors([origin.strip() for origin in named if origin.strip()] or by_default)
 
 
 def _intake_limits(config: Config) -> IntakeLimits:

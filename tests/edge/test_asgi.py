@@ -57,22 +57,6 @@ async def test_a_lifespan(house) -> None:
     ]
 
 
-async def test_a_websocket_is_told_that_it_is_not_served(house) -> None:
-    server = Server({"type": "websocket.connect"})
-    await house.gateway.app({"type": "websocket"}, server.receive, server.send)
-    assert server.sent[0]["status"] == 501
-    assert b"not_implemented" in server.body
-
-
-async def test_a_websocket_handshake_on_the_wire(house) -> None:
-    client = await house.client()
-    await client.send(
-        b"GET /v1/realtime HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    assert (await client.answer(b"GET")).status == 501
-
-
 @pytest.mark.parametrize("upgrade", [b"TLS/1.0", b"h3", b"example/1, h2c"])
 async def test_an_upgrade_that_nobody_offers_is_ignored(house, requests, upgrade: bytes) -> None:
     got = await house.ask(

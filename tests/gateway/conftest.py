@@ -35,6 +35,7 @@ class FakeExchange:
         self.door = "fake"
         self.committed = False
         self.opened_early = False
+        self.lines = b""
         self.comments = 0
         self.sent_bytes = 0
         self.replies: list[Reply] = []

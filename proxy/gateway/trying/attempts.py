@@ -24,6 +24,7 @@ from proxy.gateway.telling.answering import (
     remember,
     without_header,
 )
+from proxy.gateway.telling.cors import without_cors
 from proxy.gateway.telling.holding import error_body, hold, mode_of
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.telling.mock import mocks, send_mock
@@ -288,6 +289,8 @@ class Attempts:
         if run.keep_alive is not None:
             run.keep_alive.stop()
         drain_s = self._settings.drain_s if deployment.drains else 0.0
+        if exchange.lines:
+            answer.head.lines = without_cors(answer.head.lines)
         if exchange.opened_early:
             return relay_into_open(exchange, answer, result, record, drain_s)
         extra = self._extra_lines(record, lane, overhead_s)
