@@ -200,7 +200,9 @@ class AsgiExchange:
             while piece := await answer.read():
                 if tap is not None:
                     tap.feed(piece)
+                answer.passed_on = False
                 await self.write(piece)
+                answer.passed_on = True
         except ClientGone:
             return End.SINK_GONE
         except UpstreamFailure:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from email.utils import formatdate
 
 from proxy.types import Headers, Reply
+from proxy.wire.unheld import UNHELD
 
 KEEP_ALIVE = b": keep-alive\n\n"
 """A comment: https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes"""
 NO_CONTENT = 204
 """Has no content to describe (RFC 9110 section 8.6)."""
-STREAM_HEADERS: Headers = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-)
+STREAM_HEADERS: Headers = ((b"content-type", b"text/event-stream; charset=utf-8"), *UNHELD)
 """Of a stream that begins before any upstream's has."""
 
 

@@ -134,9 +134,12 @@ class Simulator:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
             await send(_start(200, (*STREAM_HEADERS, *headers)))
-            for event in stream.events:
+            event = next(stream.events, None)
+            while event is not None:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
-                await trio.sleep(self._pace_s)
+                event = next(stream.events, None)
+                if event is not None:  # the body ends with its last event, as OpenAI's does
+                    await trio.sleep(self._pace_s)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             nursery.cancel_scope.cancel()
 

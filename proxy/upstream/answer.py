@@ -35,6 +35,7 @@ class Answer:
         "_pool",
         "_spoilt",
         "head",
+        "passed_on",
         "received_bytes",
         "takes_event",
         "until",
@@ -63,6 +64,8 @@ class Answer:
         self.until = math.inf
         """Monotonic seconds: nothing of it is waited for beyond."""
         self.received_bytes = 0
+        self.passed_on = False
+        """The client's door has taken all that was read of the body."""
         self.takes_event = False
         """A broken stream that was pumped: it stopped between two events, so another may follow."""
         size = head.framing
@@ -123,10 +126,14 @@ class Answer:
         if link.parking is not None:
             self._apart = link.parking = link.parking.another()
 
-    def ends_whole_if(self, says: Callable[[], bool]) -> None:
-        """Who knows the body's own last words: without a framing of its own, only they tell a whole one."""
+    def ends_whole_if(self, says: Callable[[], bool], said_all: Callable[[], bool]) -> None:
+        """Who knows the body's own last words: without a framing of its own, only they tell a whole one.
+
+        `says`: when the connection is closed; `said_all`: when it breaks.
+        """
         if isinstance(self._framing, CloseFraming):
             self._framing.whole = says
+            self._framing.said_all = said_all
 
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
@@ -137,6 +144,7 @@ class Answer:
         finally:  # a worker that stops cuts the pump off
             self.received_bytes = pump.moved_bytes
             self._spoilt = self._spoilt or bool(pump.leftover)
+            self.passed_on = pump.sent_all
             if not self._framing.done and pump.sent_all:
                 self.takes_event = self._stopped_between_events(pump.last)
         return end
@@ -173,6 +181,8 @@ class Answer:
         except Late as late:
             raise UpstreamFailure(ResultKind.BROKEN, "the upstream stopped sending") from late
         except OSError as error:
+            if self._framing.at_reset():
+                return b""
             raise UpstreamFailure(ResultKind.BROKEN, "the upstream connection broke") from error
 
     def _unframe(self, data: bytes) -> bytes:

@@ -47,6 +47,10 @@ class Framing(Protocol):
         """Whether the stream may end here: True is a whole message, False a truncated one."""
         ...
 
+    def at_reset(self) -> bool:
+        """Whether the connection may break here and the message is whole all the same."""
+        ...
+
 
 class LengthFraming:
     """`content-length: n`"""
@@ -69,14 +73,19 @@ class LengthFraming:
     def at_eof(self) -> bool:
         return self.done
 
+    def at_reset(self) -> bool:
+        return self.done
+
 
 class CloseFraming:
     """An answer that lasts until its connection is closed: never `done`."""
 
-    __slots__ = ("done", "whole")
+    __slots__ = ("done", "said_all", "whole")
 
     def __init__(self) -> None:
         self.done = False
+        self.said_all: Callable[[], bool] | None = None
+        """Whether the body's own last words have come, after which nothing can be missing; None: it has none."""
         self.whole: Callable[[], bool] | None = None
         """Asked at the end, of a body that says so itself; None: truncation cannot be seen."""
 
@@ -87,6 +96,9 @@ class CloseFraming:
 
     def at_eof(self) -> bool:
         return self.whole is None or self.whole()
+
+    def at_reset(self) -> bool:
+        return self.said_all is not None and self.said_all()
 
 
 class _Part(enum.Enum):
@@ -128,6 +140,9 @@ class ChunkedFraming:
         return at - held
 
     def at_eof(self) -> bool:
+        return self.done
+
+    def at_reset(self) -> bool:
         return self.done
 
     @property

@@ -84,7 +84,7 @@ class Pump:
 
     @property
     def sent_all(self) -> bool:
-        """The sink has taken everything that was read."""
+        """The sink has taken everything that was read; known for good once `run` has returned."""
         return not self._pending
 
     async def run(self, prefix: bytes = b"", first: bytes = b"") -> End:
@@ -159,6 +159,7 @@ class Pump:
         """HOT. From the reactor, at the end of its round."""
         self._posted = False
         if self._end is not None:
+            self._pending = memoryview(data)  # it stays behind
             return
         self._send(data)
         if self._source.readable and self._may_fill():
@@ -189,7 +190,7 @@ class Pump:
         try:
             data = self._source.recv()
         except OSError:
-            self._finish(End.SOURCE_BROKEN)
+            self._finish(End.DONE if self._framing.at_reset() else End.SOURCE_BROKEN)
             return None
         if data == b"":
             self._finish(End.DONE if self._framing.at_eof() else End.SOURCE_EOF)
@@ -230,6 +231,7 @@ class Pump:
         try:
             sent = self._sink.send(data)
         except OSError:
+            self._pending = memoryview(data)
             self._finish(End.SINK_GONE)
             return
         if sent != len(data):

@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from loadtest.answers import SSE_TYPE, Framing, chat_stream, stalled
 from loadtest.answers import Answer as Said
-from loadtest.answers import Framing, chat_stream, stalled
 from loadtest.mock_upstream import unanswered_port
 from proxy.types import Outcome
 
@@ -174,3 +174,39 @@ async def standing_still(thing: object, name: str) -> None:
             now = getattr(thing, name)
             still = still + 1 if now == last else 0
             last = now
+
+
+class Unended:
+    """A stream's events; its last chunk comes when it is told."""
+
+    def __init__(self, *events: bytes) -> None:
+        self._events = iter(events)
+        self.told = trio.Event()
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self) -> bytes:
+        event = next(self._events, None)
+        if event is None:
+            await self.told.wait()
+            raise StopAsyncIteration
+        return event
+
+
+@pytest.mark.parametrize("leave", LEAVINGS)
+async def test_with_the_last_event_it_is_no_leaving(house, requests, door: str, leave) -> None:
+    """What it did not wait for is framing: that is read here, and the upstream's connection kept."""
+    body = Unended(b"data: {}\n\n", b"data: [DONE]\n\n")
+    house.mock.script(Said(headers=(SSE_TYPE,), body=body, framing=Framing.CHUNKED))
+    client = await house.client(door)
+    await client.send(requests.post(CHAT, b'{"model":"gpt-4o","stream":true}'))
+    while b"[DONE]" not in client.buffer:
+        await client._more()
+    leave(client)
+    await trio.sleep(PROMPT_S)
+    body.told.set()
+    await house.recorded(1)
+    assert [(record.outcome, record.status) for record in house.records] == [(Outcome.OK, 200)]
+    assert (await house.ask(requests.post(CHAT, PLAIN), door)).status == 200
+    assert house.mock.accepted == 1

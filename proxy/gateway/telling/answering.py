@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -25,10 +26,14 @@ from proxy.upstream.answer import Answer
 from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead
+from proxy.wire.unheld import unheld_lines
 
 EVENT_STREAM = b"text/event-stream"
 ENDING_BYTES = len(b"\r\n\r\n")
 """The longest blank line that ends an event."""
+REST_S = 1.0
+REST_BYTES = 64 * 1024
+"""Of a stream behind its last event, read when its client has left with that: so its connection can be kept."""
 MAX_ERROR_BYTES = 64 * 1024
 """Of an upstream's error that is told inside a stream."""
 MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
@@ -98,13 +103,18 @@ async def relay(
     usage = tap_for(head.content_type)
     record.status = head.status
     taps = usage if ids is None else Taps(usage, ids)
+    streams = head.content_type.startswith(EVENT_STREAM)
+    if streams:
+        extra += unheld_lines(head)
     if head.framing == UNTIL_CLOSE:
-        answer.ends_whole_if(partial(finished, usage, head))
+        _ends_by_its_words(answer, usage)
     tap = inflated(taps, head.content_encoding) if head.content_encoding else taps
     at_once = exchange.relay_at_once(answer, extra, tap)
     end = _DONE if at_once else await exchange.relay(answer, extra, tap)
-    if drain_s and end in _ENDS:
-        await read_on(answer, tap, drain_s)
+    if end in _ENDS:
+        if _delivered(answer, usage):
+            end = _DONE
+        await _read_rest(answer, tap, usage, drain_s)
     # Asking again for an object repeats its usage: only what was made now is counted.
     if call.head.method == b"POST":
         record.usage = usage.result()
@@ -113,16 +123,31 @@ async def relay(
         return Delivery(outcome_of(result.status, result.kind), result)
     outcome, kind = _ENDS.get(end, _BROKEN)
     if outcome is Outcome.TRUNCATED:
-        await _break_off(exchange, BROKE_OFF if head.content_type.startswith(EVENT_STREAM) else b"")
+        await _break_off(exchange, BROKE_OFF if streams else b"")
     return Delivery(outcome, Result(kind, result.status), end.value)
 
 
-async def read_on(answer: Answer, tap: Tap | None, limit_s: float) -> None:
-    """To its end, for its usage: nobody hears it."""
+def _delivered(answer: Answer, usage: UsageTap) -> bool:
+    """The client that has left had the stream's last event: what it did not wait for is framing."""
+    streams = answer.head.content_type.startswith(EVENT_STREAM)
+    return streams and answer.passed_on and usage.finish_seen
+
+
+async def _read_rest(answer: Answer, tap: Tap | None, usage: UsageTap, drain_s: float) -> None:
+    """Nobody hears it."""
+    if _delivered(answer, usage):
+        await read_on(answer, None, REST_S, REST_BYTES)
+    elif drain_s:
+        await read_on(answer, tap, drain_s)
+
+
+async def read_on(answer: Answer, tap: Tap | None, limit_s: float, limit_bytes: float = math.inf) -> None:
+    """To its end, within the limits: for its usage, or for its connection. Nobody hears it."""
     answer.outlast()
     answer.until = min(answer.until, time.monotonic() + limit_s)
+    limit_bytes += answer.received_bytes
     with suppress(UpstreamFailure):
-        while piece := await answer.read():
+        while (piece := await answer.read()) and answer.received_bytes < limit_bytes:
             if tap is not None:
                 tap.feed(piece)
 
@@ -138,13 +163,13 @@ async def relay_into_open(
         await _break_off(exchange, b"data: %b\n\n" % b" ".join(body.split()))
         outcome = outcome_of(result.status, result.kind)
         return Delivery(Outcome.TRUNCATED if outcome is Outcome.OK else outcome, result, "told in the stream")
-    answer.ends_whole_if(partial(finished, usage, answer.head))
+    _ends_by_its_words(answer, usage)
     last = b"\n\n"
     try:
         async with _accounted(answer, usage, record, drain_s):
             while piece := await answer.read():
                 usage.feed(piece)
-                await exchange.write(piece)
+                await _pass_on(exchange, answer, piece)
                 last = (last + piece)[-ENDING_BYTES:]
             await exchange.end()
     except UpstreamFailure as failure:
@@ -155,15 +180,27 @@ async def relay_into_open(
 
 @asynccontextmanager
 async def _accounted(answer: Answer, usage: UsageTap, record: Record, drain_s: float) -> AsyncIterator[None]:
-    """However the reading ends, what was used is in the record; with `drain_s` also what no client heard."""
+    """However the reading ends, what was used is in the record; with `drain_s` also what no client heard.
+
+    A client that leaves with the last event has not left.
+    """
     try:
         yield
     except ClientGone:
-        if drain_s:
-            await read_on(answer, usage, drain_s)
-        raise
+        delivered = _delivered(answer, usage)
+        await _read_rest(answer, usage, usage, drain_s)
+        if not delivered:
+            raise
     finally:
         record.usage, record.model_served = usage.result(), usage.model
+
+
+async def _pass_on(exchange: Exchange, answer: Answer, piece: bytes) -> None:
+    """Raises ClientGone."""
+    answer.passed_on = False
+    if piece:
+        await exchange.write(piece)
+    answer.passed_on = True
 
 
 def without_header(lines: bytes, name_lower: bytes) -> bytes:
@@ -178,10 +215,24 @@ async def _break_off(exchange: Exchange, last_words: bytes) -> None:
         await exchange.abort(last_words)
 
 
+def _ends_by_its_words(answer: Answer, usage: UsageTap) -> None:
+    """Where the connection's end is the body's."""
+    answer.ends_whole_if(partial(finished, usage, answer.head), partial(said_all, usage, answer.head))
+
+
 def finished(tap: UsageTap, head: ResponseHead) -> bool:
     """A stream ends whole by its own last event."""
+    return head.status != 200 or bool(head.content_encoding) or _finish_seen(tap)
+
+
+def said_all(tap: UsageTap, head: ResponseHead) -> bool:
+    """Its last event came: a connection that breaks afterwards takes nothing away."""
+    return head.content_type.startswith(EVENT_STREAM) and _finish_seen(tap)
+
+
+def _finish_seen(tap: UsageTap) -> bool:
     tap.result()  # reads a last line that has no end
-    return head.status != 200 or bool(head.content_encoding) or tap.finish_seen
+    return tap.finish_seen
 
 
 async def relay_translated(
@@ -190,6 +241,8 @@ async def relay_translated(
     """A completions answer, passed on as a chat answer. Raises ClientGone."""
     usage = tap_for(answer.head.content_type)
     streams = answer.head.content_type.startswith(EVENT_STREAM)
+    if streams:
+        extra += unheld_lines(answer.head)
     record.status = answer.head.status
     try:
         async with _accounted(answer, usage, record, drain_s):
@@ -211,14 +264,12 @@ async def _translate_whole(exchange: Exchange, answer: Answer, extra: bytes, usa
 
 async def _translate_stream(exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap) -> None:
     translator = StreamTranslator()
-    answer.ends_whole_if(partial(finished, usage, answer.head))
+    _ends_by_its_words(answer, usage)
     await exchange.begin(answer.head, extra)
     while piece := await answer.read():
         usage.feed(piece)
-        if out := translator.feed(piece):
-            await exchange.write(out)
-    if out := translator.finish():
-        await exchange.write(out)
+        await _pass_on(exchange, answer, translator.feed(piece))
+    await _pass_on(exchange, answer, translator.finish())
     await exchange.end()
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
 
 from proxy.accounting.taps import tap_for
+from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.reading.call import Call
-from proxy.gateway.telling.answering import EVENT_STREAM, finished
+from proxy.gateway.telling.answering import EVENT_STREAM, finished, said_all
 from proxy.providers.first_content import Beginning, FirstContent
 from proxy.types import Deployment, ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead
@@ -105,14 +107,22 @@ async def _whole(answer: Answer, ahead: Ahead, token_deadline: float, gap_s: flo
             await ahead.read(time.monotonic() + gap_s)
     except Late as late:
         raise UpstreamFailure(ResultKind.BROKEN, _STALLED) from late
+    except UpstreamFailure:
+        if answer.head.framing != UNTIL_CLOSE or not _ends_whole(answer.head, ahead.payload, said_all):
+            raise
+        return
     if FirstContent().feed(ahead.payload) is Beginning.ERROR:
         raise UpstreamFailure(ResultKind.SERVER_ERROR, "the upstream's stream began with an error")
-    if ahead.done and answer.head.framing == UNTIL_CLOSE and not _ends_whole(answer.head, ahead.payload):
+    if (
+        ahead.done
+        and answer.head.framing == UNTIL_CLOSE
+        and not _ends_whole(answer.head, ahead.payload, finished)
+    ):
         raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")
 
 
-def _ends_whole(head: ResponseHead, payload: bytes) -> bool:
+def _ends_whole(head: ResponseHead, payload: bytes, says: Callable[[UsageTap, ResponseHead], bool]) -> bool:
     """Only its own last words tell, where nothing but the connection's end ends it."""
     tap = tap_for(head.content_type)
     tap.feed(payload)
-    return finished(tap, head)
+    return says(tap, head)

@@ -14,6 +14,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.types import Deployment
 from proxy.wire.response_head import ResponseHead, parse_response_head
+from proxy.wire.unheld import unheld_lines
 
 _PATHS = (b"/chat/completions", b"/completions")
 _encode = msgspec.json.Encoder().encode
@@ -28,7 +29,7 @@ async def send_mock(exchange: Exchange, call: Call, deployment: Deployment, extr
     """The whole answer, as JSON or as a stream of words."""
     text = deployment.mock_response or ""
     head = _head(b"text/event-stream" if call.stream else b"application/json")
-    await exchange.begin(head, extra)
+    await exchange.begin(head, extra + unheld_lines(head) if call.stream else extra)
     for piece in _stream(call, text) if call.stream else [_whole(call, text)]:
         await exchange.write(piece)
     await exchange.end()

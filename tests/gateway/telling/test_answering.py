@@ -32,6 +32,7 @@ CHUNKED = b"transfer-encoding: chunked\r\n"
 USAGE = b'{"model":"gpt-4o-x","usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}'
 USAGE_EVENT = b"data: " + USAGE + b"\n\n"
 DONE = b"data: [DONE]\n\n"
+UNHELD_LINES = b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
 TEXT_EVENT = (
     b'data: {"object":"text_completion","choices":[{"index":0,"text":"hi","finish_reason":null}]}\n\n'
 )
@@ -54,8 +55,10 @@ class FakeAnswer:
         """Pieces; then its client has left, and only who outlasts it may read on."""
         self.outlasts = False
         self.until = math.inf
+        self.passed_on = False
+        self.received_bytes = 0
 
-    def ends_whole_if(self, says: Callable[[], bool]) -> None:
+    def ends_whole_if(self, says: Callable[[], bool], said_all: Callable[[], bool]) -> None:
         self.whole = says
 
     async def read(self) -> bytes:
@@ -111,17 +114,17 @@ async def relayed(door: Any, call: Call, answer: Any, record: Record, result: Re
 
 
 @pytest.mark.parametrize(
-    ("lines", "body"),
-    [(JSON, USAGE), (SSE, USAGE_EVENT + DONE)],
+    ("lines", "body", "added"),
+    [(JSON, USAGE, b""), (SSE, USAGE_EVENT + DONE, UNHELD_LINES)],
     ids=["json", "stream"],
 )
 async def test_what_the_record_learns(
-    door: Any, a_call: Callable[..., Call], record: Record, lines: bytes, body: bytes
+    door: Any, a_call: Callable[..., Call], record: Record, lines: bytes, body: bytes, added: bytes
 ) -> None:
     delivery = await relayed(door, a_call(), FakeAnswer(lines + CHUNKED, body), record)
     assert (delivery.outcome, delivery.result, delivery.error) == (Outcome.OK, OK, None)
     assert (record.status, record.usage, record.model_served) == (200, Usage(3, 4, 7), "gpt-4o-x")
-    assert door.extra == b"x-a: b\r\n"
+    assert door.extra == b"x-a: b\r\n" + added
 
 
 async def test_asking_again_for_an_object_costs_nothing(
@@ -378,3 +381,39 @@ async def test_a_client_that_leaves_at_a_write_is_drained_too(door: Any, record:
     with pytest.raises(ClientGone):
         await into_open(door, FakeAnswer(SSE + CHUNKED, b"data: 1\n\n", USAGE_EVENT, DONE), record, 60.0)
     assert record.usage == Usage(3, 4, 7)
+
+
+# -- delivered
+
+
+@pytest.mark.parametrize(("pieces", "delivered"), [((TEXT_EVENT, DONE), True), ((TEXT_EVENT,), False)])
+async def test_a_translated_stream_whose_client_leaves_with_its_last_event(
+    door: Any, record: Record, pieces: tuple[bytes, ...], delivered: bool
+) -> None:
+    answer: Any = FakeAnswer(SSE + CHUNKED, *pieces)
+    answer.gone_after = len(pieces)
+    if not delivered:
+        with pytest.raises(ClientGone):
+            await relay_translated(door, answer, OK, b"", record)
+        return
+    delivery = await relay_translated(door, answer, OK, b"", record)
+    assert (delivery.outcome, delivery.result) == (Outcome.OK, OK)
+    assert answer.outlasts, "the rest is read for its connection's sake"
+
+
+@pytest.mark.parametrize(
+    ("sent", "added"),
+    [
+        (b"", UNHELD_LINES),
+        (b"Cache-Control: no-store\r\n", b"x-accel-buffering: no\r\n"),
+        (b"x-accel-buffering: yes\r\n", b"cache-control: no-cache\r\n"),
+        (b"x-accel-buffering: no\r\ncache-control: no-cache\r\n", b""),
+    ],
+)
+async def test_proxies_in_front_are_told_not_to_hold_a_stream(
+    door: Any, a_call: Callable[..., Call], record: Record, sent: bytes, added: bytes
+) -> None:
+    await relayed(door, a_call(), FakeAnswer(SSE + sent + CHUNKED, USAGE_EVENT + DONE), record)
+    assert door.extra == b"x-a: b\r\n" + added
+    await relay_translated(door, FakeAnswer(SSE + sent + CHUNKED, TEXT_EVENT, DONE), OK, b"", record)
+    assert door.extra == added

@@ -31,7 +31,8 @@ def test_which_requests_are_mocked(a_call: MakeCall) -> None:
 
 async def answered(door: Any, call: Call, deployment: Deployment) -> bytes:
     await send_mock(door, call, deployment, b"x-a: b\r\n")
-    assert (door.committed, door.ended, door.extra) == (True, True, b"x-a: b\r\n")
+    unheld = b"cache-control: no-cache\r\nx-accel-buffering: no\r\n" if call.stream else b""
+    assert (door.committed, door.ended, door.extra) == (True, True, b"x-a: b\r\n" + unheld)
     return b"".join(door.written)
 
 
