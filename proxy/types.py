@@ -206,6 +206,8 @@ class PageRequest(msgspec.Struct, frozen=True):
     method: str
     path: str
     query: str = ""
+    base_url: str = ""
+    """`https://host:port` as the client addressed this gateway; empty: it did not say."""
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -50,11 +50,14 @@ def docs_pages(described: Sequence[Page], version: str) -> tuple[Page, ...]:
     """`described`: the gateway's other pages, to be shown together with these."""
 
     @functools.cache
-    def description() -> Reply:
+    def description() -> bytes:
         # Here and not on top: its tables cost 10 ms at start, and most processes are never asked.
         from proxy.control.openapi import document  # noqa: PLC0415
 
-        body = document((*described, *made), version)
+        return document((*described, *made), version)
+
+    async def described_at(request: PageRequest) -> Reply:
+        body = _addressed(description(), request.base_url)
         return Reply(200, body, headers=(_etag(body), (b"cache-control", b"no-cache")))
 
     @functools.cache
@@ -67,7 +70,7 @@ def docs_pages(described: Sequence[Page], version: str) -> tuple[Page, ...]:
         Page("/", _always(html), public=True, summary="The documentation, to read and to try"),
         Page("/docs", _always(html), public=True, summary="The documentation, to read and to try"),
         Page(f"{STATIC_PATH}{{name}}", _static, public=True, summary="Files of the documentation page"),
-        Page("/openapi.json", _always(description), public=True, summary="This description"),
+        Page("/openapi.json", described_at, public=True, summary="This description"),
     )
     return made
 
@@ -77,6 +80,16 @@ def _always(reply: Callable[[], Reply]) -> Callable[[PageRequest], Awaitable[Rep
         return reply()
 
     return answer
+
+
+def _addressed(description: bytes, base_url: str) -> bytes:
+    """Postman and Insomnia take no relative address for a server."""
+    if not base_url:
+        return description
+    from proxy.control.openapi import SERVER  # noqa: PLC0415 - as above
+
+    named = msgspec.json.encode({**SERVER, "url": base_url})
+    return description.replace(msgspec.json.encode(SERVER), named, 1)
 
 
 async def _static(request: PageRequest) -> Reply:

@@ -96,6 +96,7 @@ _SECURITY_SCHEMES: Node = {
         "description": "The same key, for clients whose Authorization header is taken; it comes first.",
     },
 }
+SERVER: Node = {"url": "/", "description": "This gateway"}
 _ERRORS: Node = {
     "4XX": {"$ref": "#/components/responses/ClientError"},
     "5XX": {"$ref": "#/components/responses/ServerError"},
@@ -112,7 +113,7 @@ def document(pages: Sequence[Page], version: str) -> bytes:
         {
             "openapi": "3.1.0",
             "info": {"title": "Sluice", "version": version, "description": INTRO},
-            "servers": [{"url": "/"}],
+            "servers": [SERVER],
             "security": [{name: []} for name in _SECURITY_SCHEMES],
             "tags": [{"name": name, "description": text} for name, text in TAGS],
             "paths": paths,

@@ -159,7 +159,10 @@ class Pipeline:
     async def _show(self, exchange: Exchange, page: Page, record: Record) -> None:
         head = exchange.head
         request = PageRequest(
-            head.method.decode(), head.path.decode("latin-1"), (head.query or b"").decode("latin-1")
+            head.method.decode(),
+            head.path.decode("latin-1"),
+            (head.query or b"").decode("latin-1"),
+            _base_url(head),
         )
         await exchange.parking.own()
         reply = await page.answer(request)
@@ -192,3 +195,12 @@ class Pipeline:
         record.outcome, record.error, record.status = Outcome.TRUNCATED, STOPPING, record.status or 200
         with contextlib.suppress(ClientGone):
             await exchange.abort(b"data: %b\n\n" % stopping().body() if record.stream else b"")
+
+
+def _base_url(head: RequestHead) -> str:
+    """A load balancer that ends TLS says so in `X-Forwarded-Proto`."""
+    host = head.get(b"host")
+    if not host:
+        return ""
+    scheme = "https" if head.get(b"x-forwarded-proto") == b"https" else "http"
+    return f"{scheme}://{host.decode('latin-1')}"

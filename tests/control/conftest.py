@@ -88,12 +88,12 @@ def ask(house: House) -> Ask:
     """Answers as the pipeline would: the page of that path, else the one whose `{name}` takes the rest."""
     by_path = {page.path: page for page in house.pages()}
 
-    async def answer(path: str, query: str = "", method: str = "GET") -> Reply:
+    async def answer(path: str, query: str = "", method: str = "GET", base_url: str = "") -> Reply:
         page = by_path.get(path) or next(
             page
             for known, page in by_path.items()
             if "{" in known and path.startswith(known.partition("{")[0])
         )
-        return await page.answer(PageRequest(method, path, query))
+        return await page.answer(PageRequest(method, path, query, base_url))
 
     return answer

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from html.parser import HTMLParser
 
@@ -98,4 +99,13 @@ async def test_the_licences_are_shipped():
 async def test_the_description_is_made_once(ask):
     first = await ask("/openapi.json")
     assert first.content_type == "application/json"
-    assert await ask("/openapi.json") is first
+    assert (await ask("/openapi.json")).body is first.body
+
+
+async def test_the_description_names_the_address_that_it_was_asked_at(ask):
+    """Postman takes no relative server."""
+    described = json.loads((await ask("/openapi.json", base_url="https://gateway.example:8443")).body)
+    assert [server["url"] for server in described["servers"]] == ["https://gateway.example:8443"]
+    plain = json.loads((await ask("/openapi.json")).body)
+    assert [server["url"] for server in plain["servers"]] == ["/"]
+    assert {**described, "servers": plain["servers"]} == plain
