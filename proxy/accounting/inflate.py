@@ -40,3 +40,17 @@ def inflated(tap: Feeder, content_encoding: bytes) -> Feeder | None:
     except CodingError:
         return None
     return tap if found is None else Inflating(tap, found)
+
+
+def beginning_of(coded: bytes, content_encoding: bytes, limit_bytes: int) -> bytes:
+    """Some `limit_bytes` of what is behind the codings, of as much as is here; b"" where it cannot be read."""
+    text = b""
+    try:
+        found = decoder(content_encoding, CodingLimits(DECODED_LIMIT_BYTES))
+        for piece in (coded,) if found is None else found.pieces(coded):
+            text += piece
+            if len(text) >= limit_bytes:
+                break
+    except CodingError:
+        pass  # what came before it broke off may tell enough
+    return text

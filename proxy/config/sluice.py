@@ -6,17 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from proxy.config.fields import (
-    Count,
-    HeaderPattern,
-    Megabytes,
-    Mode,
-    Percent,
-    Positive,
-    Seconds,
-    SecondsOrZero,
-    Section,
-)
+from proxy.config.fields import Count, Megabytes, Mode, Percent, Positive, Seconds, SecondsOrZero, Section
 
 
 class SluiceSettings(Section, frozen=True, kw_only=True):
@@ -82,10 +72,6 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds an idle upstream connection is kept: shorter than the usual 60 of the other side."""
     remembered_objects: Count = 100_000
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
-    withheld_headers: tuple[HeaderPattern, ...] = ()
-    """Request headers that stay at the gateway besides credentials and identities; `x-corp-*` for all that begin so."""
-    passed_headers: tuple[HeaderPattern, ...] = ()
-    """Identity headers that go on to providers all the same, such as `cookie`. Credentials never do."""
     response_headers: bool = True
     """false: answers carry none of the `x-litellm-*` headers."""
     cors_allow_origins: tuple[str, ...] | None = None

@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from proxy.providers.outcome import UNREADABLE
+from proxy.providers.said import UNREADABLE
 from proxy.providers.sse import SseReader
 
 

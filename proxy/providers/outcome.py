@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from proxy.types import Limits, Refusal, Result, ResultKind
+from proxy.providers.said import UNREADABLE
+from proxy.types import Layer, Limits, Refusal, Result, ResultKind
 
 GetHeader: TypeAlias = Callable[[bytes], bytes | None]
 """Lower-case name -> first value."""
@@ -41,7 +42,8 @@ _RETRYABLE = frozenset(
 _CONFLICT = 409
 """OpenAI's SDKs try it again (a lock timed out upstream); it says nothing about the key."""
 
-_SAYS_WHEN = frozenset({429, 503})
+_SAYS_WHEN = {429: None, 503: Layer.MODEL, 529: Layer.MODEL}
+"""Statuses about load: what is overloaded is one model, not the host. A 429 may mean more by its words."""
 _LEFT_REQUESTS, _RESET_REQUESTS = b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"
 _LEFT_TOKENS, _RESET_TOKENS = b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"
 _LIMITS = ((_LEFT_REQUESTS, _RESET_REQUESTS), (_LEFT_TOKENS, _RESET_TOKENS))
@@ -58,7 +60,7 @@ def result_of(status: int, get_header: GetHeader, now_unix: float) -> Result:
     kind = _KINDS.get(status) or _KINDS_BY_CLASS.get(status // 100, ResultKind.OK)
     if status not in _SAYS_WHEN:
         return Result(kind, status)
-    return Result(kind, status, retry_after_s(get_header, now_unix))
+    return Result(kind, status, retry_after_s(get_header, now_unix), blame=_SAYS_WHEN[status])
 
 
 def retryable(result: Result) -> bool:
@@ -76,24 +78,6 @@ class _ErrorBody(msgspec.Struct):
 
 
 _decode_error = msgspec.json.Decoder(_ErrorBody).decode
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
-
-
-def result_of_body(result: Result, body: bytes) -> Result:
-    """A 429 of an account without money heals no sooner than a wrong key: AUTH, with no time to return.
-
-    https://platform.openai.com/docs/guides/error-codes/api-errors (`insufficient_quota`)
-    """
-    if result.kind is not ResultKind.RATE_LIMITED or b"insufficient_quota" not in body:
-        return result
-    try:
-        code = _decode_error(body).error.code
-    except UNREADABLE:
-        return result
-    if code != "insufficient_quota":
-        return result
-    return Result(ResultKind.AUTH, result.status)
 
 
 _REFUSALS = {
@@ -133,7 +117,7 @@ def limits_of(get_header: GetHeader) -> Limits | None:
     requests, tokens = get_header(_LEFT_REQUESTS), get_header(_LEFT_TOKENS)
     if requests is None and tokens is None:
         return None
-    resets = _duration_s(get_header(_RESET_REQUESTS)), _duration_s(get_header(_RESET_TOKENS))
+    resets = duration_s(get_header(_RESET_REQUESTS)), duration_s(get_header(_RESET_TOKENS))
     return Limits(_left(requests, resets[0]), _left(tokens, resets[1]), *resets)
 
 
@@ -190,11 +174,11 @@ def _date_unix(text: str) -> float | None:
 def _reset_s(get_header: GetHeader) -> float | None:
     """The longest reset among the limits with nothing remaining."""
     used_up = [reset for remaining, reset in _LIMITS if get_header(remaining) == b"0"]
-    waits_s = [wait_s for reset in used_up if (wait_s := _duration_s(get_header(reset))) is not None]
+    waits_s = [wait_s for reset in used_up if (wait_s := duration_s(get_header(reset))) is not None]
     return max(waits_s, default=None)
 
 
-def _duration_s(value: bytes | None) -> float | None:
+def duration_s(value: bytes | None) -> float | None:
     """Go's durations (`12ms`, `1s`, `6m0s`); Azure sends whole seconds, and -1 or 0 for 'unknown'."""
     text = (value or b"").decode("latin-1").strip()
     if _NUMBER.fullmatch(text):

@@ -8,7 +8,7 @@ import brotli
 import pytest
 
 from proxy.accounting import inflate
-from proxy.accounting.inflate import inflated
+from proxy.accounting.inflate import beginning_of, inflated
 from proxy.wire import codings
 
 if sys.version_info >= (3, 14):
@@ -97,3 +97,28 @@ def test_the_bound_is_one_for_all_feeds(monkeypatch: pytest.MonkeyPatch) -> None
     for at in range(len(body)):
         tap.feed(body[at : at + 1])
     assert 0 < len(kept.text) <= len(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        (b"", TEXT),
+        (b"gzip", gzip.compress(TEXT)),
+        (b"br", brotli.compress(TEXT)),
+        (b"gzip, br", brotli.compress(gzip.compress(TEXT))),
+    ],
+)
+def test_the_beginning_of_what_is_behind_a_coding(coding: bytes, body: bytes) -> None:
+    assert beginning_of(body, coding, 1_000_000) == TEXT
+
+
+def test_a_bomb_is_opened_no_further_than_asked() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    assert len(beginning_of(bomb, b"gzip", 1000)) <= 1000 + codings.PIECE_BYTES
+
+
+def test_what_breaks_off_tells_what_it_can() -> None:
+    half = gzip.compress(TEXT, 0)[:200]
+    assert TEXT.startswith(beginning_of(half, b"gzip", 1000))
+    assert beginning_of(b"plainly not gzip", b"gzip", 1000) == b""
+    assert beginning_of(TEXT, b"compress", 1000) == b""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.providers.outcome import result_of, result_of_body, retry_after_s, retryable
-from proxy.types import Result, ResultKind
+from proxy.providers.outcome import result_of, retry_after_s, retryable
+from proxy.types import Layer, Result, ResultKind
 
 NOW_UNIX = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 NO_HEADERS: dict[bytes, bytes] = {}
@@ -33,7 +33,7 @@ NO_HEADERS: dict[bytes, bytes] = {}
 )
 def test_table(status: int, kind: ResultKind, again: bool) -> None:
     result = result_of(status, NO_HEADERS.get, NOW_UNIX)
-    assert result == Result(kind, status)
+    assert result == Result(kind, status, blame=Layer.MODEL if status in (503, 529) else None)
     assert retryable(result) is again
 
 
@@ -100,6 +100,7 @@ def test_when_to_come_back(headers: dict[str, str], wait_s: float | None) -> Non
 def test_only_answers_about_load_say_when() -> None:
     headers = {b"retry-after": b"7"}
     assert result_of(503, headers.get, NOW_UNIX).retry_after_s == 7.0
+    assert result_of(529, headers.get, NOW_UNIX).retry_after_s == 7.0
     assert result_of(500, headers.get, NOW_UNIX).retry_after_s is None
     assert result_of(200, headers.get, NOW_UNIX).retry_after_s is None
 
@@ -135,31 +136,3 @@ DATE_WORDS = [
 def test_almost_dates_do_no_harm(value: str) -> None:
     wait_s = retry_after_s({b"retry-after": value.encode()}.get, NOW_UNIX)
     assert wait_s is None or wait_s > 0
-
-
-LIMITED = Result(ResultKind.RATE_LIMITED, 429, 3.0)
-
-
-def test_a_429_without_money_is_about_the_key() -> None:
-    body = b'{"error":{"message":"You exceeded ...","type":"insufficient_quota","code":"insufficient_quota"}}'
-    assert result_of_body(LIMITED, body) == Result(ResultKind.AUTH, 429)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b'{"error":{"code":"rate_limit_exceeded"}}',
-        b'{"error":{"code":"rate_limit_exceeded","message":"not insufficient_quota"}}',
-        b'{"error":"insufficient_quota"}',
-        b'[{"error":{"code":"insufficient_quota"}}]',
-        b'insufficient_quota, says no JSON',
-    ],
-)  # fmt: skip
-def test_any_other_429_stays_as_it_is(body: bytes) -> None:
-    assert result_of_body(LIMITED, body) is LIMITED
-
-
-def test_only_a_429_is_looked_into() -> None:
-    result = Result(ResultKind.NEUTRAL, 400)
-    assert result_of_body(result, b'{"error":{"code":"insufficient_quota"}}') is result

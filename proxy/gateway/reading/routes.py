@@ -14,6 +14,7 @@ import msgspec
 
 from proxy.errors import method_not_allowed, path_not_found
 from proxy.gateway.reading.peek import usable_model
+from proxy.providers.family import OTHER, family_of
 from proxy.types import Page
 
 MAX_REMEMBERED = 2048
@@ -56,6 +57,8 @@ class Route(msgspec.Struct, frozen=True):
     chat: bool = False
     page: Page | None = None
     custom: Custom | None = None
+    family: str = OTHER
+    """The kind of request, for what a key may do."""
 
 
 NATIVE_NEEDS_MODEL = {
@@ -124,9 +127,9 @@ class Routes:
             self._custom(method, path)
             or self._page(method, path)
             or _model_in_path(method, path)
-            or _prefixed(path)
+            or _prefixed(method, path)
             or _native(method, path)
-            or _family(path)
+            or _family(method, path)
         )
         if route is None:
             raise path_not_found(method.decode(), _shown(path))
@@ -180,7 +183,15 @@ def _model_in_path(method: bytes, path: bytes) -> Route | None:
         if model and method == b"POST" and rest in NATIVE_NEEDS_MODEL:
             name = f"/{rest.decode()}"
             chat = rest == b"chat/completions"
-            return Route(Kind.NATIVE, name, b"/" + rest, model=model, model_needed=True, chat=chat)
+            return Route(
+                Kind.NATIVE,
+                name,
+                b"/" + rest,
+                model,
+                model_needed=True,
+                chat=chat,
+                family=family_of(method, rest),
+            )
     return None
 
 
@@ -188,23 +199,28 @@ def _native(method: bytes, path: bytes) -> Route | None:
     rest = _after_version(path)
     if method != b"POST" or rest not in NATIVE_NEEDS_MODEL:
         return None
-    needed = NATIVE_NEEDS_MODEL[rest]
     return Route(
-        Kind.NATIVE, f"/{rest.decode()}", b"/" + rest, model_needed=needed, chat=rest == b"chat/completions"
+        Kind.NATIVE,
+        f"/{rest.decode()}",
+        b"/" + rest,
+        model_needed=NATIVE_NEEDS_MODEL[rest],
+        chat=rest == b"chat/completions",
+        family=family_of(method, rest),
     )
 
 
-def _prefixed(path: bytes) -> Route | None:
+def _prefixed(method: bytes, path: bytes) -> Route | None:
     for prefix in PREFIXES:
         if path == prefix or path.startswith(prefix + b"/"):
             rest = path[len(prefix) :] or b"/"
-            return Route(Kind.THROUGH, f"{prefix.decode()}/{_family_name(rest)}", rest)
+            name = f"{prefix.decode()}/{_family_name(rest)}"
+            return Route(Kind.THROUGH, name, rest, family=family_of(method, rest))
     return None
 
 
-def _family(path: bytes) -> Route | None:
+def _family(method: bytes, path: bytes) -> Route | None:
     if path.startswith(b"/v1/") or _is_openai(path):
-        return Route(Kind.THROUGH, f"/{_family_name(path)}", path)
+        return Route(Kind.THROUGH, f"/{_family_name(path)}", path, family=family_of(method, path))
     return None
 
 

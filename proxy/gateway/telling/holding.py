@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
+from proxy.accounting.inflate import beginning_of
 from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import UpstreamFailure
@@ -64,6 +65,12 @@ async def hold(
     await _begun(ahead, token_deadline)
     if mode is StreamMode.PROBE and answer.head.content_type.startswith(EVENT_STREAM):
         await _content(ahead, min(token_deadline, time.monotonic() + settings.probe_s))
+
+
+async def error_text(answer: Answer) -> bytes:
+    """What `error_body` says, without its coding. Raises ClientGone."""
+    coding = answer.head.get(b"content-encoding") or b""
+    return beginning_of(await error_body(answer), coding, ERROR_BYTES)
 
 
 async def error_body(answer: Answer) -> bytes:

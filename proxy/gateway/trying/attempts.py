@@ -25,7 +25,7 @@ from proxy.gateway.telling.answering import (
     without_header,
 )
 from proxy.gateway.telling.cors import without_cors
-from proxy.gateway.telling.holding import error_body, hold, mode_of
+from proxy.gateway.telling.holding import error_text, hold, mode_of
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.telling.mock import mocks, send_mock
 from proxy.gateway.telling.refusals import (
@@ -34,6 +34,7 @@ from proxy.gateway.telling.refusals import (
     nothing_to_pick,
     upstream_failed,
 )
+from proxy.gateway.trying.blaming import UnknownWords, asked_of
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
 from proxy.gateway.trying.outbound import Sender, translated
@@ -41,7 +42,8 @@ from proxy.gateway.trying.retrying import RetryBudget
 from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.providers.objects import IdTap
-from proxy.providers.outcome import REFUSING, limits_of, refusal_of, result_of, result_of_body, retryable
+from proxy.providers.outcome import REFUSING, limits_of, refusal_of, result_of, retryable
+from proxy.providers.verdict import needs_words, verdict
 from proxy.routing.router import Router, Unavailable
 from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
@@ -86,6 +88,7 @@ class Attempts:
         self._room = WaitingRoom(0, 0) if room is None else room
         self._following = Following(router, following, self._budget, clock)
         self._reads_refusals = following.reads_refusals()
+        self._unknown_words = UnknownWords()
         self._clock = clock
         self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
 
@@ -185,7 +188,7 @@ class Attempts:
                 if call.stream or not here or deployment.stream_mode is not _LIVE:
                     await self._hold(run, lane, answer, sent)
             else:
-                failed = await self._failure(answer, result)
+                failed = await self._failure(run, lane, answer, result)
                 settled, result = True, failed.result
                 following = self._after(run, deployment, failed)
                 if following is not None:
@@ -248,13 +251,17 @@ class Attempts:
             self._router.answered(deployment, now, result.limits, sent, tokens)
         return result
 
-    async def _failure(self, answer: Answer, result: Result) -> Failure:
-        """What an error's body says more than its head. Raises ClientGone."""
-        if result.kind is ResultKind.RATE_LIMITED:
-            return Failure(result_of_body(result, await error_body(answer)))
-        if self._reads_refusals and result.status in REFUSING:
-            return Failure(result, refusal_of(result.status, await error_body(answer)))
-        return Failure(result)
+    async def _failure(self, run: Run, lane: Lane, answer: Answer, result: Result) -> Failure:
+        """What an error's body says more than its head, and whom it blames. Raises ClientGone."""
+        destination = lane.destination
+        asked = asked_of(run.call, run.choice, destination, self._sender.forwards(run.call))
+        status = result.status
+        if not (needs_words(status, asked) or (self._reads_refusals and status in REFUSING)):
+            return Failure(result)
+        text = await error_text(answer)
+        result = verdict(result, text, asked)
+        self._unknown_words.tell(destination.deployment, result)
+        return Failure(result, refusal_of(status, text) if self._reads_refusals else None)
 
     async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> None:
         """Until the relay may begin. Raises UpstreamFailure, ClientGone."""

@@ -32,12 +32,10 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Sender:
     """Makes requests out of calls; one per worker and configuration."""
 
-    def __init__(self, native: Forwarding, everything: Forwarding = EVERYTHING) -> None:
-        """`native`: which client headers go on where the gateway knows the endpoint; `everything`: elsewhere."""
+    def __init__(self, native: Forwarding) -> None:
+        """`native`: which client headers go on where the gateway knows the endpoint."""
         self._native = native
-        self._everything = everything
-        self._only_content = msgspec.structs.replace(everything, only=CONTENT)
-        self._recoded = {base: base.without(RECODED) for base in (native, everything)}
+        self._recoded = {base: base.without(RECODED) for base in (native, EVERYTHING)}
         self._written_here = {
             base: base.without(CODINGS) for base in (*self._recoded, *self._recoded.values())
         }
@@ -62,25 +60,38 @@ class Sender:
             body = encode_chunk(body)
         return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
 
+    def forwards(self, call: Call) -> Forwarding:
+        """Which of the client's headers go on, but for those that describe a body which is written anew."""
+        custom = call.route.custom
+        if custom is not None:
+            return EVERYTHING if custom.forward_headers else ONLY_CONTENT
+        return self._native if call.route.kind is _NATIVE else EVERYTHING
+
     def _forwarding(self, call: Call, body: bytes) -> Forwarding:
         base = self._native
         if call.route.kind is not _NATIVE:
-            base = self._everything
-            custom = call.route.custom
-            if custom is not None:
-                return base if custom.forward_headers else self._only_content
+            base = self.forwards(call)
+            if call.route.custom is not None:
+                return base
         if body is not call.body and call.json is not None and call.json is not call.body:
             return self._recoded[base]
         return base
 
 
-CONTENT = frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent"))
+ONLY_CONTENT = Forwarding(only=frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent")))
 """For targets that are not OpenAI's: what describes the body, and nothing of the client."""
 
 
 def translated(call: Call, deployment: Deployment) -> bool:
     """The client speaks chat and this deployment completions."""
     return call.route.chat and deployment.provider == TEXT_COMPLETION
+
+
+def model_sent(call: Call, choice: Choice, deployment: Deployment) -> str | None:
+    """The upstream's name of the model that the request names; None: it names none."""
+    if _renames(call, choice, deployment):
+        return upstream_model(deployment, choice.wildcard, call.model or "")
+    return call.model
 
 
 def _target(call: Call, destination: Destination) -> bytes:
@@ -117,11 +128,7 @@ def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
 
 
 def _adapted(call: Call, choice: Choice, deployment: Deployment) -> bytes:
-    model = (
-        upstream_model(deployment, choice.wildcard, call.model or "")
-        if _renames(call, choice, deployment)
-        else None
-    )
+    model = model_sent(call, choice, deployment) if _renames(call, choice, deployment) else None
     if call.json is not None:
         return _json_body(call, call.json, deployment, model)
     if call.form is not None:
