@@ -53,10 +53,14 @@ class Client:
         """A JSON request with the gateway's key. `lines`: further header lines."""
         head = b"%b %b HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %b\r\n" % (method, path, self._key)
         head += lines + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        await self.begin(head + body, method=method)
+
+    async def begin(self, data: bytes, *, method: bytes = b"POST") -> None:
+        """A request, or the beginning of one, whose answer is then read."""
         self._h11 = h11.Connection(h11.CLIENT)
-        self._h11.send(h11.Request(method=method, target=path, headers=[("host", "gateway")]))
+        self._h11.send(h11.Request(method=method, target=b"/", headers=[("host", "gateway")]))
         self._h11.send(h11.EndOfMessage())
-        await self.stream.send_all(head + body)
+        await self.stream.send_all(data)
 
     async def read(self) -> Seen:
         """The whole answer, or what came of it."""

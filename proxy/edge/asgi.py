@@ -23,11 +23,11 @@ from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead
-from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
+from proxy.wire.uplink import Uplink
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -137,6 +137,7 @@ class AsgiExchange:
                 await self._feed.send(message["body"])
             if not message["more_body"]:
                 self._feed.close()
+            self.parking.wake()
 
     def take_whole(self) -> bytes:
         return b""
@@ -153,33 +154,42 @@ class AsgiExchange:
         return b"".join(pieces)
 
     async def read_some(self) -> bytes:
-        if self.body_read:
-            return b""
-        piece = b""
-        wait_s = min(self._limits.body_timeout_s, self._until - time.monotonic())
-        with trio.move_on_after(max(0.0, wait_s)) as scope:
+        return await self._next_piece(None)
+
+    async def _next_piece(self, look: Callable[[], None] | None) -> bytes:
+        """`look`: as for `Link.read`."""
+        deadline = min(time.monotonic() + self._limits.body_timeout_s, self._until)
+        while not self.body_read:
+            if self.parking.gone:
+                raise ClientGone
             try:
-                piece = await self._pieces.receive()
+                return self._pieces.receive_nowait()
             except trio.EndOfChannel:
                 self.body_read = True
+            except trio.WouldBlock:
+                await self._wait_for_piece(deadline, look)
         if self.parking.gone:
             raise ClientGone
-        if scope.cancelled_caught and time.monotonic() >= self._until:
-            raise Late
-        if scope.cancelled_caught:
-            raise GatewayError(408, "The request body stopped coming.", code="request_timeout")
-        return piece
+        return b""
 
-    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
-        self._until = until
+    async def _wait_for_piece(self, deadline: float, look: Callable[[], None] | None) -> None:
+        """`_listen` wakes the parking, and so does an upstream that speaks."""
+        if look is not None:
+            look()
+        try:
+            await self.parking.park(deadline)
+        except Late:
+            if time.monotonic() >= self._until:
+                raise
+            raise GatewayError(408, "The request body stopped coming.", code="request_timeout") from None
+
+    async def send_to(self, uplink: Uplink) -> None:
+        self._until = uplink.until
         chunked = self.body_length == CHUNKED
-        while piece := await self.read_some():
-            if link.spoke():
-                return False
-            await link.write(encode_chunk(piece) if chunked else piece, write_s, until)
+        while piece := await self._next_piece(uplink.look):
+            await uplink.write(encode_chunk(piece) if chunked else piece)
         if chunked:
-            await link.write(LAST_CHUNK, write_s, until)
-        return True
+            await uplink.write(LAST_CHUNK)
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:
         await self._start(reply.status, own_headers(reply, extra))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from proxy.edge.limits import DoorLimits
@@ -11,7 +12,8 @@ from proxy.errors import ClientGone, GatewayError, body_too_large
 from proxy.wire.framing import LAST_CHUNK, BadFraming, LengthFraming, encode_chunk, framing_of
 from proxy.wire.link import RECV_BYTES, Link
 from proxy.wire.parking import Late
-from proxy.wire.pump import End, Pump
+from proxy.wire.pump import End
+from proxy.wire.uplink import Answered, Uplink
 
 READ_BYTES = 1024 * 1024
 """Of a body that is held: gathered in the socket, and read at once."""
@@ -69,20 +71,23 @@ class SocketBody:
                 self._link.gather(1)
         return b"".join(pieces)
 
-    async def read_some(self) -> bytes:
-        """The next payload, b"" at the end. Raises GatewayError 408 or 400, ClientGone."""
+    async def read_some(self, look: Callable[[], None] | None = None) -> bytes:
+        """The next payload, b"" at the end. Raises GatewayError 408 or 400, ClientGone.
+
+        `look`: as for `Link.read`.
+        """
         while not self._framing.done:
             data, self._buffer = self._buffer, b""
-            payload = self._unframe(data or await self._receive())
+            payload = self._unframe(data or await self._receive(look))
             if payload:
                 return payload
         return b""
 
-    async def _receive(self) -> bytes:
+    async def _receive(self, look: Callable[[], None] | None) -> bytes:
         try:
             await self._say_continue()
             deadline = min(time.monotonic() + self._limits.body_timeout_s, self._until)
-            data = await self._link.read(deadline, READ_BYTES)
+            data = await self._link.read(deadline, READ_BYTES, look)
         except Late as late:
             if time.monotonic() >= self._until:
                 raise
@@ -117,35 +122,30 @@ class SocketBody:
             self.leftover = data[taken:]
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
-        """Move what is left to an upstream, framed as it came. False when the upstream answered first.
+    async def send_to(self, uplink: Uplink) -> None:
+        """Move what is left to an upstream, framed as it came. Raises Answered, Late, ClientGone, GatewayError.
 
-        Chunk extensions and trailers stay behind: only the payload is the client's business upstream. Raises Late at
-        `until` (monotonic seconds).
+        Chunk extensions and trailers stay behind: only the payload is the client's business upstream.
         """
-        self._until = until
-        if not isinstance(self._framing, LengthFraming):
-            return await self._send_chunks(link, write_s)
+        self._until = uplink.until
+        if isinstance(self._framing, LengthFraming):
+            return await self._pump(uplink)
+        while piece := await self.read_some(uplink.look):
+            await uplink.write(encode_chunk(piece))
+        return await uplink.write(LAST_CHUNK)
+
+    async def _pump(self, uplink: Uplink) -> None:
         try:
             await self._say_continue()
         except (Late, OSError) as error:
             raise ClientGone from error
-        pump = Pump(self._link, link, self._framing, None, self._limits.body_timeout_s, write_s, until)
-        pump.sink_may_speak = False
+        pump = uplink.pump(self._link, self._framing, self._limits.body_timeout_s)
         buffer, self._buffer = self._buffer, b""
         end = await pump.run(b"", buffer)
         self.leftover = pump.leftover
-        if end is End.STALLED and time.monotonic() >= until:
+        if end is End.STALLED and time.monotonic() >= uplink.until:
             raise Late
-        return _uploaded(end)
-
-    async def _send_chunks(self, link: Link, write_s: float) -> bool:
-        while piece := await self.read_some():
-            if link.spoke():
-                return False
-            await link.write(encode_chunk(piece), write_s, self._until)
-        await link.write(LAST_CHUNK, write_s, self._until)
-        return True
+        _judge(end)
 
     def skip_buffered(self) -> None:
         """Read past a body nobody wants, as far as it is here already."""
@@ -159,10 +159,11 @@ def _too_slow() -> GatewayError:
     return GatewayError(408, "The request body stopped coming.", code="request_timeout")
 
 
-def _uploaded(end: End) -> bool:
+def _judge(end: End) -> None:
+    """Of an upload. Raises what it means."""
     if end in (End.SOURCE_EOF, End.SOURCE_BROKEN):
         raise ClientGone
     if end is End.STALLED:
         raise _too_slow()
-    # A sink that closed or stopped reading may still have answered: the caller reads on.
-    return end is End.DONE
+    if end is not End.DONE:  # a sink that closed or stopped reading may still have answered
+        raise Answered

@@ -19,6 +19,7 @@ from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead
+from proxy.wire.uplink import Uplink
 
 KEEP_ALIVE_CHUNK = encode_chunk(KEEP_ALIVE)
 OWN_STREAM = b"".join(b"%b: %b\r\n" % line for line in STREAM_HEADERS) + b"Transfer-Encoding: chunked\r\n"
@@ -91,11 +92,10 @@ class FastExchange:
     async def read_some(self) -> bytes:
         return self.take_whole() if self._body is None else await self._body.read_some()
 
-    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
+    async def send_to(self, uplink: Uplink) -> None:
         if self._body is not None:
-            return await self._body.send_to(link, write_s, until)
-        await link.write(self.take_whole(), write_s, until)
-        return True
+            return await self._body.send_to(uplink)
+        return await uplink.write(self.take_whole())
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:
         lines = b"".join(b"%b: %b\r\n" % header for header in own_headers(reply, extra))

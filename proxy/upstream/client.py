@@ -23,6 +23,7 @@ from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
 from proxy.wire.tls import TlsLink, client_context
+from proxy.wire.uplink import Answered, Uplink
 
 MAX_ANSWER_HEAD_BYTES = 64 * 1024
 """OpenAI's heads are about 1 KiB; beyond this it is not an answer."""
@@ -47,8 +48,8 @@ class Patience(msgspec.Struct, frozen=True):
 class BodySource(Protocol):
     """A request body too large or too opaque to hold: it moves as the upstream takes it."""
 
-    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
-        """True when all of it went; False when the upstream answered first. Raises Late at `until`, OSError."""
+    async def send_to(self, uplink: Uplink) -> None:
+        """All of it. Raises Answered when the upstream spoke first, Late, ClientGone, GatewayError."""
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -180,28 +181,16 @@ def _post(link: Link, outbound: Outbound) -> bool:
 async def _write(link: Link, outbound: Outbound, write_s: float, until: float) -> bool:
     """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
     head, body = outbound.head, outbound.body
+    uplink = Uplink(link, write_s, until)
     try:
         sent = link.send_pair(head, body)
         # Hardly ever was not even the head taken: then the body may be copied to stand behind it.
         rest = memoryview(body)[sent - len(head) :] if sent >= len(head) else memoryview(head[sent:] + body)
-        if rest and not await _write_rest(link, rest, write_s, until):
-            return False
-        return outbound.rest is None or await outbound.rest.send_to(link, write_s, until)
-    except OSError:
-        # It may have answered before it closed its reading side: an early 4xx. The read will tell.
+        await uplink.finish(rest)
+        if outbound.rest is not None:
+            await outbound.rest.send_to(uplink)
+    except (Answered, OSError):
         return False
-
-
-async def _write_rest(link: Link, rest: memoryview, write_s: float, until: float) -> bool:
-    """False when the upstream spoke before it had taken it all."""
-    assert link.parking is not None
-    while rest:
-        if link.spoke():
-            return False
-        if link.parking.gone:
-            raise ClientGone
-        await link.parking.park(min(time.monotonic() + write_s, until))
-        rest = rest[link.send(rest) :]
     return True
 
 

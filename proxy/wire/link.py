@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.errors import ClientGone
@@ -150,8 +151,13 @@ class Link:
             self.reactor.flush()
         return not self._unsent
 
-    async def read(self, deadline: float, most_bytes: int = RECV_BYTES) -> bytes:
-        """The next bytes, b"" at end of stream. Raises Late, ClientGone, OSError."""
+    async def read(
+        self, deadline: float, most_bytes: int = RECV_BYTES, look: Callable[[], None] | None = None
+    ) -> bytes:
+        """The next bytes, b"" at end of stream. Raises Late, ClientGone, OSError.
+
+        `look`: called before each wait; what it raises ends the reading.
+        """
         parking = self.parking
         assert parking is not None, "a pooled link has no reader"
         while not parking.gone:
@@ -159,6 +165,8 @@ class Link:
                 data = self.recv(most_bytes)
                 if data is not None:
                     return data
+            if look is not None:
+                look()
             await parking.park(deadline)
         raise ClientGone
 

@@ -17,6 +17,7 @@ from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor
+from proxy.wire.uplink import Uplink
 from tests.edge.test_exchange import LIMITS
 
 SOON_S = 0.05
@@ -57,13 +58,13 @@ async def test_the_requests_end_holds_for_a_body_that_still_moves(
 ) -> None:
     between.client.send(said)
     with trio.fail_after(1), pytest.raises(Late):
-        await between.body(length).send_to(between.to_upstream, 60.0, time.monotonic() + SOON_S)
+        await between.body(length).send_to(Uplink(between.to_upstream, 60.0, time.monotonic() + SOON_S))
     assert between.upstream.recv(100) == said
 
 
 async def test_a_body_that_stops_coming_is_the_clients_fault(between: Between) -> None:
     with trio.fail_after(3), pytest.raises(GatewayError) as caught:
-        await between.body(100).send_to(between.to_upstream, 60.0, time.monotonic() + 60)
+        await between.body(100).send_to(Uplink(between.to_upstream, 60.0, time.monotonic() + 60))
     assert caught.value.status == 408
 
 

@@ -14,11 +14,11 @@ from proxy.gateway.reading.routes import Kind, Route
 from proxy.types import Deployment, Headers, Reply, Secret
 from proxy.upstream.answer import Answer
 from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
-from proxy.wire.link import Link
 from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
+from proxy.wire.uplink import Uplink
 
 CALLER = Caller("tester", b"caller-id")
 CHAT = Route(Kind.NATIVE, "/chat/completions", b"/chat/completions", model_needed=True, chat=True)
@@ -69,7 +69,7 @@ class FakeExchange:
         self._may("read_some")
         return self.pieces.pop(0) if self.pieces else b""
 
-    async def send_to(self, link: Link, write_s: float, until: float) -> bool:
+    async def send_to(self, uplink: Uplink) -> None:
         raise NotImplementedError
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:

@@ -20,6 +20,7 @@ from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS, Up
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
+from proxy.wire.uplink import Uplink
 from tests.upstream.conftest import Caller
 
 SHORT_S = 0.05
@@ -237,13 +238,10 @@ class Pieces:
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = pieces
 
-    async def send_to(self, link, write_s: float, until: float) -> bool:
+    async def send_to(self, uplink: Uplink) -> None:
         for piece in self.pieces:
-            if link.spoke():
-                return False
-            await link.write(piece, write_s, until)
+            await uplink.write(piece)
             await wait_all_tasks_blocked(0.005)
-        return True
 
 
 async def test_a_body_that_moves(caller, mock) -> None:
@@ -347,6 +345,21 @@ async def test_tls(caller, certificates) -> None:
         assert len(await answer.read_all(10_000_000)) == 1_000_000
         answer.close()
         caller.pool.close()
+
+
+@pytest.mark.parametrize("moves", [True, False])
+async def test_an_early_answer_over_tls(caller, certificates, moves: bool) -> None:
+    async with mock_upstream(tls=certificates.server_context()) as mock:
+        caller.endpoint = Endpoint("localhost", mock.port, tls=True, verify=str(certificates.authority))
+        mock.at_head = True
+        mock.read_limit_bytes = 4096
+        mock.script(error(413))
+        body = b"x" * 20_000_000
+        outbound = caller.outbound(b"", length=len(body), rest=Pieces(body, body)) if moves else None
+        answer = await caller.ask(outbound or caller.outbound(body))
+        assert answer.head.status == 413
+        answer.close()
+        assert caller.pool.idle() == 0
 
 
 async def test_tls_with_an_unknown_authority(caller, certificates) -> None:

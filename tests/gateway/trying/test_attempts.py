@@ -34,6 +34,7 @@ from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
+from proxy.wire.uplink import Uplink
 
 PATIENCE = Patience(connect_s=1.0, write_s=1.0, first_byte_s=0.2, gap_s=0.2)
 FILES = Route(Kind.THROUGH, "/files", b"/v1/files")
@@ -197,9 +198,8 @@ def upload(a_call: Any) -> Call:
 async def test_a_body_on_the_wire_is_sent_once(stage: Any, exchange: Any, a_call: Any) -> None:
     s, door = stage(), exchange()
 
-    async def send_to(link: Any, write_s: float, until: float) -> bool:
-        await link.write(b"body", math.inf)
-        return True
+    async def send_to(uplink: Uplink) -> None:
+        await uplink.write(b"body")
 
     door.send_to = send_to
     s.mocks[0].script(error(500))
@@ -213,9 +213,8 @@ async def test_a_body_that_no_connection_took_goes_to_the_next_key(
 ) -> None:
     s, door = stage(), exchange()
 
-    async def send_to(link: Any, write_s: float, until: float) -> bool:
-        await link.write(b"body", math.inf)
-        return True
+    async def send_to(uplink: Uplink) -> None:
+        await uplink.write(b"body")
 
     door.send_to = send_to
     s.mocks[0].refuse()
