@@ -23,7 +23,7 @@ LEGEND = {
     Seen.OWN_ERROR: "the upstream's own error, byte for byte",
     Seen.FAILED: "an error in OpenAI's shape, code `upstream_failed`",
     Seen.TIMEOUT: "an error in OpenAI's shape, code `upstream_timeout`",
-    Seen.EVENT_AND_CUT: 'what came, one `data: {"error": ...}` event, no `[DONE]`, and a cut connection',
+    Seen.EVENT_AND_CUT: "what came, one error event in the endpoint's own language, no `[DONE]`, and a cut connection",
     Seen.CUT: "what came, and a cut connection: an event would not fit there",
     Seen.AS_CAME: "what came, to the end that the upstream's framing gives it: no gateway can tell more",
 }

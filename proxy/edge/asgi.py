@@ -109,7 +109,7 @@ class AsgiExchange:
         self.lines = b""
         self.committed = False
         self.opened_early = False
-        self.sent_bytes = 0
+        self.sent_bytes = self.next_event = 0
         self.body_read = self.body_length in (NO_BODY, 0)
         self._unbounded = False
         """The answer's length was not announced: it has room for one more piece."""

@@ -38,7 +38,8 @@ class FastExchange:
 
     __slots__ = (
         "_appendable", "_body", "_chunked", "_last", "_leftover", "_limits", "_link", "_until_close", "_whole",
-        "beside", "body_length", "closing", "committed", "door", "head", "lines", "opened_early", "parking",
+        "beside", "body_length", "closing", "committed", "door", "head", "lines", "next_event", "opened_early",
+        "parking",
         "sent_bytes",
     )  # fmt: skip
 
@@ -70,7 +71,7 @@ class FastExchange:
         """The end of what was written: an event's blank line has at most ENDING_BYTES."""
         self.closing = False
         """The connection ends after this answer."""
-        self.sent_bytes = 0
+        self.sent_bytes = self.next_event = 0
 
     @property
     def leftover(self) -> bytes:

@@ -36,6 +36,8 @@ class Exchange(BodySource, Protocol):
     """The gateway began an event stream of its own: nothing of an upstream's has been sent yet."""
     sent_bytes: int
     """Body bytes of the answer sent so far."""
+    next_event: int
+    """The number of a stream's next event, where they are numbered."""
 
     @property
     def body_read(self) -> bool:

@@ -5,7 +5,6 @@ bytes -> Exchange -> Caller -> Call -> Choice -> Deployment -> Outbound -> Answe
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 
@@ -19,6 +18,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.intake import IntakeLimits, Introduction, introduce, read_at_once, read_call
 from proxy.gateway.reading.routes import Route, Routes
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
+from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.run import Run
@@ -176,10 +176,8 @@ class Pipeline:
         record.error = record.error or error.code or error.kind
         if exchange.committed:
             # A stream that is the gateway's own so far can tell why it ends.
-            last_words = b"data: %b\n\n" % error.body() if exchange.opened_early else b""
             record.status = record.status or 200
-            with contextlib.suppress(ClientGone):
-                await exchange.abort(last_words)
+            await break_off(exchange, record, error if exchange.opened_early else None)
             return
         record.status = error.status
         try:
@@ -193,8 +191,7 @@ class Pipeline:
             await self._refuse(exchange, stopping(), record)
             return
         record.outcome, record.error, record.status = Outcome.TRUNCATED, STOPPING, record.status or 200
-        with contextlib.suppress(ClientGone):
-            await exchange.abort(b"data: %b\n\n" % stopping().body() if record.stream else b"")
+        await break_off(exchange, record, stopping() if record.stream else None)
 
 
 def _base_url(head: RequestHead) -> str:

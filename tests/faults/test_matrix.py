@@ -12,7 +12,7 @@ from loadtest.answers import DONE, Framing, chat, chat_stream
 from loadtest.certificates import make_certificates
 from loadtest.fault_matrix.table import Cell, Expected, Seen, Sort, Topology, cells, expected
 from proxy.edge import http1
-from proxy.gateway.telling.answering import BROKE_OFF
+from proxy.gateway.telling.last_words import BROKE_OFF
 from tests.faults.conftest import DOORS
 from tests.faults.matrix_run import Observed, body_of, run_all
 from tests.faults.staging import answer, came

@@ -20,7 +20,7 @@ from loadtest.answers import (
     chunk,
     event,
 )
-from proxy.gateway.telling.answering import BROKE_OFF
+from proxy.gateway.telling.last_words import BROKE_OFF
 from proxy.types import Outcome
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Any]]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loadtest.answers import DONE, SSE_TYPE, Answer, Fault, Framing, chat, event
-from proxy.gateway.telling.answering import BROKE_OFF
+from proxy.gateway.telling.last_words import BROKE_OFF
 from proxy.types import Outcome
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Any]]

@@ -37,7 +37,7 @@ class FakeExchange:
         self.opened_early = False
         self.lines = b""
         self.comments = 0
-        self.sent_bytes = 0
+        self.sent_bytes = self.next_event = 0
         self.replies: list[Reply] = []
         self.extra = b""
         self.written: list[bytes] = []

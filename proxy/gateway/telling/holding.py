@@ -13,7 +13,7 @@ from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.reading.call import Call
-from proxy.gateway.telling.answering import EVENT_STREAM, finished, said_all
+from proxy.gateway.telling.ends import EVENT_STREAM, finished, said_all
 from proxy.providers.first_content import Beginning, FirstContent
 from proxy.types import Deployment, ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead

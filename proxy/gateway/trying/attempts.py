@@ -16,24 +16,20 @@ import trio
 
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
-from proxy.gateway.telling.answering import (
-    Delivery,
-    relay,
-    relay_into_open,
-    relay_translated,
-    remember,
-    without_header,
-)
+from proxy.gateway.telling.answering import relay, remember, without_header
 from proxy.gateway.telling.cors import without_cors
+from proxy.gateway.telling.ends import Delivery
 from proxy.gateway.telling.holding import error_text, hold, mode_of
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.telling.mock import mocks, send_mock
+from proxy.gateway.telling.opened import relay_into_open
 from proxy.gateway.telling.refusals import (
     NOT_YOURS_YET,
     SHOULD_NOT_RETRY_LINE,
     nothing_to_pick,
     upstream_failed,
 )
+from proxy.gateway.telling.translating import relay_translated
 from proxy.gateway.trying.blaming import UnknownWords, asked_of
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of

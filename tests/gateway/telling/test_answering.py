@@ -11,14 +11,11 @@ from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
-from proxy.gateway.telling.answering import (
-    BROKE_OFF,
-    outcome_of,
-    relay,
-    relay_into_open,
-    relay_translated,
-    remember,
-)
+from proxy.gateway.telling.answering import relay, remember
+from proxy.gateway.telling.ends import outcome_of
+from proxy.gateway.telling.last_words import BROKE_OFF
+from proxy.gateway.telling.opened import relay_into_open
+from proxy.gateway.telling.translating import relay_translated
 from proxy.providers.objects import IdTap
 from proxy.routing.affinity import MemoryStore
 from proxy.types import Outcome, Result, ResultKind, Usage

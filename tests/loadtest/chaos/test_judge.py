@@ -10,7 +10,7 @@ from loadtest.chaos.judge import Asked, Judge, Kind, Verdict
 from loadtest.chaos.plan import DEAD, Plan, Spell
 from loadtest.chaos.said import content, error_said, said
 from proxy.errors import error_body
-from proxy.gateway.telling.answering import BROKE_OFF
+from proxy.gateway.telling.last_words import BROKE_OFF
 
 DEADLINE_S = 15.0
 NEVER: list[Spell] = []

@@ -1,0 +1,128 @@
+"""How a relay ends: whole, delivered before its end, broken off, or left by its client."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import msgspec
+
+from proxy.accounting.record import Record
+from proxy.accounting.usage import Tap as UsageTap
+from proxy.errors import ClientGone, GatewayError, UpstreamFailure
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.telling.last_words import last_words
+from proxy.types import Outcome, Result, ResultKind
+from proxy.upstream.answer import Answer
+from proxy.wire.pump import Tap
+from proxy.wire.response_head import ResponseHead
+
+EVENT_STREAM = b"text/event-stream"
+REST_S = 1.0
+REST_BYTES = 64 * 1024
+"""Of a stream behind its last event, read when its client has left with that: so its connection can be kept."""
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """How the relay ended, for the record and for the key's health."""
+
+    outcome: Outcome
+    result: Result
+    error: str | None = None
+
+
+_OUTCOMES = {2: Outcome.OK, 3: Outcome.OK, 4: Outcome.CLIENT_ERROR, 5: Outcome.UPSTREAM_ERROR}
+_KEYS_OWN = (ResultKind.AUTH, ResultKind.RATE_LIMITED)
+
+
+def outcome_of(status: int, kind: ResultKind) -> Outcome:
+    """Of an answer that was passed on whole. A refused key or a used-up quota is not the client's fault."""
+    if kind in _KEYS_OWN:
+        return Outcome.UPSTREAM_ERROR
+    return _OUTCOMES.get(status // 100, Outcome.UPSTREAM_ERROR)
+
+
+def streams(head: ResponseHead) -> bool:
+    return head.content_type.startswith(EVENT_STREAM)
+
+
+def ends_by_its_words(answer: Answer, usage: UsageTap) -> None:
+    """Where the connection's end is the body's."""
+    answer.ends_whole_if(partial(finished, usage, answer.head), partial(said_all, usage, answer.head))
+
+
+def finished(tap: UsageTap, head: ResponseHead) -> bool:
+    """A stream ends whole by its own last event."""
+    return head.status != 200 or bool(head.content_encoding) or _finish_seen(tap)
+
+
+def said_all(tap: UsageTap, head: ResponseHead) -> bool:
+    """Its last event came: a connection that breaks afterwards takes nothing away."""
+    return streams(head) and _finish_seen(tap)
+
+
+def _finish_seen(tap: UsageTap) -> bool:
+    tap.result()  # reads a last line that has no end
+    return tap.finish_seen
+
+
+def delivered(answer: Answer, usage: UsageTap) -> bool:
+    """The client that has left had the stream's last event: what it did not wait for is framing."""
+    return streams(answer.head) and answer.passed_on and usage.finish_seen
+
+
+async def read_rest(answer: Answer, tap: Tap | None, usage: UsageTap, drain_s: float) -> None:
+    """Nobody hears it. `drain_s`: how long, for the sake of its usage."""
+    if delivered(answer, usage):
+        await read_on(answer, None, REST_S, REST_BYTES)
+    elif drain_s:
+        await read_on(answer, tap, drain_s)
+
+
+async def read_on(answer: Answer, tap: Tap | None, limit_s: float, limit_bytes: float = math.inf) -> None:
+    """To its end, within the limits."""
+    answer.outlast()
+    answer.until = min(answer.until, time.monotonic() + limit_s)
+    limit_bytes += answer.received_bytes
+    with suppress(UpstreamFailure):
+        while (piece := await answer.read()) and answer.received_bytes < limit_bytes:
+            if tap is not None:
+                tap.feed(piece)
+
+
+@asynccontextmanager
+async def accounted(answer: Answer, usage: UsageTap, record: Record, drain_s: float) -> AsyncIterator[None]:
+    """However the reading ends, what was used is in the record; with `drain_s` also what no client heard.
+
+    A client that leaves with the last event has not left.
+    """
+    try:
+        yield
+    except ClientGone:
+        had_all = delivered(answer, usage)
+        await read_rest(answer, usage, usage, drain_s)
+        if not had_all:
+            raise
+    finally:
+        record.usage, record.model_served = usage.result(), usage.model
+
+
+async def pass_on(exchange: Exchange, answer: Answer, piece: bytes) -> None:
+    """What came of the answer, or was made of that. Raises ClientGone."""
+    answer.passed_on = False
+    if piece:
+        await exchange.write(piece)
+    answer.passed_on = True
+
+
+async def break_off(exchange: Exchange, record: Record, error: GatewayError | None) -> None:
+    """Whether the client is there to hear it changes nothing about what the upstream did.
+
+    `error`: to be told in one more event; None where none can follow.
+    """
+    words = b"" if error is None else last_words(record.route, error, exchange.next_event)
+    with suppress(ClientGone):
+        await exchange.abort(words)

@@ -1,0 +1,54 @@
+"""An answer whose client already has the head of an event stream, and comments."""
+
+from __future__ import annotations
+
+from proxy.accounting.record import Record
+from proxy.accounting.taps import tap_for
+from proxy.errors import UpstreamFailure
+from proxy.gateway.exchange import Exchange
+from proxy.gateway.telling.ends import (
+    Delivery,
+    accounted,
+    break_off,
+    ends_by_its_words,
+    outcome_of,
+    pass_on,
+    streams,
+)
+from proxy.gateway.telling.last_words import EventNumber, broke_off, told_by
+from proxy.types import Outcome, Result, ResultKind
+from proxy.upstream.answer import Answer
+
+ENDING_BYTES = len(b"\r\n\r\n")
+"""The longest blank line that ends an event."""
+MAX_ERROR_BYTES = 64 * 1024
+"""Of an upstream's error that is told inside a stream."""
+NO_STREAM = "told in the stream"
+
+
+async def relay_into_open(
+    exchange: Exchange, answer: Answer, result: Result, record: Record, drain_s: float = 0.0
+) -> Delivery:
+    """Raises ClientGone, UpstreamFailure when an answer that is no stream breaks off."""
+    record.status = 200
+    if answer.head.status != 200 or not streams(answer.head):
+        error = told_by(answer.head.status, await answer.read_all(MAX_ERROR_BYTES))
+        await break_off(exchange, record, error)
+        outcome = outcome_of(result.status, result.kind)
+        return Delivery(Outcome.TRUNCATED if outcome is Outcome.OK else outcome, result, NO_STREAM)
+    usage, number = tap_for(answer.head.content_type), EventNumber(exchange)
+    ends_by_its_words(answer, usage)
+    last = b"\n\n"
+    try:
+        async with accounted(answer, usage, record, drain_s):
+            while piece := await answer.read():
+                usage.feed(piece)
+                number.feed(piece)
+                await pass_on(exchange, answer, piece)
+                last = (last + piece)[-ENDING_BYTES:]
+            await exchange.end()
+    except UpstreamFailure as failure:
+        between = last.endswith((b"\n\n", b"\r\n\r\n"))
+        await break_off(exchange, record, broke_off() if between else None)
+        return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
+    return Delivery(outcome_of(result.status, result.kind), result)
