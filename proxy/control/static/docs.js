@@ -37,23 +37,27 @@ async function start() {
   // This page calls the gateway by the address that it came from, whatever stands in front of it.
   description.servers = [{ url: new URL(".", location.href).href.replace(/\/$/, "") }];
 
-  const showModels = async (system, key) => {
-    const models = await servedModels(key);
-    system.specActions.updateJsonSpec(withModel(description, models));
-  };
-  const alsoShowModels = (original, system) => (given) => {
-    const schemes = given.authorized ?? given; // what was kept comes wrapped
-    for (const scheme of Object.values(schemes)) showModels(system, scheme.value);
-    return original(given);
-  };
-  const models = {
+  const showModels = {
     statePlugins: {
-      auth: { wrapActions: { authorize: alsoShowModels, restoreAuthorization: alsoShowModels } },
+      auth: {
+        wrapActions: {
+          authorize: (original, system) => (given) => {
+            for (const scheme of Object.values(given)) {
+              servedModels(scheme.value).then((models) =>
+                system.specActions.updateJsonSpec(withModel(description, models)),
+              );
+            }
+            return original(given);
+          },
+        },
+      },
     },
   };
+  const kept = Object.values(JSON.parse(localStorage.getItem("authorized") || "{}"));
+  const models = kept.length ? await servedModels(kept[0].value) : [];
 
   window.ui = SwaggerUIBundle({
-    spec: description,
+    spec: withModel(description, models),
     dom_id: "#swagger-ui",
     deepLinking: true,
     docExpansion: "list",
@@ -63,7 +67,7 @@ async function start() {
     tryItOutEnabled: true,
     validatorUrl: null, // no call to an outside validator
     requestInterceptor: withSlashes,
-    plugins: [models],
+    plugins: [showModels],
   });
 }
 
