@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run key test check lint types format lock clean
+.PHONY: help run key test compat check lint types format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,21 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+COMPAT_PACKAGES := chromium nodejs npm
+
+.venv-compat/.done: tests/compat/requirements.txt tests/compat/package.json
+	@if ! { command -v chromium && command -v npm; } >/dev/null; then \
+	  if [ "$$(id -u)" != 0 ]; then echo "install first: apt-get install $(COMPAT_PACKAGES)" >&2; exit 1; fi; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(COMPAT_PACKAGES); \
+	fi
+	$(PYTHON) -m venv .venv-compat
+	.venv-compat/bin/python -m pip install --quiet --disable-pip-version-check -r tests/compat/requirements.txt
+	npm install --silent --no-fund --no-audit --no-package-lock --prefix tests/compat
+	@touch $@
+
+compat: $(VENV)/.dev .venv-compat/.done ## real clients: Node, LangChain, LlamaIndex, Agents SDK, Codex, a browser, the JDK
+	$(BIN)/python -m pytest -m compat tests/compat
+
 check: lint types test ## what CI runs
 
 format: $(VENV)/.dev ## fix what ruff can fix
@@ -53,6 +68,6 @@ lock: ## refresh the pinned, hashed requirements
 	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev -o requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .venv-lock .venv-load .venv-litellm build loadtest/build *.egg-info
+	rm -rf $(VENV) .venv-lock .venv-load .venv-litellm .venv-compat tests/compat/node_modules build loadtest/build *.egg-info
 
 include loadtest/bench.mk
