@@ -72,6 +72,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds an idle upstream connection is kept: shorter than the usual 60 of the other side."""
     remembered_objects: Count = 100_000
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
+    environment_key_first: bool = False
+    """true: what names no model goes to `OPENAI_API_KEY` of the environment, although the configuration has keys."""
     response_headers: bool = True
     """false: answers carry none of the `x-litellm-*` headers."""
     cors_allow_origins: tuple[str, ...] | None = None

@@ -19,6 +19,7 @@
     headroom    what is left, by the latest answer, less what was sent since
     ledger      what was sent in the last minute
     patterns    from the name a client asks to the group that serves it
+    through     who serves requests that name no model
     affinity    which key project holds an object, and where a caller's next one belongs
     status      the view for the control room
     settings    the numbers

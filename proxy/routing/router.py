@@ -17,11 +17,10 @@ from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
 from proxy.routing.status import DeploymentStatus, describe
 from proxy.routing.strategies import STRATEGIES
+from proxy.routing.through import through
 from proxy.types import Deployment, Limits, Result
 
 __all__ = ["DeploymentStatus", "Hold", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
-
-OPENAI_PROVIDERS = frozenset({"openai", "text-completion-openai"})
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -42,10 +41,12 @@ class Router:
         hidden_aliases: Collection[str] = (),
         store: ObjectStore,
         env_deployment: Deployment | None = None,
+        env_first: bool = False,
         seed: int = 0,
     ) -> None:
         """`seed`: of the chance in `latency-based-routing`.
-        `env_deployment`: the key of the environment, used for pass-through when no deployment asks for that.
+        `env_deployment`: the key of the environment, for requests that name no model; `env_first`: before the own
+        ones that all models share.
 
         Raises ConfigError for a model name with more than one `*`.
         """
@@ -58,10 +59,10 @@ class Router:
         self._groups = self._pools_by(
             [(member.deployment.group, member) for member in members], compares=True
         )
-        pass_through = _pass_through(members)
-        if env_deployment is not None and not any(d.use_in_pass_through for d in deployments):
-            pass_through = [self._member(env_deployment)]
-            members += pass_through
+        serving = through(deployments, env_deployment, environment_first=env_first)
+        if env_deployment is not None and env_deployment in serving:
+            members = [*members, self._member(env_deployment)]
+        pass_through = [member for member in members if member.deployment in serving]
         self._members = members
         self._pass_through = self._pool(pass_through) if pass_through else None
         self._scopes = self._pools_by([(member.deployment.object_scope, member) for member in members])
@@ -88,16 +89,25 @@ class Router:
         `tokens`: what the request is expected to use, for quotas; 0: unknown.
         `scope` pins to an object's keys: those in the pool, else all that there are; a scope that left the
         configuration pins nothing, so the upstream itself says that the object is unknown.
-        `caller` keeps a caller's new objects together, before tiers, unless its keys are tried or at capacity.
+        `caller` keeps a caller's new objects together, before tiers, unless its keys are tried or at capacity: where
+        those go that name no model, if the pool reaches that project.
         """
         if scope is not None:
             return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, tried, tokens)
-        home = pool.home(caller, now) if caller is not None else None
+        home = self._home(pool, caller, now) if caller is not None else None
         if home is not None:
             picked = home.take(now, tried, tokens)
             if isinstance(picked, Deployment):
                 return picked
         return pool.take(now, tried, tokens)
+
+    def _home(self, pool: Pool, caller: bytes, now: float) -> Pool | None:
+        nameless = self._pass_through
+        if nameless is None or nameless is pool:
+            return pool.home(caller, now)
+        home = nameless.home(caller, now)
+        there = pool.part(home.deployments[0].object_scope) if home is not None else None
+        return pool.home(caller, now) if there is None else there
 
     def answered(
         self,
@@ -144,8 +154,7 @@ class Router:
         return True
 
     def pass_through_pool(self) -> Pool | None:
-        """For requests that name no model: those marked for it, else the environment's key, else all OpenAI
-        deployments if it does not matter which group they serve. None: the request must name a model."""
+        """For requests that name no model (`routing.through`). None: the request must name one."""
         return self._pass_through
 
     def scope_pool(self, scope: str) -> Pool | None:
@@ -194,15 +203,3 @@ class Router:
 
     def _is_listed(self, name: str) -> bool:
         return "*" not in name and self._lookup.find(name) is not None
-
-
-def _pass_through(members: Sequence[Member]) -> list[Member]:
-    marked = [member for member in members if member.deployment.use_in_pass_through]
-    if marked:
-        return marked
-    openai = [member for member in members if member.deployment.provider in OPENAI_PROVIDERS]
-    scopes: dict[str, set[str]] = {}
-    for member in openai:
-        scopes.setdefault(member.deployment.group, set()).add(member.deployment.object_scope)
-    reached = set(map(frozenset, scopes.values()))
-    return openai if len(reached) == 1 else []

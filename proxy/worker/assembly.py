@@ -237,6 +237,7 @@ def _router(
         hidden_aliases=[name for name, alias in aliases.items() if alias.hidden],
         store=store,
         env_deployment=env,
+        env_first=config.sluice_settings.environment_key_first,
     )
 
 

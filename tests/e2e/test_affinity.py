@@ -8,33 +8,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 
-import openai
 import pytest
 import trio
 
 from loadtest.answers import Answer
+from tests.e2e import flows as work
+from tests.e2e.flows import Flow
 
 pytestmark = pytest.mark.filterwarnings("ignore:(The Assistants API is )?deprecated:DeprecationWarning")
 FLOWS = 100
 OTHER_FLOWS = 20
-MODEL_ID, SESSION = "x-litellm-model-id", "x-litellm-session-id"
 _fresh = itertools.count()
-
-
-class Flow:
-    """One user of the SDK, and the keys that its calls went to."""
-
-    def __init__(self, url: str, key: str, session: str | None) -> None:
-        self.keys: list[str] = []
-        # No TLS here, and loading the trusted certificates for each flow takes longer than the flow.
-        http = openai.DefaultAsyncHttpxClient(event_hooks={"response": [self._see]}, timeout=60, verify=False)
-        headers = {SESSION: session} if session else {}
-        self.sdk = openai.AsyncOpenAI(
-            base_url=url, api_key=key, max_retries=0, http_client=http, default_headers=headers
-        )
-
-    async def _see(self, response) -> None:
-        self.keys.append(response.headers[MODEL_ID].partition("/")[0])
 
 
 @pytest.fixture
@@ -51,72 +35,23 @@ async def flow(gateway_url, gateway_key) -> AsyncIterator[Callable[..., Flow]]:
         await each.sdk.close()
 
 
-async def _assistants(flow: Flow) -> None:
-    beta = flow.sdk.beta
-    assistant = await beta.assistants.create(model="gpt-4o", instructions="Be brief.")
-    thread = await beta.threads.create()
-    await beta.threads.messages.create(thread.id, role="user", content="What is the capital of France?")
-    run = await beta.threads.runs.create(thread.id, assistant_id=assistant.id)
-    while run.status in ("queued", "in_progress"):
-        run = await beta.threads.runs.retrieve(run.id, thread_id=thread.id)
-    assert run.status == "completed"
-    messages = await beta.threads.messages.list(thread.id)
-    assert [message.role for message in messages.data] == ["assistant", "user"]
-    assert (await beta.threads.delete(thread.id)).deleted
-    assert (await beta.assistants.delete(assistant.id)).deleted
-
-
-async def _files_and_batches(flow: Flow) -> None:
-    line = b'{"custom_id":"1","method":"POST","url":"/v1/embeddings","body":{"model":"m","input":"x"}}\n'
-    made = await flow.sdk.files.create(file=("lines.jsonl", line), purpose="batch")
-    assert (await flow.sdk.files.content(made.id)).content == line
-    batch = await flow.sdk.batches.create(
-        input_file_id=made.id, endpoint="/v1/embeddings", completion_window="24h"
-    )
-    while batch.status != "completed":
-        batch = await flow.sdk.batches.retrieve(batch.id)
-    assert batch.output_file_id is not None
-    assert b'"custom_id":"1"' in (await flow.sdk.files.content(batch.output_file_id)).content
-    assert (await flow.sdk.files.delete(made.id)).deleted
-
-
-async def _vector_stores(flow: Flow) -> None:
-    made = await flow.sdk.files.create(file=("facts.txt", b"Paris is in France."), purpose="assistants")
-    store = await flow.sdk.vector_stores.create(name="facts")
-    await flow.sdk.vector_stores.files.create(store.id, file_id=made.id)
-    assert [item.id async for item in flow.sdk.vector_stores.files.list(store.id)] == [made.id]
-    assert (await flow.sdk.vector_stores.search(store.id, query="Paris")).data
-    await flow.sdk.vector_stores.files.delete(made.id, vector_store_id=store.id)
-    assert (await flow.sdk.files.retrieve(made.id)).filename == "facts.txt"
-    await flow.sdk.vector_stores.delete(store.id)
-
-
-async def _responses(flow: Flow) -> None:
-    first = await flow.sdk.responses.create(model="gpt-4o", input="I am Ada.")
-    second = await flow.sdk.responses.create(model="gpt-4o", input="Who am I?", previous_response_id=first.id)
-    assert second.previous_response_id == first.id
-    assert (await flow.sdk.responses.retrieve(second.id)).id == second.id
-    assert (await flow.sdk.responses.input_items.list(second.id)).data
-    await flow.sdk.responses.delete(first.id)
-
-
-async def _side_by_side(work, flows: list[Flow]) -> None:
+async def _side_by_side(kind, flows: list[Flow]) -> None:
     """Each stays on one key; together they use both."""
     async with trio.open_nursery() as nursery:
         for flow in flows:
-            nursery.start_soon(work, flow)
+            nursery.start_soon(kind, flow)
     assert [len(set(flow.keys)) for flow in flows] == [1] * len(flows)
     assert {flow.keys[0] for flow in flows} == {"simulator-1", "simulator-2"}
 
 
 async def test_a_hundred_assistants_side_by_side(flow) -> None:
-    await _side_by_side(_assistants, [flow() for _ in range(FLOWS)])
+    await _side_by_side(work.assistants, [flow() for _ in range(FLOWS)])
 
 
-@pytest.mark.parametrize("work", [_files_and_batches, _vector_stores, _responses])
+@pytest.mark.parametrize("kind", [work.files_and_batches, work.vector_stores, work.responses])
 @pytest.mark.parametrize("prefix", ["/openai_passthrough/v1", "/v1"])
-async def test_other_objects_side_by_side(work, prefix, flow) -> None:
-    await _side_by_side(work, [flow(prefix=prefix) for _ in range(OTHER_FLOWS)])
+async def test_other_objects_side_by_side(kind, prefix, flow) -> None:
+    await _side_by_side(kind, [flow(prefix=prefix) for _ in range(OTHER_FLOWS)])
 
 
 async def test_a_caller_without_sessions_stays_on_one_key(flow) -> None:
@@ -124,7 +59,8 @@ async def test_a_caller_without_sessions_stays_on_one_key(flow) -> None:
     async with trio.open_nursery() as nursery:
         for number, each in enumerate(flows):
             nursery.start_soon(
-                (_assistants, _files_and_batches, _vector_stores, _responses)[number % 4], each
+                (work.assistants, work.files_and_batches, work.vector_stores, work.responses)[number % 4],
+                each,
             )
     assert len({key for each in flows for key in each.keys}) == 1
 

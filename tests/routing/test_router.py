@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Hold, Pool, Router, RouterSettings, Unavailable
 from proxy.routing.strategies import STRATEGIES
-from proxy.types import Deployment, Limits, Result, ResultKind
+from proxy.types import Deployment, Limits, Result, ResultKind, Secret
 
 OK = Result(ResultKind.OK, 200)
 AUTH = Result(ResultKind.AUTH, 401)
@@ -169,39 +169,58 @@ def ids(pool: Pool | None) -> list[str] | None:
     return None if pool is None else [each.id for each in pool.deployments]
 
 
-def test_pass_through_prefers_marked_deployments(deployment: Make) -> None:
-    marked = [deployment("m", use_in_pass_through=True), deployment("n", group="x", use_in_pass_through=True)]
-    routes = router([deployment("a"), *marked], env_deployment=deployment("env", group="*"))
-    assert ids(routes.pass_through_pool()) == ["m", "n"]
-    assert routes.scope_pool("scope-env") is None
+def environment(deployment: Make) -> Deployment:
+    return deployment("env", group="*", api_key=Secret("sk-of-the-environment"))
 
 
-def test_pass_through_by_the_environment(deployment: Make) -> None:
-    routes = router([deployment("a")], env_deployment=deployment("env", group="*"))
+def test_who_serves_what_names_nothing_is_listed_and_found_by_its_objects(deployment: Make) -> None:
+    routes = router([deployment("a", provider="other")], env_deployment=environment(deployment))
     assert ids(routes.pass_through_pool()) == ["env"]
     assert ids(routes.scope_pool("scope-env")) == ["env"]
     assert routes.match("anything") is None
     assert [status.id for status in routes.snapshot(0.0)] == ["a", "env"]
 
 
-@pytest.mark.parametrize(
-    ("scopes", "provider", "expected"),
-    [
-        ({"g1": "red", "g2": "red"}, "openai", ["0", "1"]),
-        ({"g1": "red"}, "text-completion-openai", ["0"]),
-        ({"g1": "red", "g2": "blue"}, "openai", None),
-        ({"g1": "red"}, "other", None),
-        ({}, "openai", None),
-    ],
-)
-def test_pass_through_by_models_that_agree(
-    deployment: Make, scopes: dict[str, str], provider: str, expected: list[str] | None
+def test_an_environments_key_that_is_not_needed_is_no_deployment(deployment: Make) -> None:
+    env = environment(deployment)
+    routes = router([deployment("a")], env_deployment=env)
+    assert ids(routes.pass_through_pool()) == ["a"]
+    assert routes.scope_pool("scope-env") is None
+    assert [status.id for status in routes.snapshot(0.0)] == ["a"]
+    assert ids(router([deployment("a")], env_deployment=env, env_first=True).pass_through_pool()) == ["env"]
+
+
+CALLERS = [b"%d" % number for number in range(60)]
+
+
+@pytest.mark.parametrize("fields", [{}, {"use_in_pass_through": True}])
+def test_what_names_a_model_is_placed_where_that_goes_which_names_none(
+    deployment: Make, fields: dict[str, bool]
 ) -> None:
     deployments = [
-        deployment(str(number), group=group, object_scope=scope, provider=provider)
-        for number, (group, scope) in enumerate(scopes.items())
-    ]
-    assert ids(router(deployments).pass_through_pool()) == expected
+        deployment("a", **fields), deployment("b", **fields), deployment("c"),
+        deployment("d", group="x", object_scope="scope-a"), deployment("e", group="x", object_scope="scope-b"),
+    ]  # fmt: skip
+    routes = router(deployments)
+    nameless = routes.pass_through_pool()
+    assert nameless is not None
+    places = {caller: send(routes, nameless, caller=caller) for caller in CALLERS}
+    assert {scope_of(deployments, place) for place in places.values()} == {"scope-a", "scope-b"}
+    for group in ("gpt", "x"):
+        for caller in CALLERS:
+            named = send(routes, pool_of(routes, group), caller=caller)
+            assert scope_of(deployments, named) == scope_of(deployments, places[caller])
+
+
+def test_a_group_that_does_not_reach_that_project_has_a_place_of_its_own(deployment: Make) -> None:
+    routes = router(
+        [deployment("a", use_in_pass_through=True), deployment("b", group="x"), deployment("c", group="x")]
+    )
+    assert {send(routes, pool_of(routes, "x"), caller=caller) for caller in CALLERS} == {"b", "c"}
+
+
+def scope_of(deployments: list[Deployment], id_: str) -> str:
+    return next(each.object_scope for each in deployments if each.id == id_)
 
 
 def test_an_answer_that_began_ends_the_bench(deployment: Make) -> None:

@@ -10,7 +10,7 @@ from proxy.gateway.reading.routes import Custom, Kind, Route
 from proxy.gateway.trying.selection import NOTHING_NAMED, Choice, choose
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
-from proxy.types import Deployment
+from proxy.types import Deployment, Secret
 
 MakeCall = Callable[..., Call]
 MakeDeployment = Callable[..., Deployment]
@@ -94,7 +94,8 @@ def test_nothing_named_goes_to_the_marked(router: Router, a_call: MakeCall) -> N
 
 
 def test_nothing_named_goes_to_the_environments_key(a_deployment: MakeDeployment, a_call: MakeCall) -> None:
-    router = router_of(a_deployment("m1"), a_deployment("x", group="x"), env=a_deployment("env", group="env"))
+    env = a_deployment("env", group="*", api_key=Secret("sk-environment"))
+    router = router_of(a_deployment("m1"), a_deployment("x", group="x"), env=env)
     assert ids(choose(a_call(model=None, route=ASSISTANTS), router)) == {"env"}
 
 
