@@ -9,37 +9,50 @@ from proxy.wire.framing import BadFraming, framing_of
 
 
 class Ahead:
-    """`payload` is what has come so far, unframed; `read` waits for more. Make it before anything was relayed."""
+    """`payload` is what has come so far, unframed; `read` waits for more. Make it before anything was relayed.
 
-    __slots__ = ("_answer", "_framing", "_seen", "done", "payload")
+    However small the pieces, each byte is looked at once.
+    """
+
+    __slots__ = ("_answer", "_framing", "_pieces", "done", "size")
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._framing = framing_of(answer.head.framing)
-        self._seen = 0
-        self.payload = b""
+        self._pieces: list[bytes] = []
+        self.size = 0
+        """Bytes of payload so far."""
         self.done = False
         """The answer is here whole."""
-        self._look()
+        self._unframe(answer.held)
+
+    @property
+    def payload(self) -> bytes:
+        """All that has come."""
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0] if self._pieces else b""
 
     async def read(self, deadline: float) -> bytes:
         """The next payload, maybe none yet; look at `done`. Raises UpstreamFailure, Late, ClientGone."""
-        before = len(self.payload)
-        if not self.done:
-            if await self._answer.fetch(deadline):
-                self._look()
-            elif self._framing.at_eof():
-                self.done = True
-            else:
-                raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")
-        return self.payload[before:]
+        if self.done:
+            return b""
+        if data := await self._answer.fetch(deadline):
+            return self._unframe(data)
+        if not self._framing.at_eof():
+            raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")
+        self.done = True
+        return b""
 
-    def _look(self) -> None:
+    def _unframe(self, data: bytes) -> bytes:
         pieces: list[bytes] = []
-        data = self._answer.held[self._seen :]
         try:
-            self._seen += self._framing.feed(data, pieces)
+            self._framing.feed(data, pieces)
         except BadFraming as error:
             raise UpstreamFailure(ResultKind.BROKEN, "the upstream framed its body wrongly") from error
-        self.payload += b"".join(pieces)
+        payload = b"".join(pieces)
+        if payload:
+            self._pieces.append(payload)
+            self.size += len(payload)
         self.done = self._framing.done
+        return payload

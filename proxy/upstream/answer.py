@@ -30,6 +30,7 @@ class Answer:
         "_buffer",
         "_closed",
         "_connection",
+        "_fetched",
         "_framing",
         "_gap_s",
         "_pool",
@@ -54,6 +55,8 @@ class Answer:
     ) -> None:
         self.head = head
         self._connection = connection
+        self._fetched: list[bytes] = []
+        """What was read ahead and stands behind `_buffer`: joined once, however many pieces it came in."""
         self._pool = pool
         self._closed = False
         self._apart: Parking | None = None
@@ -74,7 +77,8 @@ class Answer:
             """The body, while it is here whole and not taken."""
             self._framing: Framing = NOTHING_LEFT
             self._buffer = b""
-            self._spoilt = self._spoilt or size != len(buffer)
+            if size != len(buffer):
+                self._spoil()
         else:
             self.whole = None
             self._framing = framing_of(size)
@@ -93,13 +97,22 @@ class Answer:
             return self.whole
         pieces: list[bytes] = []
         with suppress(BadFraming):  # whoever reads on will say
-            framing_of(self.head.framing).feed(self._buffer, pieces)
+            framing_of(self.head.framing).feed(self.held, pieces)
         return b"".join(pieces)
 
     @property
     def held(self) -> bytes:
         """What has come of the body and was not taken: framed, as it was sent."""
-        return self._buffer if self.whole is None else self.whole
+        if self.whole is not None:
+            return self.whole
+        if self._fetched:
+            self._buffer = b"".join((self._buffer, *self._fetched))
+            self._fetched.clear()
+        return self._buffer
+
+    def _take_held(self) -> bytes:
+        held, self._buffer = self.held, b""
+        return held
 
     @property
     def begun(self) -> bool:
@@ -107,14 +120,15 @@ class Answer:
         held = self.held
         return bool(held) and (self.head.framing != CHUNKED or 0 < held.find(b"\r\n") < len(held) - 2)
 
-    async def fetch(self, deadline: float) -> bool:
-        """Read more into `held`; False at the end of the stream. Raises UpstreamFailure, Late, ClientGone."""
+    async def fetch(self, deadline: float) -> bytes:
+        """More, which is `held` too; b"" at the end of the stream. Raises UpstreamFailure, Late, ClientGone."""
         try:
             data = await self._connection.link.read(min(deadline, self.until))
         except OSError as error:
             raise UpstreamFailure(ResultKind.BROKEN, "the upstream connection broke") from error
-        self._buffer += data
-        return bool(data)
+        if data:
+            self._fetched.append(data)
+        return data
 
     def belongs_to(self, parking: Parking) -> None:
         """Whoever is parked there is woken by what comes of it."""
@@ -138,12 +152,12 @@ class Answer:
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
         pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until)
-        buffer, self._buffer = self._buffer, b""
         try:
-            end = await pump.run(prefix, buffer)
+            end = await pump.run(prefix, self._take_held())
         finally:  # a worker that stops cuts the pump off
             self.received_bytes = pump.moved_bytes
-            self._spoilt = self._spoilt or bool(pump.leftover)
+            if pump.leftover:
+                self._spoil()
             self.passed_on = pump.sent_all
             if not self._framing.done and pump.sent_all:
                 self.takes_event = self._stopped_between_events(pump.last)
@@ -163,9 +177,7 @@ class Answer:
         if whole:
             return whole
         while not self._framing.done:
-            data, self._buffer = self._buffer, b""
-            if not data:
-                data = await self._receive()
+            data = self._take_held() or await self._receive()
             if not data:
                 if self._framing.at_eof():
                     break
@@ -192,8 +204,14 @@ class Answer:
         except BadFraming as error:
             raise UpstreamFailure(ResultKind.BROKEN, "the upstream framed its body wrongly") from error
         self.received_bytes += taken
-        self._spoilt = self._spoilt or taken != len(data)
+        if taken != len(data):
+            self._spoil()
         return b"".join(pieces)
+
+    def _spoil(self) -> None:
+        """More came than the answer: nobody had asked for it."""
+        self._spoilt = True
+        self._pool.distrust(self._connection.endpoint)
 
     async def read_all(self, limit_bytes: int, tap: Tap | None = None) -> bytes:
         """The whole payload. Raises UpstreamFailure, also when it is larger than the limit; ClientGone."""
@@ -214,7 +232,7 @@ class Answer:
         self._closed = True
         if self._apart is not None:
             self._apart.close()
-        if not self._spoilt and not self._framing.done and self._buffer and len(self._buffer) < DISCARD_BYTES:
+        if not self._spoilt and not self._framing.done and 0 < len(self.held) < DISCARD_BYTES:
             self._finish_from_buffer()
         if self._framing.done and not self._spoilt:
             self._pool.give(connection)
@@ -223,8 +241,9 @@ class Answer:
 
     def _finish_from_buffer(self) -> None:
         """An unwanted answer that is already here whole need not cost its connection."""
+        held = self._take_held()
         try:
-            self._spoilt = self._framing.feed(self._buffer) != len(self._buffer)
+            if self._framing.feed(held) != len(held):
+                self._spoil()
         except BadFraming:
             self._spoilt = True
-        self._buffer = b""

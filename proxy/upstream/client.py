@@ -92,11 +92,16 @@ class UpstreamClient:
                 connection = await self._connect(parking, endpoint, patience)
             link = connection.link
             link.parking = parking
+            # What a connection says that carried another request before is an answer only if it comes after this one.
+            link.wary = connection.used
             answered = False
             try:
                 complete = _post(link, outbound) or await _write(link, outbound, patience.write_s, until)
                 head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
                 answered = True
+            except _Unasked as unasked:
+                if unasked.said:
+                    self._pool.distrust(endpoint)
             except _NoAnswer as closed:
                 if not connection.used or closed.after_s > STALE_S:
                     raise UpstreamFailure(
@@ -162,6 +167,14 @@ async def _dial(parking: Parking, endpoint: Endpoint, deadline: float) -> socket
     return sock
 
 
+class _Unasked(Exception):  # noqa: N818 - a fact, not an error
+    """A connection used before spoke, or ended, before the request was sent whole: nothing was asked of it."""
+
+    def __init__(self, *, said: bool) -> None:
+        self.said = said
+        """It spoke before it was sent anything."""
+
+
 class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
     """The connection ended before the answer began."""
 
@@ -179,9 +192,15 @@ def _post(link: Link, outbound: Outbound) -> bool:
 
 
 async def _write(link: Link, outbound: Outbound, write_s: float, until: float) -> bool:
-    """Send the request. False when the upstream did not wait for all of it: its answer is there to be read."""
+    """Send the request. False when the upstream did not wait for all of it: its answer is there to be read.
+
+    Raises _Unasked, Late, ClientGone, GatewayError.
+    """
     head, body = outbound.head, outbound.body
     uplink = Uplink(link, write_s, until)
+    wary, link.wary = link.wary, False
+    if wary and link.has_spoken():
+        raise _Unasked(said=bool(link.overhear()))
     try:
         sent = link.send_pair(head, body)
         # Hardly ever was not even the head taken: then the body may be copied to stand behind it.
@@ -189,7 +208,9 @@ async def _write(link: Link, outbound: Outbound, write_s: float, until: float) -
         await uplink.finish(rest)
         if outbound.rest is not None:
             await outbound.rest.send_to(uplink)
-    except (Answered, OSError):
+    except (Answered, OSError) as early:
+        if wary:  # it may be a late word to whoever was here before: another connection will say
+            raise _Unasked(said=False) from early
         return False
     return True
 
@@ -206,10 +227,14 @@ async def _read_head(
         data = await link.read(deadline)
     except OSError:
         data = b""
+    if link.unasked:
+        raise _Unasked(said=bool(data))
     if not data:
         raise _NoAnswer(time.monotonic() - asked)
     for _ in range(MAX_INTERIM_ANSWERS):
-        while (end := find_head_end(data, 0)) < 0 and len(data) <= MAX_ANSWER_HEAD_BYTES:
+        searched = 0
+        while (end := find_head_end(data, searched)) < 0 and len(data) <= MAX_ANSWER_HEAD_BYTES:
+            searched = max(0, len(data) - len(b"\r\n\r"))
             data += await _read_more(link, deadline)
         if not 0 < end <= MAX_ANSWER_HEAD_BYTES:
             raise BadResponse(f"its head is longer than {MAX_ANSWER_HEAD_BYTES} bytes")

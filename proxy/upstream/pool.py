@@ -5,6 +5,7 @@ Last in, first out keeps few connections warm and lets the rest grow old; nothin
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 
@@ -14,8 +15,14 @@ from proxy.upstream.destination import Endpoint
 from proxy.wire.link import Link
 from proxy.wire.tls import TlsLink
 
+log = logging.getLogger("sluice")
+
 REAP_EVERY_S = 5.0
 """How often idle connections that are old or closed by their peer are dropped."""
+MAX_DISTRUSTED = 1024
+"""Endpoints remembered for having spoken unasked; of more the oldest is forgotten, and learned again."""
+TIMED_OUT = (b"HTTP/1.1 408", b"HTTP/1.0 408")
+"""How some servers say goodbye to an idle connection: no answer to anybody."""
 
 
 class Connection:
@@ -30,29 +37,53 @@ class Connection:
         self.used = False
         """It has carried a whole exchange before, so its peer may have closed it meanwhile."""
 
-    def usable(self, born_after: float) -> bool:
-        """Young enough, and nothing came while it was idle: bytes nobody asked for are as bad as a close."""
-        return self.idle_since > born_after and self.link.silent()
-
 
 class Pool:
-    """Connections by endpoint. `idle_limit` per endpoint, `idle_s` below the peers' own keep-alive."""
+    """Connections by endpoint. `idle_limit` per endpoint, `idle_s` below the peers' own keep-alive.
+
+    An endpoint that ever spoke unasked is distrusted: what it says late could be taken for the next request's answer,
+    so its connections carry one exchange each.
+    """
 
     def __init__(self, idle_limit: int, idle_s: float) -> None:
         self._idle_limit = idle_limit
         self._idle_s = idle_s
         self._stacks: dict[Endpoint, list[Connection]] = {}
         self._sessions: dict[Endpoint, ssl.SSLSession] = {}
+        self._distrusted: dict[Endpoint, None] = {}
 
     def take(self, endpoint: Endpoint) -> Connection | None:
         """The connection used last, if it is still good."""
         stack = self._stacks.get(endpoint)
         while stack:
             connection = stack.pop()
-            if connection.usable(time.monotonic() - self._idle_s):
+            if self._usable(connection, time.monotonic() - self._idle_s):
                 return connection
             connection.link.close()
         return None
+
+    def _usable(self, connection: Connection, born_after: float) -> bool:
+        """Young enough, and nothing came while it was idle: bytes nobody asked for are as bad as a close."""
+        return self._silent(connection) and connection.idle_since > born_after
+
+    def _silent(self, connection: Connection) -> bool:
+        heard = connection.link.overhear()
+        if heard and not heard.startswith(TIMED_OUT):
+            self.distrust(connection.endpoint)
+        return heard is None
+
+    def distrust(self, endpoint: Endpoint) -> None:
+        """It sent bytes that nobody had asked for."""
+        if endpoint in self._distrusted:
+            return
+        if len(self._distrusted) >= MAX_DISTRUSTED:
+            del self._distrusted[next(iter(self._distrusted))]
+        self._distrusted[endpoint] = None
+        log.warning(
+            "%s sent bytes that nobody asked for: its connections carry one request each now", endpoint
+        )
+        for connection in self._stacks.pop(endpoint, ()):
+            connection.link.close()
 
     def give(self, connection: Connection) -> None:
         """Take back a connection whose exchange is complete."""
@@ -60,7 +91,7 @@ class Pool:
         stack = self._stacks.get(connection.endpoint)
         if stack is None:
             stack = self._stacks[connection.endpoint] = []
-        if len(stack) >= self._idle_limit or not link.silent():
+        if len(stack) >= self._idle_limit or not self._silent(connection) or self._distrusts(connection):
             link.close()
             return
         link.parking = None
@@ -69,6 +100,9 @@ class Pool:
             connection.used = True
             self._remember_session(connection)
         stack.append(connection)
+
+    def _distrusts(self, connection: Connection) -> bool:
+        return bool(self._distrusted) and connection.endpoint in self._distrusted
 
     def _remember_session(self, connection: Connection) -> None:
         """Once per connection: reading the session copies it, which takes as long as five requests."""
@@ -86,14 +120,14 @@ class Pool:
         """Drop the old and the dead, until cancelled."""
         while True:
             await trio.sleep(REAP_EVERY_S)
-            for stack in self._stacks.values():
+            for stack in tuple(self._stacks.values()):  # one may be found to be distrusted
                 self._reap(stack)
 
     def _reap(self, stack: list[Connection]) -> None:
         born_after = time.monotonic() - self._idle_s
         alive = []
-        for connection in stack:
-            if connection.usable(born_after):
+        for connection in tuple(stack):
+            if self._usable(connection, born_after) and not self._distrusts(connection):
                 alive.append(connection)
             else:
                 connection.link.close()

@@ -35,6 +35,7 @@ class Link:
 
     __slots__ = (
         "_posted", "_unsent", "closed", "hangup", "is_client", "mover", "parking", "reactor", "readable", "sock",
+        "unasked", "wary",
     )  # fmt: skip
 
     def __init__(self, reactor: Reactor, sock: socket.socket, parking: Parking | None = None) -> None:
@@ -49,6 +50,10 @@ class Link:
         self.readable = True
         self.hangup = False
         self.closed = False
+        self.wary = False
+        """What was posted goes only if the peer has said nothing by then: it could be no answer to it."""
+        self.unasked = False
+        """The peer had spoken, so nothing was sent; what it said is there to be read."""
         self._posted = False
         """Something of this link waits in the reactor for the turn's end."""
         self._unsent = b""
@@ -133,8 +138,16 @@ class Link:
     def send_posted(self, data: bytes) -> None:
         """From the reactor."""
         self._posted = False
-        if not self.closed:
-            self._send_unsent(self._unsent + data)
+        if self.closed:
+            return
+        if self.wary:
+            self.wary = False
+            if self.has_spoken():
+                self.unasked = True
+                if self.parking is not None:
+                    self.parking.wake()
+                return
+        self._send_unsent(self._unsent + data)
 
     def _send_unsent(self, unsent: bytes) -> None:
         self._unsent = b""
@@ -201,16 +214,27 @@ class Link:
             pass  # recv will say
         return True
 
-    def silent(self) -> bool:
-        """Open, and nothing unasked has come: fit to be kept for later. What did come is lost."""
+    def has_spoken(self) -> bool:
+        """`spoke`, asked of the socket itself: the reactor may not have heard of it yet."""
+        self.readable = True
+        return self.spoke()
+
+    def overhear(self) -> bytes | None:
+        """What came while nobody asked, which is lost then; None: nothing, so it may be kept; b"": it is no use."""
         if self.closed or self.hangup or self._unsent:
-            return False
+            return self._last_words()
         if not self.readable:
-            return True
+            return None
         try:
-            return self.recv() is None
+            return self.recv()
         except OSError:
-            return False
+            return b""
+
+    def _last_words(self) -> bytes:
+        try:
+            return b"" if self.closed else self.recv() or b""
+        except OSError:
+            return b""
 
     def release(self) -> socket.socket:
         """Leave the reactor and give the socket away, still open."""

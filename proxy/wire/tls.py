@@ -122,8 +122,8 @@ class TlsLink(Link):
                 self.readable = True
         return self._held is not None
 
-    def silent(self) -> bool:
-        return not self._sealed and super().silent()
+    def overhear(self) -> bytes | None:
+        return b"" if self._sealed else super().overhear()
 
     def recv(self, most_bytes: int = RECV_BYTES) -> bytes | None:
         if self._held is not None:

@@ -219,6 +219,48 @@ async def test_an_early_answer_to_a_long_request(caller, mock) -> None:
     assert caller.pool.idle() == 0, "half a request is still on the connection"
 
 
+LATE = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned"
+
+
+@pytest.mark.parametrize("size", [2, 2_000_000], ids=["posted", "written"])
+async def test_what_comes_before_the_request_was_sent_is_not_its_answer(
+    caller, mock, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A second answer that comes in the very moment between taking the idle connection and sending."""
+    await caller.whole()
+    take = caller.pool.take
+
+    def take_and_be_told(endpoint: Endpoint):
+        connection = take(endpoint)
+        mock.connections[0]._stream.socket._sock.send(LATE)
+        assert not connection.link.readable, "the reactor has not heard of it"
+        return connection
+
+    monkeypatch.setattr(caller.pool, "take", take_and_be_told)
+    assert await caller.whole(caller.outbound(b"x" * size)) == chat().body
+    assert [request.connection for request in mock.requests] == [0, 1]
+    assert caller.pool.idle() == 0, "it is not trusted any more"
+
+
+async def test_what_comes_before_a_kept_connection_has_it_whole_is_not_its_answer(caller, mock) -> None:
+    """An early refusal is asked for again, where it cannot be an answer to somebody else."""
+    await caller.whole()
+    mock.connections[0]._owner.read_limit_bytes = mock.connections[0].received_bytes + 4096
+
+    async def say_late() -> None:
+        with trio.fail_after(5):
+            while mock.connections[0].received_bytes < mock.read_limit_bytes:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.01)
+        mock.connections[0]._stream.socket._sock.send(LATE)
+        mock.resume_reading()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(say_late)
+        assert await caller.whole(caller.outbound(b"x" * 20_000_000)) == chat().body
+    assert mock.requests[-1].connection == 1
+    assert caller.pool.idle() == 1, "an early answer alone is nothing to be distrusted for"
+
+
 async def test_an_early_answer_followed_by_a_close(caller, mock) -> None:
     said = error(413)
     mock.at_head = True

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import trio
@@ -9,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from loadtest.answers import chat
 from proxy.upstream.destination import Endpoint
-from proxy.upstream.pool import REAP_EVERY_S, Pool
+from proxy.upstream.pool import MAX_DISTRUSTED, REAP_EVERY_S, Pool
 
 
 async def until(fact: Callable[[], bool]) -> None:
@@ -81,9 +82,79 @@ async def test_a_connection_that_spoke_unasked_is_not_taken(caller, mock) -> Non
     await wait_all_tasks_blocked()  # the mock's own task is still leaving its send
     (kept,) = caller.pool._stacks[caller.endpoint]
     assert not kept.link.readable
-    await mock.connections[0]._stream.send_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+    await mock.connections[0]._stream.send_all(LATE)
     await until(lambda: kept.link.readable)
     assert caller.pool.take(caller.endpoint) is None
+
+
+LATE = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned"
+
+
+async def spoke_late(caller, mock, said: bytes = LATE) -> None:
+    """One whole exchange, then words that nobody asked for."""
+    await caller.whole()
+    await wait_all_tasks_blocked()
+    link = caller.pool._stacks[caller.endpoint][-1].link
+    await mock.connections[-1]._stream.send_all(said)
+    await until(lambda: link.readable)
+
+
+async def test_who_spoke_unasked_gets_each_connection_used_once(caller, mock, caplog) -> None:
+    await spoke_late(caller, mock)
+    for _ in range(3):
+        assert await caller.whole() == chat().body
+    assert [request.connection for request in mock.requests] == [0, 1, 2, 3]
+    assert caller.pool.idle() == 0
+    (told,) = [record for record in caplog.records if "nobody asked for" in record.message]
+    assert f"127.0.0.1:{mock.port}" in told.message
+
+
+async def test_the_reaper_hears_it_too(caller, mock) -> None:
+    for answer in await at_once(caller, 2):
+        answer.close()
+    link = caller.pool._stacks[caller.endpoint][0].link
+    await mock.connections[0]._stream.send_all(LATE)
+    await until(lambda: link.readable)
+    caller.pool._reap(caller.pool._stacks[caller.endpoint])
+    assert caller.pool.idle() == 0, "the other connection is the same peer's"
+    await caller.whole()
+    assert caller.pool.idle() == 0
+
+
+async def test_what_has_come_by_the_time_of_giving_back_is_heard(caller, mock) -> None:
+    """Between the answer's last byte and its end."""
+    answer = await caller.ask()
+    await answer.read_all(10_000)
+    await mock.connections[0]._stream.send_all(LATE)
+    link = answer._connection.link
+    await until(lambda: link.readable)
+    answer.close()
+    assert caller.pool.idle() == 0
+    assert link.closed
+    assert await caller.whole() == chat().body
+    assert caller.pool.idle() == 0
+
+
+async def test_bytes_behind_an_answer_are_words_unasked(caller, mock) -> None:
+    said = chat()
+    for raw in (said.head() + said.body + LATE, *[said.head() + said.body] * 2):
+        mock.script(replace(said, raw=raw))
+        await caller.whole()
+    assert [request.connection for request in mock.requests] == [0, 1, 2]
+
+
+async def test_a_server_that_says_goodbye_to_an_idle_connection_is_trusted(caller, mock) -> None:
+    await spoke_late(caller, mock, b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+    await caller.whole()
+    assert (mock.requests[-1].connection, caller.pool.idle()) == (1, 1)
+
+
+def test_the_distrusted_are_remembered_within_bounds() -> None:
+    pool = Pool(1, 30)
+    for port in range(MAX_DISTRUSTED + 1):
+        pool.distrust(Endpoint("a", port, tls=False))
+    assert len(pool._distrusted) == MAX_DISTRUSTED
+    assert Endpoint("a", MAX_DISTRUSTED, tls=False) in pool._distrusted
 
 
 async def test_a_connection_with_bytes_behind_its_answer_is_not_given_back(caller, mock) -> None:

@@ -174,26 +174,37 @@ async def test_write_ends_when_the_client_leaves(bench, nursery) -> None:
         await client.write(b"x" * 8_000_000, 10)
 
 
-async def test_silent_says_whether_a_link_may_be_kept(bench) -> None:
+async def test_what_comes_unasked_is_overheard(bench) -> None:
     link, peer = bench.link(None)
-    assert link.silent()
+    assert link.overhear() is None
     await peer.send_all(b"unasked")
     await wait_all_tasks_blocked(0.01)
-    assert not link.silent()
+    assert link.overhear() == b"unasked"
+
+
+async def test_last_words_before_the_end_are_overheard_too(bench) -> None:
+    link, peer = bench.link(None)
+    assert link.overhear() is None
+    await peer.send_all(b"unasked")
+    await peer.aclose()
+    await wait_all_tasks_blocked(0.01)
+    assert link.overhear() == b"unasked"
+    link.close()
+    assert link.overhear() == b""
 
 
 async def test_a_closed_peer_is_not_silent(bench) -> None:
     link, peer = bench.link(None)
-    assert link.silent()
+    assert link.overhear() is None
     await peer.aclose()
     await wait_all_tasks_blocked(0.01)
-    assert not link.silent()
+    assert link.overhear() == b""
 
 
 async def test_a_pooled_link_remembers_its_edges(bench) -> None:
     """Events of a link that nobody waits for set its flags, and wake no one."""
     link, peer = bench.link(None)
-    assert link.silent()
+    assert link.overhear() is None
     assert not link.readable
     await peer.send_all(b"x")
     await wait_all_tasks_blocked(0.01)
@@ -244,6 +255,25 @@ async def test_a_reset_counts_as_having_spoken(bench) -> None:
     reset(peer)
     await wait_all_tasks_blocked(0.01)
     assert link.spoke()
+
+
+async def test_a_wary_link_posts_only_into_silence(bench) -> None:
+    """Not a byte goes out once the peer has spoken, though the reactor has not heard of it yet."""
+    link, peer = bench.link(bench.parking())
+    assert link.overhear() is None
+    link.wary = True
+    link.post(b"first")
+    assert await peer.receive_some() == b"first"
+    await peer.send_all(b"answer")
+    assert await link.read(soon()) == b"answer"
+    link.wary = True
+    peer.socket._sock.send(b"late")
+    assert not link.readable
+    link.post(b"second")
+    assert link.unasked
+    assert await link.read(soon()) == b"late"
+    link.close()
+    assert await peer.receive_some() == b""
 
 
 async def test_what_is_posted_goes_out_though_the_dispatcher_sleeps(bench, nursery) -> None:

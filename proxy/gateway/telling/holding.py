@@ -78,7 +78,7 @@ async def error_body(answer: Answer) -> bytes:
     deadline = time.monotonic() + ERROR_WAIT_S
     with suppress(UpstreamFailure, Late):  # whoever passes it on will say
         ahead = Ahead(answer)
-        while not ahead.done and len(ahead.payload) < ERROR_BYTES:
+        while not ahead.done and ahead.size < ERROR_BYTES:
             await ahead.read(deadline)
         return ahead.payload
     return answer.beginning()
@@ -87,7 +87,7 @@ async def error_body(answer: Answer) -> bytes:
 async def _begun(ahead: Ahead, deadline: float) -> None:
     """Its first byte of payload."""
     try:
-        while not ahead.payload and not ahead.done:
+        while not ahead.size and not ahead.done:
             await ahead.read(deadline)
     except Late as late:
         raise UpstreamFailure(ResultKind.TIMEOUT, _SILENT) from late
@@ -110,7 +110,7 @@ async def _whole(answer: Answer, ahead: Ahead, token_deadline: float, gap_s: flo
     """All of it; a stream beyond the limit passes live from there on."""
     await _begun(ahead, token_deadline)
     try:
-        while not ahead.done and len(ahead.payload) <= limit_bytes:
+        while not ahead.done and ahead.size <= limit_bytes:
             await ahead.read(time.monotonic() + gap_s)
     except Late as late:
         raise UpstreamFailure(ResultKind.BROKEN, _STALLED) from late
