@@ -15,10 +15,12 @@ import trio
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
+from proxy.wire.walls import Wall
 
 ROUNDS = 20_000
 REPEATS = 5
 PARKING = Parking(Reactor())
+WALL = Wall("request")
 
 
 async def _child() -> None:
@@ -30,7 +32,7 @@ async def _nothing() -> None:
 
 
 async def _scope_unused() -> None:
-    scope = RequestScope(PARKING)
+    scope = RequestScope(PARKING, WALL)
     try:
         await trio.lowlevel.checkpoint()
     finally:
@@ -39,7 +41,7 @@ async def _scope_unused() -> None:
 
 
 async def _scope_with_a_task() -> None:
-    scope = RequestScope(PARKING)
+    scope = RequestScope(PARKING, WALL)
     try:
         await scope.start(_child)
         await trio.lowlevel.checkpoint()

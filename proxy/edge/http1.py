@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 from hypercorn.config import Config
@@ -33,6 +34,8 @@ HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 """RFC 9113 section 3.4"""
 BLANKS = b"\r\n"
 """Before a head (RFC 9112 section 2.2)."""
+LEAVINGS = (ClientGone, OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+"""How connections end that were broken off: nobody's bug."""
 LINGER_S = 2.0
 """How long a client that is still sending gets to read why it was refused."""
 LINGER_BYTES = 1024 * 1024
@@ -196,21 +199,46 @@ def switches_protocol(head: RequestHead, length: int) -> bool:
 async def serve_socket(
     doorway: Doorway, sock: socket.socket, fall_back: Callable[[socket.socket, bytes], Awaitable[None]]
 ) -> None:
-    """Serve one accepted socket to its end. `fall_back` takes it with what was read when it is not for this door."""
-    connection = ClientConnection(doorway, sock)
-    doorway.connections.add(connection)
-    try:
-        if len(doorway.connections) > doorway.limits.max_connections:
-            return
-        replayed = await connection.carrier.carry(connection.run())
-        if replayed is not None:
-            await fall_back(connection.link.release(), replayed)
-    except (ClientGone, OSError):
+    """Serve one accepted socket to its end, whatever comes of it: nothing of it reaches the other connections.
+
+    `fall_back` takes the socket with what was read when it is not for this door. Raises nothing but cancellation.
+    """
+    with doorway.reactor.walls.connections.around(partial(peer_of, sock), LEAVINGS):
+        try:
+            connection = ClientConnection(doorway, sock)
+        except BaseException:
+            sock.close()
+            raise
+        doorway.connections.add(connection)
+        try:
+            await _serve(connection, fall_back)
+        finally:
+            doorway.connections.discard(connection)
+            connection.parking.close()
+            connection.link.close()
+
+
+async def _serve(
+    connection: ClientConnection, fall_back: Callable[[socket.socket, bytes], Awaitable[None]]
+) -> None:
+    doorway = connection.doorway
+    if len(doorway.connections) > doorway.limits.max_connections:
         return
-    finally:
-        doorway.connections.discard(connection)
-        connection.parking.close()
-        connection.link.close()
+    replayed = await connection.carrier.carry(connection.run())
+    if replayed is None:
+        return
+    peer = peer_of(connection.link.sock)  # who takes the socket over closes it
+    with doorway.reactor.walls.connections.around(lambda: peer, LEAVINGS):
+        await fall_back(connection.link.release(), replayed)
+
+
+def peer_of(sock: socket.socket) -> str:
+    """The client's address, for the log."""
+    try:
+        name = sock.getpeername()
+    except OSError:
+        return "of somebody who has left"
+    return f"from {name[0]}:{name[1]}" if isinstance(name, tuple) else "from a local socket"
 
 
 class FastDoor(TCPServer):

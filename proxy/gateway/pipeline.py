@@ -5,7 +5,6 @@ bytes -> Exchange -> Caller -> Call -> Choice -> Deployment -> Outbound -> Answe
 
 from __future__ import annotations
 
-import logging
 import time
 
 import trio
@@ -27,8 +26,7 @@ from proxy.routing.router import Router
 from proxy.types import Outcome, Page, PageRequest
 from proxy.wire.head import RequestHead, asks_for_websocket
 from proxy.wire.scope import RequestScope
-
-log = logging.getLogger("sluice")
+from proxy.wire.walls import Wall
 
 _FAULTS = {
     Fault.CLIENT: Outcome.CLIENT_ERROR,
@@ -56,7 +54,9 @@ class Pipeline:
         recorder: Recorder,
         limits: IntakeLimits,
         cors: Cors = CLOSED,
+        wall: Wall | None = None,
     ) -> None:
+        """`wall`: around each request."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -64,6 +64,7 @@ class Pipeline:
         self._recorder = recorder
         self._limits = limits
         self._cors = cors
+        self._wall = wall or Wall("request")
         self._known: dict[RequestHead, Introduction] = {}
 
     async def serve(self, exchange: Exchange) -> None:
@@ -79,7 +80,7 @@ class Pipeline:
             route="",
             door=exchange.door,
         )
-        scope = RequestScope(exchange.parking)
+        scope = RequestScope(exchange.parking, self._wall)
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
@@ -109,8 +110,8 @@ class Pipeline:
             with trio.move_on_after(LAST_WORDS_S, shield=True):
                 await self._break_off(exchange, record)
             raise
-        except Exception:  # a bug must cost one request, never the worker
-            log.exception("request %s failed inside the gateway", record.call_id)
+        except Exception as error:  # noqa: BLE001 - the wall: a bug costs one request, never its connection's others
+            self._wall.stop(error, record.call_id)
             await self._refuse(exchange, bug(), record)
         finally:
             try:

@@ -29,13 +29,12 @@ from proxy.process.systemd import BEATS_PER_WATCHDOG, Service
 
 log = logging.getLogger("sluice")
 
-QUICK_S = 1.0
-"""A worker that dies sooner than this after its start did not die of its work."""
-MAX_QUICK_DEATHS = 5
-QUICK_DEATHS_WITHIN_S = 30.0
-"""So many in so short a time: something is wrong that a new worker will not mend."""
+MAX_STILLBORN = 5
+STILLBORN_WITHIN_S = 30.0
+"""So many workers in so short a time that died before they could serve: a new one will not mend what is wrong.
+Those that served died of their work, however soon, and giving up would only finish what killed them."""
 PAUSE_S = 0.5
-"""Before a worker that died quickly is replaced."""
+"""Before a worker that never served is replaced."""
 _SIGNALS_AT_ONCE = 64
 
 Work = Callable[[Edition, Parent, Latest, int, int], object]
@@ -44,13 +43,13 @@ watch, and its number."""
 
 
 class _Worker:
-    __slots__ = ("accepts", "edition", "heard", "number", "started")
+    __slots__ = ("accepts", "edition", "heard", "number", "served")
 
     def __init__(self, number: int, edition: int, now: float) -> None:
         self.number = number
         self.edition = edition
-        self.started = self.heard = now
-        self.accepts = False
+        self.heard = now
+        self.accepts = self.served = False
 
 
 class Workers:
@@ -80,7 +79,7 @@ class Workers:
         self._announced = False
         self._reloading = False
         self._draining = False
-        self._quick_deaths: deque[float] = deque(maxlen=MAX_QUICK_DEATHS)
+        self._stillborn: deque[float] = deque(maxlen=MAX_STILLBORN)
         self._start_after = 0.0
         self._beat_at = 0.0
 
@@ -92,7 +91,7 @@ class Workers:
                 self._start_missing()
                 told = self._wait(bell)
             if not told:
-                log.error("workers die as soon as they start: giving up")
+                log.error("workers die before they serve: giving up")
             self._drain(bell, at_once=told == signal.SIGQUIT)
         return {signal.SIGINT: EX_INTERRUPTED, 0: EX_FAILED}.get(told, EX_OK)
 
@@ -157,6 +156,7 @@ class Workers:
             if worker is not None:
                 worker.heard = time.monotonic()
                 worker.accepts = report.accepts
+                worker.served = worker.served or report.accepts
                 worker.edition = report.edition
         accepting = sum(worker.accepts for worker in self._workers.values())
         if accepting == self._count and not self._announced:
@@ -174,19 +174,22 @@ class Workers:
             self._service.alive()
 
     def _note_deaths(self) -> None:
-        for pid, how in _ended(self._workers):
+        ended = _ended(self._workers)
+        if ended:
+            self._note_reports()  # their last words
+        for pid, how in ended:
             worker = self._workers.pop(pid)
             if self._draining:
                 continue
             log.warning("worker %d %s; another takes its place", pid, how)
             now = time.monotonic()
-            if now - worker.started < QUICK_S:
-                self._quick_deaths.append(now)
+            if not worker.served:
+                self._stillborn.append(now)
                 self._start_after = now + PAUSE_S
 
     def _hopeless(self) -> bool:
-        deaths = self._quick_deaths
-        return len(deaths) == MAX_QUICK_DEATHS and deaths[-1] - deaths[0] < QUICK_DEATHS_WITHIN_S
+        deaths = self._stillborn
+        return len(deaths) == MAX_STILLBORN and deaths[-1] - deaths[0] < STILLBORN_WITHIN_S
 
     def _drain(self, bell: int, *, at_once: bool) -> None:
         """Every worker finishes what it has; a further signal stops them at once."""

@@ -154,6 +154,9 @@ class Answer:
         pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until)
         try:
             end = await pump.run(prefix, self._take_held())
+        except Exception:  # a bug, of a tap's perhaps: nobody knows how far it came
+            self._spoil()
+            raise
         finally:  # a worker that stops cuts the pump off
             self.received_bytes = pump.moved_bytes
             if pump.leftover:

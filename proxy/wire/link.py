@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from proxy.errors import ClientGone
@@ -28,6 +29,7 @@ class Mover(Protocol):
     """Takes a link's events while it moves bytes from or to it."""
 
     def on_link_event(self, link: Link, mask: int) -> None: ...
+    def fail(self, error: Exception) -> None: ...
 
 
 class Link:
@@ -74,6 +76,18 @@ class Link:
         if self.mover is not None:
             self.mover.on_link_event(self, mask)
         elif self.parking is not None:
+            self.parking.wake()
+
+    def fail(self, error: Exception) -> None:
+        """From the reactor: whoever moves its bytes ends; else it is as if its peer had hung up."""
+        if self.mover is not None:
+            self.mover.fail(error)
+            return
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.readable = True
+        self._hang_up()
+        if self.parking is not None:
             self.parking.wake()
 
     def _hang_up(self) -> None:

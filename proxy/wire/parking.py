@@ -270,6 +270,10 @@ class Parking:
         elif self.deadline != math.inf:
             self._reactor.file(self, self.deadline)
 
+    def fail(self, _error: Exception) -> None:
+        """From the reactor, whose call raised: nobody can wait here any more."""
+        self.leave()
+
     def close(self) -> None:
         """This task parks no more."""
         self._reactor.unfile(self)

@@ -45,8 +45,8 @@ class Pump:
     """One message from `source` to `sink`. `gap_s` bounds the source's silence, `write_s` the sink's."""
 
     __slots__ = (
-        "_end", "_framing", "_gap_s", "_parking", "_pending", "_posted", "_sink", "_source", "_tap", "_until",
-        "_write_s", "last", "leftover", "moved_bytes", "sink_may_speak",
+        "_end", "_failure", "_framing", "_gap_s", "_parking", "_pending", "_posted", "_sink", "_source", "_tap",
+        "_until", "_write_s", "last", "leftover", "moved_bytes", "sink_may_speak",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +74,8 @@ class Pump:
         self._posted = False
         """Bytes wait in the reactor for the end of its round."""
         self._end: End | None = None
+        self._failure: Exception | None = None
+        """What was raised while the reactor called it: a bug, here or in the tap."""
         self.leftover = b""
         """Bytes that came after the message's end."""
         self.moved_bytes = 0
@@ -90,7 +92,7 @@ class Pump:
     async def run(self, prefix: bytes = b"", first: bytes = b"") -> End:
         """Send `prefix` (a head, not part of the message) and `first`, then move all that follows.
 
-        Returns why it ended; never raises for either end's faults.
+        Returns why it ended; never raises for either end's faults, but what the tap raises.
         """
         self._parking.set_deadline(min(time.monotonic() + self._gap_s, self._until))
         self._begin(prefix, first)
@@ -100,6 +102,8 @@ class Pump:
                 await self._parking.pass_turn()
         if self._end is None:
             await self._wait()
+        if self._failure is not None:
+            raise self._failure
         assert self._end is not None
         return self._end
 
@@ -164,6 +168,12 @@ class Pump:
         self._send(data)
         if self._source.readable and self._may_fill():
             self._source.reactor.again(self._source)
+
+    def fail(self, error: Exception) -> None:
+        """From the reactor: it is raised where the request waits, and ends that."""
+        if self._end is None:
+            self._failure = error
+            self._finish(End.SINK_GONE)
 
     def _look_around(self) -> None:
         """What ends it without a byte being moved: the client's leaving, whichever end it is; an early answer."""

@@ -10,6 +10,8 @@ Rule 1: an edge is told once. Each `Link` remembers it (`readable`, `hangup`) un
 Rule 2: look at the flags, then park, with no `await` between. Nothing runs in between, so no wake-up is lost.
 Rule 3: dispatching never registers a socket, so an event never reaches a link younger than itself.
 
+Rule 4: what a callee raises ends its own exchange (`fail`), never the dispatcher, which serves everybody.
+
 Deadlines are lazy: `Parking.deadline` is a plain attribute that the hot path overwrites; a sweeper looks at
 it when the bucket it was filed under comes due, and files it again if it has moved on.
 """
@@ -25,6 +27,7 @@ from typing import Protocol
 import trio
 
 from proxy.wire.parking import Carrier, Parking
+from proxy.wire.walls import Walls
 
 EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 HOLD_S = 0.001
@@ -38,14 +41,21 @@ TICK_S = 0.1
 """How exact deadlines are. Timeouts here are seconds; a tenth is noise."""
 
 
-class Dispatched(Protocol):
+class Failing(Protocol):
+    """What the reactor calls."""
+
+    def fail(self, error: Exception) -> None:
+        """What it raised when it was called: it ends what it belongs to, and nothing else."""
+
+
+class Dispatched(Failing, Protocol):
     """What the reactor needs of a registered socket."""
 
     def on_event(self, mask: int) -> None: ...
     def fileno(self) -> int: ...
 
 
-class Posted(Protocol):
+class Posted(Failing, Protocol):
     """A link that has posted."""
 
     def send_posted(self, data: bytes) -> None: ...
@@ -80,9 +90,10 @@ class EpollPoller:
 class Reactor:
     """Dispatches socket events and deadlines. `run` is its one task; everything else is called from tasks."""
 
-    def __init__(self, poller: Poller | None = None) -> None:
+    def __init__(self, poller: Poller | None = None, walls: Walls | None = None) -> None:
         """`poller`: an epoll of its own if None."""
         self._poller = poller or EpollPoller()
+        self.walls = walls or Walls()
         self._links: dict[int, Dispatched] = {}
         self._again: list[Dispatched] = []
         self._due: dict[int, set[Parking]] = {}
@@ -140,7 +151,10 @@ class Reactor:
             for ready_fd, mask in events:
                 link = links.get(ready_fd)
                 if link is not None:
-                    link.on_event(mask)
+                    try:
+                        link.on_event(mask)
+                    except Exception as error:  # noqa: BLE001 - the wall around callees
+                        self._fail(link, error)
             if self._again:
                 self._repeat()
             if self.ready:
@@ -153,7 +167,7 @@ class Reactor:
         ready, self.ready = self.ready, []
         self._stepping = True
         for carrier in ready:
-            carrier.step()
+            carrier.step()  # what its coroutine raises is raised in its task
         self._stepping = False
 
     def post(self, link: Posted, data: bytes) -> None:
@@ -174,12 +188,24 @@ class Reactor:
         """Send what was posted, in its order."""
         outbox, self._outbox = self._outbox, []
         for link, data in outbox:
-            link.send_posted(data)
+            try:
+                link.send_posted(data)
+            except Exception as error:  # noqa: BLE001 - the wall around callees
+                self._fail(link, error)
 
     def _repeat(self) -> None:
         again, self._again = self._again, []
         for link in again:
-            link.on_event(select.EPOLLIN)
+            try:
+                link.on_event(select.EPOLLIN)
+            except Exception as error:  # noqa: BLE001 - the wall around callees
+                self._fail(link, error)
+
+    def _fail(self, callee: Failing, error: Exception) -> None:
+        """A callee that raised ends alone: it is told, so that its request hears of it where it waits."""
+        self.walls.callees.stop(error, type(callee).__name__)
+        with self.walls.callees.around(lambda: f"{type(callee).__name__}, while ending,"):
+            callee.fail(error)
 
     def file(self, parking: Parking, deadline: float) -> None:
         """Look at the parking's deadline when this one comes due."""
@@ -204,7 +230,10 @@ class Reactor:
             while self._swept_tick < tick:
                 self._swept_tick += 1
                 for parking in self._due.pop(self._swept_tick, ()):
-                    parking.look_at_deadline(now)
+                    try:
+                        parking.look_at_deadline(now)
+                    except Exception as error:  # noqa: BLE001 - the wall around callees
+                        self._fail(parking, error)
 
 
 def _tick(moment: float) -> int:

@@ -14,6 +14,7 @@ import msgspec
 import trio
 
 from proxy.wire.parking import Parking
+from proxy.wire.walls import Wall
 
 
 class RequestScope(msgspec.Struct, eq=False):
@@ -21,6 +22,8 @@ class RequestScope(msgspec.Struct, eq=False):
 
     _parking: Parking
     """Where the request waits."""
+    _wall: Wall
+    """Around each task: one that has a bug ends, and the request goes on without it."""
     opened: bool = False
     _manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
     _nursery: trio.Nursery | None = None
@@ -32,10 +35,14 @@ class RequestScope(msgspec.Struct, eq=False):
             self._manager = trio.open_nursery()
             self._nursery = await self._manager.__aenter__()
             self.opened = True
-        self._nursery.start_soon(task)
+        self._nursery.start_soon(self._walled, task)
+
+    async def _walled(self, task: Callable[[], Awaitable[None]]) -> None:
+        with self._wall.around(lambda: f"{task.__qualname__} beside it"):
+            await task()
 
     async def close(self) -> None:
-        """Cancel what still runs and wait for its end. Raises what a task raised, in an ExceptionGroup."""
+        """Cancel what still runs and wait for its end."""
         assert self._nursery is not None
         assert self._manager is not None
         self._nursery.cancel_scope.cancel()

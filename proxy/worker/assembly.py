@@ -188,6 +188,7 @@ class Gateway:
             self.recorder,
             _intake_limits(config),
             cors,
+            self.reactor.walls.requests,
         )
 
     def _pages(self, parts: Parts, customs: Sequence[Custom]) -> tuple[Page, ...]:

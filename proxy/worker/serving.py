@@ -15,6 +15,7 @@ from hypercorn.typing import ConnectionState
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.http1 import FastDoor
 from proxy.worker.assembly import Gateway
+from proxy.worker.background import kept_up
 
 MANY_REQUESTS = 1_000_000_000
 """hypercorn would otherwise close a connection after 1,000 requests."""
@@ -37,8 +38,9 @@ async def serve_accepted(
 ) -> None:
     """Serve what `accept` starts in the nursery it is given; when it returns, finish what runs, as `serve` does."""
     async with trio.open_nursery() as background:
-        for task in (gateway.reactor.run, gateway.pool.reap, gateway.recorder.run):
-            background.start_soon(task)
+        background.start_soon(gateway.reactor.run)  # without it nothing is served: its end is the worker's
+        for task in (gateway.pool.reap, gateway.recorder.run):
+            background.start_soon(kept_up, task, gateway.reactor.walls.tasks)
         async with trio.open_nursery() as connections:
             if at_once is not None:
                 background.start_soon(_cancel_when, at_once, connections.cancel_scope)

@@ -20,6 +20,7 @@ from proxy.process.orders import Order
 from proxy.process.stopping import Stop, Terminal
 from proxy.process.systemd import BEATS_PER_WATCHDOG
 from proxy.worker.assembly import Gateway
+from proxy.worker.background import kept_up
 from proxy.worker.serving import serve
 
 STDOUT = 1
@@ -84,7 +85,8 @@ async def _work(
         await nursery.start(_follow, gateway, overseer, latest, stop, lifeline)
         nursery.start_soon(_announce, stop.asked, overseer)
         if watchdog_s is not None:
-            nursery.start_soon(_beat, overseer, watchdog_s / BEATS_PER_WATCHDOG)
+            beat = partial(_beat, overseer, watchdog_s / BEATS_PER_WATCHDOG)
+            nursery.start_soon(kept_up, beat, gateway.reactor.walls.tasks)
         limits = gateway.config.sluice_settings
         await serve(gateway, [listener], limits, overseer.ready, stop.asked, stop.at_once)
         nursery.cancel_scope.cancel()
@@ -119,7 +121,8 @@ async def _follow(
             if terminal is not None and terminal.hung_up():
                 stop.tell(number)
             if not stop.asked.is_set():
-                await _hear(gateway, overseer, latest)
+                with gateway.reactor.walls.tasks.around(lambda: "a reload"):  # what served before serves on
+                    await _hear(gateway, overseer, latest)
 
 
 async def _hear(gateway: Gateway, overseer: Overseer, latest: Latest) -> None:

@@ -231,3 +231,34 @@ def test_systemd_hears_when_all_accept_that_they_live_and_when_they_stop(tmp_pat
             assert gateway.stop() == 0
             while (state := heard.recv(100)) != b"STOPPING=1":
                 assert state == b"WATCHDOG=1"
+
+
+POISON = """
+import os
+from proxy.edge.http1 import ClientConnection
+read = ClientConnection._read_head
+async def _read_head(self):
+    raw = await read(self)
+    if raw is not None and raw.startswith(b"DIE"):
+        os._exit(70)
+    return raw
+ClientConnection._read_head = _read_head
+"""
+
+
+def test_workers_that_served_are_replaced_however_often_they_die(tmp_path: Path) -> None:
+    """Seven deaths in little more than the seven starts take: giving up would end what was meant to be ended."""
+    sick = tmp_path / "sick"
+    sick.mkdir()
+    (sick / "sitecustomize.py").write_text(POISON)
+    environ = {"PYTHONPATH": f"{sick}{os.pathsep}{Path(__file__).parents[2]}"}
+    with running_gateway(
+        tmp_path, config=CONFIG, environ=environ, arguments=["--num_workers", "2"]
+    ) as gateway:
+        for _ in range(7):
+            with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_S) as sock:
+                sock.sendall(b"DIE / HTTP/1.1\r\n\r\n")
+                assert rest(sock) == b""
+        assert answers(gateway)
+        assert gateway.process.poll() is None
+        assert gateway.output.count("ended with code 70; another takes its place") == 7

@@ -454,3 +454,43 @@ async def test_two_pumps_after_each_other_on_the_same_links(line, nursery) -> No
         await line.origin.send_all(text)
         assert await ended(line.make(LengthFraming(3))) is End.DONE
         assert await line.taken(3) == text
+
+
+class Faulty:
+    """A tap with a bug, at its second piece: that one is fed by the reactor."""
+
+    def __init__(self) -> None:
+        self.fed = 0
+
+    def feed(self, payload: bytes) -> None:
+        self.fed += 1
+        if self.fed == 2:
+            raise LookupError("a tap's bug")
+
+
+async def test_a_tap_that_raises_in_the_reactor_ends_its_own_pump_and_no_other(bench) -> None:
+    sick, sound = Line(bench), Line(bench)
+    raised, ends = [], []
+
+    async def sick_one() -> None:
+        try:
+            await sick.make(LengthFraming(100), tap=Faulty()).run(b"", b"x")
+        except LookupError as error:
+            raised.append(str(error))
+
+    async def sound_one() -> None:
+        ends.append(await ended(sound.make(LengthFraming(3))))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sick_one)
+        nursery.start_soon(sound_one)
+        await wait_all_tasks_blocked()
+        await sick.origin.send_all(b"y")
+        await sick.origin.send_all(b"y")
+        await sound.origin.send_all(b"abc")
+        with trio.fail_after(5):
+            assert await sound.taken(3) == b"abc"
+    assert raised == ["a tap's bug"]
+    assert ends == [End.DONE]
+    assert bench.reactor.walls.callees.stopped == 1
+    assert sick.source.mover is None

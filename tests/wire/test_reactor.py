@@ -292,3 +292,69 @@ async def test_another_poller_may_stand_in_for_the_epoll(nursery) -> None:
     assert seen == [select.EPOLLIN]
     reactor.remove(link)
     assert poller.registered == []
+
+
+class Bursting:
+    """Something registered whose every call raises, its end included."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.failed: list[str] = []
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def on_event(self, mask: int) -> None:
+        raise LookupError("in on_event")
+
+    def send_posted(self, data: bytes) -> None:
+        raise LookupError("in send_posted")
+
+    def fail(self, error: Exception) -> None:
+        self.failed.append(str(error))
+        raise LookupError("in fail")
+
+
+async def test_a_callee_that_raises_ends_alone_whichever_way_it_was_called(nursery) -> None:
+    poller = OneEvent()
+    reactor = Reactor(poller)
+    burst = Bursting(3_000_000)
+    reactor.add(burst)
+    reactor.again(burst)
+    reactor.defer(burst, b"x")
+    nursery.start_soon(reactor.run)
+    await poller.waited.wait()
+    assert burst.failed == ["in send_posted", "in on_event", "in on_event"]
+    assert reactor.walls.callees.stopped == 6
+    reactor.remove(burst)
+
+
+async def test_a_deadline_that_raises_leaves_the_sweeper_to_the_others(bench, nursery) -> None:
+    sound, log = bench.parking(), []
+
+    class Sick(Parking):
+        __slots__ = ()
+
+        def look_at_deadline(self, now: float) -> None:
+            raise LookupError("a bug")
+
+    sick = Sick(bench.reactor)
+    deadline = time.monotonic() + 0.05
+    nursery.start_soon(parked, sick, log, deadline)
+    nursery.start_soon(parked, sound, log, deadline)
+    await trio.sleep(3 * TICK_S)
+    assert sorted(log) == ["late", "woken"], "the sick one's task is told that all is over"
+    assert sick.gone
+    assert bench.reactor.walls.callees.stopped == 1
+
+
+async def test_a_link_that_raises_is_as_good_as_hung_up(bench, nursery) -> None:
+    parking, log = bench.parking(), []
+    link, peer = bench.link(parking)
+    link.is_client = True
+    nursery.start_soon(parked, parking, log)
+    await wait_all_tasks_blocked()
+    link.fail(LookupError("a bug"))
+    await wait_all_tasks_blocked()
+    assert (log, parking.gone, link.recv()) == (["woken"], True, b"")
+    assert await peer.receive_some(1) == b""

@@ -6,10 +6,11 @@ import trio
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
+from proxy.wire.walls import Wall
 
 
 def scope_of_a_task() -> RequestScope:
-    return RequestScope(Parking(Reactor()))
+    return RequestScope(Parking(Reactor()), Wall("request"))
 
 
 async def test_a_request_that_starts_nothing_has_no_nursery() -> None:
@@ -61,18 +62,24 @@ async def test_a_task_ends_even_while_it_shields_its_last_words() -> None:
     assert said == ["goodbye"]
 
 
-async def test_what_a_task_raised_comes_out_of_close() -> None:
-    scope = scope_of_a_task()
+async def test_a_task_that_raises_ends_alone_and_is_counted() -> None:
+    wall = Wall("request")
+    scope, going_on = RequestScope(Parking(Reactor()), wall), []
 
     async def task() -> None:
         raise LookupError("a bug")
 
-    await scope.start(task)
-    with pytest.raises(trio.Cancelled):
+    async def another() -> None:
         await trio.sleep_forever()
-    with pytest.raises(ExceptionGroup) as raised:
-        await scope.close()
-    assert [type(error) for error in raised.value.exceptions] == [LookupError]
+
+    await scope.start(another)
+    await scope.start(task)
+    with trio.move_on_after(0.01):
+        await trio.sleep_forever()
+        going_on.append(False)
+    await scope.close()
+    assert wall.stopped == 1
+    assert going_on == []
 
 
 async def test_a_cancelled_request_takes_its_tasks_along() -> None:

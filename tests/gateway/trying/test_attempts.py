@@ -35,6 +35,7 @@ from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
 from proxy.wire.uplink import Uplink
+from proxy.wire.walls import Wall
 
 PATIENCE = Patience(connect_s=1.0, write_s=1.0, first_byte_s=0.2, gap_s=0.2)
 FILES = Route(Kind.THROUGH, "/files", b"/v1/files")
@@ -70,7 +71,13 @@ class Stage:
         door.parking = Parking(self.reactor)
         record = Record(call_id="call", started_unix_s=0.0, method="POST", route="")
         return Run(
-            door, call, choose(call, self.router), record, time.monotonic(), [], RequestScope(door.parking)
+            door,
+            call,
+            choose(call, self.router),
+            record,
+            time.monotonic(),
+            [],
+            RequestScope(door.parking, Wall("request")),
         )
 
     async def run(self, door: Any, call: Call) -> Record:

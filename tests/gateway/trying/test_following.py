@@ -17,6 +17,7 @@ from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Refusal, Result, ResultKind
 from proxy.wire.scope import RequestScope
+from proxy.wire.walls import Wall
 
 UNLIMITED = (100.0, 100)
 FAILED = Failure(Result(ResultKind.SERVER_ERROR, 500))
@@ -93,7 +94,7 @@ def story(
             made = a_call(**(call or {}))
             record = Record(call_id="call", started_unix_s=0.0, method="POST", route="")
             door = exchange()
-            scope = RequestScope(door.parking)
+            scope = RequestScope(door.parking, Wall("request"))
             return Run(door, made, choose(made, router), record, 100.0, [], scope)
 
         return Story(deployments, new_run, RetryBudget(*budget), **settings)
