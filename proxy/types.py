@@ -74,6 +74,10 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     organization: str | None = None
     headers: Headers = ()
     """Sent on every request, replacing the client's headers of the same name."""
+    unservable: str | None = None
+    """Why nothing is sent to it: its provider is not served, a variable is not set. None: it is served."""
+    num_retries: int | None = None
+    """Further attempts after a failure here; None: as many as for all."""
     weight: int = 1
     order: int = 0
     """Lower tiers are used first; a higher tier only when the lower have nothing usable."""

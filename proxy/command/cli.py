@@ -67,6 +67,7 @@ def _add_serving(command: argparse.ArgumentParser, environ: Mapping[str, str]) -
         metavar="N",
         help="processes that share the port; default 1 (env NUM_WORKERS)",
     )
+    add("--strict", action="store_true", help="warnings about the configuration are errors")
     add("--debug", action="store_true", help="log attempts that failed and what became of them")
     add("--detailed_debug", action="store_true", help="log every attempt as well")
 
@@ -148,6 +149,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         host=parsed.host,
         port=parsed.port,
         num_workers=parsed.num_workers,
+        strict=parsed.strict,
         action=next((action for action, wanted in asked.items() if wanted), Action.SERVE),
     )
 

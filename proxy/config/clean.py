@@ -9,11 +9,13 @@ import msgspec
 
 from proxy.config.explain import explain_section
 from proxy.config.fields import Section
-from proxy.config.grammar import DEFAULT_PARAMS, OTHER_NAMES, Grammar, grammar, judge
+from proxy.config.grammar import DEFAULT_PARAMS, Grammar, grammar, judge, other_name
 from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
 from proxy.config.openai_params import OpenAIParams
+from proxy.config.unset import Unset, first_unset
 
+_decode_raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 Cleaned: TypeAlias = dict[str, object]
 """A mapping whose keys are fields of its Section; its values are not checked yet."""
 
@@ -25,24 +27,50 @@ def clean(kind: type[Section], written: object, path: KeyPath, findings: Finding
     """
     if written is None:
         return {}
+    if isinstance(written, Unset):
+        findings.lacks(path, written)
+        return {}
     if not isinstance(written, dict):
         return written
     rules = grammar(kind)
     kept: Cleaned = {}
     defaults: Cleaned = {}
+    sent: Cleaned = {}
     for key, value in written.items():
-        if key in rules.keys:
-            if value is not None:
-                kept[key] = _clean_value(rules, key, value, (*path, key), findings)
+        name = key if key in rules.keys else other_name(rules, str(key))
+        if name is not None:
+            _take(kept, rules, written, str(key), name, path, findings)
         elif key in rules.openai:
             defaults[key] = value
-        elif key in OTHER_NAMES and OTHER_NAMES[key] in rules.keys:
-            _take_other_name(kept, written, key, path, findings)
-        else:
-            _judge(kind, str(key), path, findings)
-    if defaults:
-        kept[DEFAULT_PARAMS] = _default_params(defaults, path, findings)
+        elif _judge(kind, str(key), path, findings):
+            sent[str(key)] = value
+    if rules.openai and (params := _default_params(defaults, sent, kept.get("extra_body"), path, findings)):
+        kept[DEFAULT_PARAMS] = params
     return kept
+
+
+def _take(
+    kept: Cleaned,
+    rules: Grammar,
+    written: Mapping[object, object],
+    key: str,
+    name: str,
+    path: KeyPath,
+    findings: Findings,
+) -> None:
+    """`key` as it is written, `name` as it is called here. A variable that is not set leaves its key out."""
+    value = written[key]
+    if value is None:
+        return
+    if name != key and written.get(name) is not None:
+        findings.warn((*path, key), f"is not used: `{name}` is written too")
+        return
+    if name != key:
+        findings.renamed((*path, name), key)
+    if name not in rules.nested and (found := first_unset(value)) is not None:
+        findings.lacks((*path, key, *found[0]), found[1])
+        return
+    kept[name] = _clean_value(rules, name, value, (*path, name), findings)
 
 
 def _clean_value(rules: Grammar, key: str, value: object, path: KeyPath, findings: Findings) -> object:
@@ -58,36 +86,42 @@ def _clean_value(rules: Grammar, key: str, value: object, path: KeyPath, finding
     return clean(inner.kind, value, path, findings) if inner.shape == "one" else value
 
 
-def _take_other_name(
-    kept: Cleaned, written: Mapping[object, object], key: str, path: KeyPath, findings: Findings
-) -> None:
-    name = OTHER_NAMES[key]
-    if written.get(name) is not None:
-        findings.warn((*path, key), f"is not used: `{name}` is written too")
-    elif written[key] is not None:
-        kept[name] = written[key]
-        findings.renamed((*path, name), key)
-
-
-def _judge(kind: type[Section], key: str, path: KeyPath, findings: Findings) -> None:
+def _judge(kind: type[Section], key: str, path: KeyPath, findings: Findings) -> bool:
+    """Whether it is sent to the upstream."""
     verdict = judge(kind, key)
     if verdict.wrong:
         findings.error((*path, key), verdict.text)
     elif verdict.text:
         findings.warn((*path, key), verdict.text)
+    return verdict.sent
 
 
-def _default_params(written: Cleaned, path: KeyPath, findings: Findings) -> dict[str, msgspec.Raw]:
-    """OpenAI's parameters as the JSON that is added to requests."""
-    written = {key: value for key, value in written.items() if value is not None}
+def _default_params(
+    openai: Cleaned, sent: Cleaned, extra_body: object, path: KeyPath, findings: Findings
+) -> dict[str, msgspec.Raw]:
+    """Parameters as the JSON that is added to requests: OpenAI's are checked, `extra_body` wins."""
+    openai, sent = _set_ones(openai, path, findings), _set_ones(sent, path, findings)
+    extra = extra_body if isinstance(extra_body, dict) else {}
     try:
-        params = msgspec.convert(written, OpenAIParams, strict=False)
-        return msgspec.json.decode(msgspec.json.encode(params), type=dict[str, msgspec.Raw])
+        params = msgspec.convert(openai, OpenAIParams, strict=False)
+        text = msgspec.json.encode(params), msgspec.json.encode({**sent, **extra})
+        return {name: raw for part in text for name, raw in _decode_raws(part).items()}
     except msgspec.ValidationError:
-        explain_section(OpenAIParams, written, path, findings)
-    except TypeError as error:
+        explain_section(OpenAIParams, openai, path, findings)
+    except (TypeError, RecursionError, UnicodeEncodeError) as error:
         findings.error(path, f"cannot be written as JSON: {error}")
     return {}
+
+
+def _set_ones(written: Cleaned, path: KeyPath, findings: Findings) -> Cleaned:
+    kept: Cleaned = {}
+    for key, value in written.items():
+        found = first_unset(value)
+        if found is not None:
+            findings.lacks((*path, key, *found[0]), found[1])
+        elif value is not None:
+            kept[key] = value
+    return kept
 
 
 def _listed(value: object) -> object:

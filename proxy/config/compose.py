@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 from yaml.constructor import SafeConstructor
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from proxy.config.nodes import KeyPath, place, walk
+from proxy.config.environ import UNSET
+from proxy.config.nodes import MERGE, KeyPath, children, mark_place, place, walk
 from proxy.config.notices import Findings
+from proxy.config.unset import Unset
+from proxy.config.yaml_errors import explained, reworded
 
 try:
     from yaml import CSafeLoader as _SafeLoader
@@ -18,6 +24,10 @@ except ImportError:  # PyYAML without libyaml: the same, five times slower
 
 LIMIT_BYTES = 32 << 20
 """A model takes about 200 bytes: this is no configuration any more."""
+LIMIT_DEPTH = 64
+"""The deepest setting there is stands at 6; JSON schemas among the parameters are deeper."""
+LIMIT_NODES = 2_000_000
+"""Aliases of aliases multiply: ten lines can stand for more than fits any memory. A model takes about 10."""
 _EMPTY = "empty: write at least `model_list:`, or start without a config file"
 _NO_MAPPING = "not a mapping: write `model_list:` and the like at the left margin"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
@@ -40,17 +50,51 @@ def compose(path: Path, findings: Findings) -> MappingNode | None:
     return root if composer.complete else None
 
 
-def construct(root: MappingNode, findings: Findings) -> dict[object, object]:
-    """The nodes' values: dicts, lists, text, numbers, booleans and None."""
+class _Constructor(SafeConstructor):
+    def __init__(self, unset: Mapping[Node, Unset]) -> None:
+        super().__init__()
+        self.unset = unset
+
+    def construct_unset(self, node: Node) -> Unset:
+        return self.unset[node]
+
+
+_Constructor.yaml_constructors = {**SafeConstructor.yaml_constructors, UNSET: _Constructor.construct_unset}
+
+
+def construct(root: MappingNode, unset: Mapping[Node, Unset], findings: Findings) -> dict[object, object]:
+    """The nodes' values: dicts, lists, text, numbers, booleans, None, and Unset for those of `unset`."""
     try:
-        value: object = SafeConstructor().construct_document(root)
+        value: object = _Constructor(unset).construct_document(root)
     except yaml.MarkedYAMLError as error:
-        findings.error_at(*_explained(error, place(root)))
+        where = place(root) if error.problem_mark is None else mark_place(error.problem_mark)
+        findings.error_at(where, reworded(f"{error.problem} {error.context or ''}".rstrip()))
         return {}
     except ValueError:  # its text may hold a secret
         findings.error((), "a value contradicts its own tag, such as `!!int x`")
         return {}
     return value if isinstance(value, dict) else {}
+
+
+class _Named(io.BytesIO):
+    name = ""
+
+
+def _named(source: bytes, name: str) -> _Named:
+    stream = _Named(source)
+    stream.name = name  # what marks are told with
+    return stream
+
+
+def _too_deep(source: bytes, name: str) -> str | None:
+    """`file:line` of what is nested too deep for the code that follows, which goes down by calling itself."""
+    depth = 0
+    for event in yaml.parse(_named(source, name), Loader=_Loader):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > LIMIT_DEPTH:
+            assert event.start_mark is not None, "every event that is read has one"
+            return f"{name}:{event.start_mark.line + 1}"
+    return None
 
 
 class _Composer:
@@ -74,15 +118,18 @@ class _Composer:
     def _parse(self, path: Path) -> MappingNode | None:
         try:
             with path.open("rb") as file:
-                if path.stat().st_size > LIMIT_BYTES:
-                    return self._refuse(
-                        str(path), f"larger than {LIMIT_BYTES >> 20} MiB: not a configuration"
-                    )
-                root = _Loader(file).get_single_node()
+                source = file.read(LIMIT_BYTES + 1)
         except OSError as error:
             return self._refuse(str(path), f"cannot be read: {error.strerror}")
+        if len(source) > LIMIT_BYTES:
+            return self._refuse(str(path), f"larger than {LIMIT_BYTES >> 20} MiB: not a configuration")
+        try:
+            deep = _too_deep(source, str(path))
+            if deep is not None:
+                return self._refuse(deep, f"nested more than {LIMIT_DEPTH} deep: not a configuration")
+            root = _Loader(_named(source, str(path))).get_single_node()
         except yaml.YAMLError as error:
-            return self._refuse(*_explained(error, str(path)))
+            return self._refuse(*explained(error, source, str(path)))
         if not isinstance(root, MappingNode):
             return self._refuse(str(path), _EMPTY if root is None else _NO_MAPPING)
         return self._checked(root)
@@ -93,6 +140,8 @@ class _Composer:
                 return self._refuse(place(visit.node), "an alias that holds itself: write it out", visit.path)
             if isinstance(visit.node, MappingNode):
                 _report_twice(visit.node, visit.path, self._findings)
+        if _written_out(root, {}) > LIMIT_NODES:
+            return self._refuse(place(root), f"more than {LIMIT_NODES} values, its aliases written out")
         return root
 
     def _refuse(self, where: str, text: str, path: KeyPath = ()) -> MappingNode | None:
@@ -145,19 +194,21 @@ class _Composer:
                 )
 
 
-def _explained(error: yaml.YAMLError, where: str) -> tuple[str, str]:
-    """(where, what is wrong), without PyYAML's excerpt of the line, which may hold a key."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        context = f" {error.context}" if error.context else ""
-        where = f"{error.problem_mark.name}:{error.problem_mark.line + 1}"
-        return where, f"not YAML: {error.problem}{context}"
-    return where, f"not YAML: {getattr(error, 'reason', 'it cannot be decoded')}"
+def _written_out(node: Node, known: dict[Node, int]) -> int:
+    """How many values there were without aliases."""
+    if node not in known:
+        known[node] = 1 + sum(_written_out(below, known) for _, below in children(node))
+    return known[node]
 
 
 def _report_twice(node: MappingNode, path: KeyPath, findings: Findings) -> None:
-    """An error to go on from: the later one counts."""
-    first: dict[str, Node] = {}
+    """The last one holds, as PyYAML takes it."""
+    last: dict[str, Node] = {}
     for key, _ in node.value:
-        if isinstance(key, ScalarNode) and first.setdefault(key.value, key) is not key:
-            text = f"written twice, first at {place(first[key.value])}: keep one"
-            findings.error_at(place(key), text, (*path, key.value))
+        if not isinstance(key, ScalarNode) or key.tag == MERGE:
+            continue
+        before = last.get(key.value)
+        if before is not None:
+            text = f"is written again at {place(key)}: that one holds, and nothing of this"
+            findings.warn_at(place(before), text, (*path, key.value))
+        last[key.value] = key

@@ -5,16 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from yaml.nodes import Node, ScalarNode
 
 from proxy.config.nodes import KeyPath, walk
 from proxy.config.notices import Findings
+from proxy.config.unset import Unset, empty, not_set, unfilled
 
 PREFIX = "os.environ/"
 _EMBEDDED = re.compile(r"os\.environ/([A-Za-z_][A-Za-z0-9_]*)")
 _MAY_EMBED = frozenset({"headers", "extra_headers"})
 """Mappings whose values may hold `os.environ/NAME` inside other text: `Bearer os.environ/NAME`."""
+_NEVER_TEMPLATES = _MAY_EMBED | {
+    "api_base",
+    "api_key",
+    "base_url",
+    "master_key",
+    "model",
+    "organization",
+    "target",
+}
+UNSET = "tag:sluice,2026:unset"
 _LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*$")
 _QUOTED = re.compile(r"^'([^']*)'\s*(?:#.*)?$|^\"((?:[^\"\\]|\\.)*)\"\s*(?:#.*)?$")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
@@ -58,29 +70,46 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), quoted[2])
 
 
-def resolve(
-    root: Node, environ: Mapping[str, str], findings: Findings, above: KeyPath = ()
-) -> dict[Node, str]:
-    """Puts the environment's values in place of `os.environ/NAME`, in the nodes below `root`.
+class Resolved(NamedTuple):
+    """What became of the nodes that ask for the environment."""
 
-    Returns the variable that each node's value came from.
-    """
-    variables: dict[Node, str] = {}
+    variables: dict[Node, str]
+    """Which variable a node's value came from."""
+    unset: dict[Node, Unset]
+    """Nodes whose value is not there; their tag is `UNSET`."""
+
+
+def resolve(root: Node, environ: Mapping[str, str]) -> Resolved:
+    """Puts the environment's values in place of `os.environ/NAME`, in the nodes below `root`."""
+    resolved = Resolved({}, {})
     for visit in walk(root):
-        if not isinstance(visit.node, ScalarNode) or PREFIX not in visit.node.value:
+        node = visit.node
+        if not isinstance(node, ScalarNode):
             continue
-        names = _names(visit.node.value, visit.path)
-        missing = [name for name in names if name not in environ]
-        if missing:
-            text = (
-                f"the environment variable {', '.join(missing)} is not set: set it, or write the value here"
-            )
-            findings.error((*above, *visit.path), text)
+        names = _names(node.value, visit.path) if PREFIX in node.value else []
+        unset = _missing(names, environ, visit.path) or _unfilled(node, visit.path)
+        if unset is not None:
+            node.tag = UNSET
+            resolved.unset[node] = unset
             continue
         for name in names:
-            visit.node.value = visit.node.value.replace(PREFIX + name, environ[name], 1)
-            variables[visit.node] = name
-    return variables
+            node.value = node.value.replace(PREFIX + name, environ[name], 1)
+            resolved.variables[node] = name
+    return resolved
+
+
+def _missing(names: list[str], environ: Mapping[str, str], path: KeyPath) -> Unset | None:
+    missing = [name for name in names if name not in environ]
+    if missing:
+        return not_set(missing)
+    return next(
+        (empty(name, key=path[-1:] == ("api_key",)) for name in names if not environ[name].strip()), None
+    )
+
+
+def _unfilled(node: ScalarNode, path: KeyPath) -> Unset | None:
+    """Only where such a value makes no sense as it stands."""
+    return None if _NEVER_TEMPLATES.isdisjoint(path) else unfilled(node.value)
 
 
 def _names(value: str, path: KeyPath) -> list[str]:

@@ -71,6 +71,8 @@ def _sentence(hint: object, value: object, error: str) -> str:
         return f"`{value}` is not {wording.expectation(hint)}" + wording.did_you_mean(value, words)
     if isinstance(value, str) and not error.startswith("Expected"):
         return error
+    if isinstance(value, str) and wording.lacks_scheme(hint, value):
+        return f"lacks its scheme; did you mean `http://{value}`?"
     wanted = wording.expectation(hint)
     found = wording.found(value, shown=wording.is_number(hint))
     quotes = "; put it in quotes" if wanted.startswith("text") and isinstance(value, int | float) else ""

@@ -27,17 +27,17 @@ Cost: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Mode: TypeAlias = Literal["live", "probe", "buffered"]
 Weight: TypeAlias = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0, le=1e9)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1)]
-_HTTP_URL = r"^https?://[^\s/?#]"
+HTTP_URL = r"^https?://[^\s/?#]"
 _URL_PATH = r"^/[^\s?#]*$"
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 """A token of RFC 9110 5.6.2."""
 PATTERNS = {
-    _HTTP_URL: "an http(s) URL",
+    HTTP_URL: "an http(s) URL",
     _URL_PATH: "a path that starts with /",
     _HEADER_NAME: "a header name, without blanks or colons",
 }
 """What they mean, for people."""
-HttpUrl: TypeAlias = Annotated[str, Meta(pattern=_HTTP_URL)]
+HttpUrl: TypeAlias = Annotated[str, Meta(pattern=HTTP_URL)]
 UrlPath: TypeAlias = Annotated[str, Meta(pattern=_URL_PATH)]
 HeaderName: TypeAlias = Annotated[str, Meta(pattern=_HEADER_NAME)]
 
@@ -47,6 +47,8 @@ def decode_custom(kind: type, value: object) -> object:
 
     Raises ValueError for what cannot be a header value (RFC 9110 5.5); its text never holds the value.
     """
+    if kind is object:
+        return value
     if kind is not Secret or not isinstance(value, str):
         raise ValueError("Expected `str`")
     text = value.strip()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from proxy.config.clean import Cleaned
 from proxy.config.grammar import DEFAULT_PARAMS
+from proxy.config.lacking import UNKNOWN, Lacking
 from proxy.config.notices import Findings
 from proxy.config.wording import did_you_mean
 
@@ -20,11 +21,13 @@ def fill(
     origin: Callable[[int], object] = lambda _: {},
 ) -> Cleaned:
     """A copy where every Section says all that holds for it. `origin`: of the entry of a number."""
+    lacking = Lacking(findings)
     return {
         **cleaned,
         "router_settings": _router_settings(cleaned),
+        "sluice_settings": _sluice_settings(cleaned),
         "general_settings": _general_settings(cleaned, environ),
-        "model_list": _model_list(cleaned, findings, origin),
+        "model_list": _model_list(cleaned, findings, origin, lacking),
         "environment_variables": _wrong_variables(cleaned),
     }
 
@@ -54,14 +57,25 @@ def _wrong_variables(cleaned: Cleaned) -> object:
     return {name: value for name, value in variables.items() if not isinstance(value, str)}
 
 
-def _model_list(cleaned: Cleaned, findings: Findings, origin: Callable[[int], object]) -> object:
+def _sluice_settings(cleaned: Cleaned) -> object:
+    """LiteLLM's name of the keep-alive, where ours is not written."""
+    ours, litellm = cleaned.get("sluice_settings", {}), cleaned.get("litellm_settings")
+    said = litellm.get("sse_keepalive_ping_interval_seconds") if isinstance(litellm, dict) else None
+    if said is None or not isinstance(ours, dict):
+        return ours
+    return {"sse_keepalive_s": said, **ours}
+
+
+def _model_list(
+    cleaned: Cleaned, findings: Findings, origin: Callable[[int], object], lacking: Lacking
+) -> object:
     entries = cleaned.get("model_list", [])
     if not isinstance(entries, list):
         return entries
     defaults = _defaults(cleaned)
     credentials = _credentials(cleaned)
     return [
-        _entry(entry, defaults, credentials, index, findings) | {"origin": origin(index)}
+        _entry(entry, defaults, credentials, index, findings, lacking) | {"origin": origin(index)}
         if isinstance(entry, dict)
         else entry
         for index, entry in enumerate(entries)
@@ -81,21 +95,29 @@ def _credentials(cleaned: Cleaned) -> dict[str, Cleaned]:
 
 
 def _entry(
-    entry: Cleaned, defaults: Cleaned, credentials: Mapping[str, Cleaned], index: int, findings: Findings
+    entry: Cleaned,
+    defaults: Cleaned,
+    credentials: Mapping[str, Cleaned],
+    index: int,
+    findings: Findings,
+    lacking: Lacking,
 ) -> Cleaned:
     params = entry.get("litellm_params")
     if not isinstance(params, dict):
         return entry
     name = params.get("litellm_credential_name")
-    if name is None and not defaults:
-        return entry
-    if name is not None and name not in credentials:
+    if name is not None and str(name) not in credentials:
         path = ("model_list", index, "litellm_params", "litellm_credential_name")
         findings.error(
             path, "no entry of `credential_list` has this name" + did_you_mean(str(name), credentials)
         )
-    layers = (defaults, credentials.get(str(name), {}), params)
-    return {**entry, "litellm_params": _layered(layers)}
+    beside: Cleaned = {key: entry[key] for key in ("rpm", "tpm") if key in entry}
+    filled = _layered((defaults, credentials.get(str(name), {}), beside, params))
+    credential = list(credentials).index(name) if isinstance(name, str) and name in credentials else None
+    flaw = lacking.of_entry(index, credential, params)
+    if flaw is None:
+        return {**entry, "litellm_params": filled}
+    return {**entry, "litellm_params": {"model": UNKNOWN, **filled}, "flaw": flaw}
 
 
 def _layered(layers: tuple[Cleaned, ...]) -> Cleaned:

@@ -10,25 +10,31 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from proxy.config import known
+from proxy.config import known, unmissed
 from proxy.config.fields import Section
 from proxy.config.models import LitellmParams, ModelEntry, ModelInfo, UpstreamParams
 from proxy.config.openai_params import OpenAIParams
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, LitellmSettings, PassThroughEndpoint, RouterSettings
+from proxy.config.slips import slip_of
+from proxy.config.upstream_params import WELL_KNOWN
 from proxy.config.wording import did_you_mean
 
-OTHER_NAMES: Mapping[str, str] = {"base_url": "api_base"}
-"""LiteLLM's second names of keys."""
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "base_url": ("api_base",),
+    "keepalive_seconds": ("sse_keepalive_s", "sse_keepalive_ping_interval_seconds"),
+    "max_retries": ("num_retries",),
+    "request_timeout": ("timeout",),
+}
+"""Second names of keys; of several the one that the Section has."""
 DEFAULT_PARAMS = "default_params"
 """Collects OpenAI's parameters from among its neighbours."""
-NOT_WRITTEN = frozenset({DEFAULT_PARAMS, "origin"})
+NOT_WRITTEN = frozenset({DEFAULT_PARAMS, "origin", "flaw"})
 """Fields that are no keys: the loader fills them in."""
 OPENAI_PARAMS = frozenset(OpenAIParams.__struct_fields__)
 
 NOT_YET: Mapping[type[Section], frozenset[str]] = {
     Config: known.TOP_LEVEL,
-    ModelEntry: known.MODEL_ENTRY,
     UpstreamParams: known.LITELLM_PARAMS,
     LitellmParams: known.LITELLM_PARAMS,
     ModelInfo: known.MODEL_INFO,
@@ -41,6 +47,13 @@ NOT_YET_LIKE: Mapping[type[Section], tuple[re.Pattern[str], ...]] = {
     UpstreamParams: (known.PROVIDER_PARAM, known.COST),
     LitellmParams: (known.PROVIDER_PARAM, known.COST),
     ModelInfo: (known.COST,),
+}
+UNMISSED: Mapping[type[Section], frozenset[str]] = {
+    UpstreamParams: unmissed.LITELLM_PARAMS,
+    LitellmParams: unmissed.LITELLM_PARAMS,
+    RouterSettings: unmissed.ROUTER_SETTINGS,
+    LitellmSettings: unmissed.LITELLM_SETTINGS,
+    GeneralSettings: unmissed.GENERAL_SETTINGS,
 }
 _NEVER: Mapping[str, str] = {
     "dangerously_permit_weak_or_unset_master_key": "is not honoured: without a master_key only this machine is served",
@@ -65,10 +78,15 @@ class Grammar(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What to say about a key that is not honoured; no text: nothing."""
+    """What to say about a key that is no field; no text: nothing."""
 
     wrong: bool
     text: str
+    sent: bool = False
+    """It is a parameter of the upstream's."""
+
+
+SILENCE = Verdict(wrong=False, text="")
 
 
 @functools.cache
@@ -97,31 +115,63 @@ def _is_section(hint: object) -> bool:
     return isinstance(hint, type) and issubclass(hint, Section)
 
 
+def other_name(rules: Grammar, key: str) -> str | None:
+    """The key that `key` is a second name of, here."""
+    return next((name for name in OTHER_NAMES.get(key, ()) if name in rules.keys), None)
+
+
+def taken_silently(kind: type[Section]) -> frozenset[str]:
+    """LiteLLM's keys that have no effect here, and of which nothing is said."""
+    return UNMISSED.get(kind, frozenset()) | (unmissed.EVERYWHERE if kind in UNMISSED else frozenset())
+
+
 def judge(kind: type[Section], key: str) -> Verdict:
     """The verdict on a key that is no field of `kind`."""
     if kind is Config and key.startswith(known.OWN_SECTION):
-        return Verdict(wrong=False, text="")
+        return SILENCE
+    if key in taken_silently(kind):
+        return SILENCE
     if key in _NEVER:
         return Verdict(wrong=False, text=_NEVER[key])
     if key in NOT_YET.get(kind, ()) or any(like.search(key) for like in NOT_YET_LIKE.get(kind, ())):
         return Verdict(wrong=False, text="is LiteLLM's; Sluice does not honour it yet")
-    if kind is ModelInfo:
-        return _judge_model_info(key)
-    return Verdict(wrong=True, text="unknown key" + _hint(kind, key))
+    return _judge_unknown(kind, key)
 
 
-def _judge_model_info(key: str) -> Verdict:
-    """LiteLLM takes any name here, as notes: only what looks like a slip is an error."""
-    if key in known.MODEL_INFO_DESCRIPTIVE or known.DESCRIPTIVE.match(key):
-        return Verdict(wrong=False, text="")
-    near = did_you_mean(key, grammar(ModelInfo).keys)
-    return Verdict(wrong=bool(near), text=f"unknown key{near}" if near else "is kept out: a note of your own")
-
-
-def _hint(kind: type[Section], key: str) -> str:
+def _judge_unknown(kind: type[Section], key: str) -> Verdict:
     here = grammar(kind)
+    if kind is ModelInfo and (key in known.MODEL_INFO_DESCRIPTIVE or known.DESCRIPTIVE.match(key)):
+        return SILENCE
+    if here.openai and key in WELL_KNOWN:
+        return Verdict(wrong=False, text="", sent=True)
+    homes = _homes(key)
+    meant = None if homes else slip_of(kind, key, here.keys | here.openai)
+    if meant is not None:
+        return Verdict(wrong=True, text=f"unknown key; did you mean `{meant}`?")
     near = did_you_mean(key, here.keys | here.openai)
-    if near:
-        return near
-    homes = [name for name, inner in grammar(Config).nested.items() if key in grammar(inner.kind).keys]
-    return f"; it belongs under `{homes[0]}`" if homes else did_you_mean(key, NOT_YET.get(kind, ()))
+    if here.openai:
+        return Verdict(
+            wrong=False,
+            text=f"is no key of Sluice's: it is sent to the upstream as a parameter{near}",
+            sent=True,
+        )
+    if kind is ModelInfo:
+        return Verdict(wrong=False, text=f"unknown key{near}" if near else "is kept out: a note of your own")
+    if near or not homes:
+        return Verdict(wrong=False, text="unknown key: nothing is done with it" + (near or _far(kind, key)))
+    return Verdict(wrong=False, text=f"nothing is done with it here; it belongs under `{homes[0]}`")
+
+
+def _far(kind: type[Section], key: str) -> str:
+    return did_you_mean(key, NOT_YET.get(kind, ()))
+
+
+def _homes(key: str) -> list[str]:
+    """The sections that have such a key."""
+    return [name for name, inner in _places() if key in grammar(inner).keys]
+
+
+def _places() -> list[tuple[str, type[Section]]]:
+    top = [(name, inner.kind) for name, inner in grammar(Config).nested.items()]
+    entry = [(f"model_list[].{name}", inner.kind) for name, inner in grammar(ModelEntry).nested.items()]
+    return [*(pair for pair in top if pair[1] is not ModelEntry), *entry]

@@ -12,17 +12,20 @@ from yaml.nodes import MappingNode, ScalarNode
 from proxy.config import consistency
 from proxy.config.clean import clean
 from proxy.config.compose import NULL, compose, construct
-from proxy.config.environ import read_env_file, resolve
+from proxy.config.environ import UNSET, read_env_file, resolve
 from proxy.config.explain import explain_section
 from proxy.config.fields import decode_custom
 from proxy.config.fill import fill
+from proxy.config.nodes import find
 from proxy.config.notices import Findings, Notice
 from proxy.config.origins import origin
+from proxy.config.prune import pruned
 from proxy.config.schema import Config
 from proxy.errors import ConfigError
 
 ENV_FILE = ".env"
 _VARIABLES = "environment_variables"
+_CLIENTS_KEY = "OPENAI_API_KEY"
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -39,12 +42,29 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Examined(msgspec.Struct, frozen=True):
-    """Everything there is to say about a configuration, good or bad."""
+    """What can be said of a configuration by its text and its environment alone."""
 
-    errors: tuple[Notice, ...]
-    warnings: tuple[Notice, ...]
-    loaded: Loaded | None
-    """None when there are errors."""
+    findings: Findings
+    """All that is wrong or odd so far; what serves it may add to them."""
+    config: Config | None
+    """Of a file with errors: the rest of it, to look for more. None: it cannot be read."""
+    environ: Mapping[str, str]
+    path: Path | None
+
+    @property
+    def errors(self) -> tuple[Notice, ...]:
+        return self.findings.errors_in_order()
+
+    @property
+    def warnings(self) -> tuple[Notice, ...]:
+        return self.findings.warnings()
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """None when there are errors."""
+        if self.config is None or self.findings.errors:
+            return None
+        return Loaded(self.config, self.environ, self.warnings, self.path)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
@@ -63,40 +83,50 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Examined:
     findings = Findings(str(path) if path else "environment")
     environ = {**read_env_file(_beside(path), findings), **environ}
     written: dict[object, object] = {}
-    origin_of: Callable[[int], object] = lambda _: {}  # noqa: E731
+    origin_of: Callable[[int], object] = _nowhere
     if path is not None:
         root = compose(path, findings)
         if root is None:
-            return _failed(findings)
+            return Examined(findings, None, environ, path)
         findings.root = root
-        environ = _with_own_variables(root, environ, findings)
-        variables = resolve(root, environ, findings)
-        origin_of = partial(origin, root, variables)
-        written = construct(root, findings)
+        environ = _with_own_variables(root, environ)
+        resolved = resolve(root, environ)
+        origin_of = partial(origin, root, resolved.variables)
+        written = construct(root, resolved.unset, findings)
     config = _decode(written, environ, findings, origin_of)
-    if config is None or findings.errors:
-        return _failed(findings)
-    warnings = findings.warnings()
-    return Examined((), warnings, Loaded(config, environ, warnings, path))
+    if config is not None:
+        environ = _without_own_key(environ, config, findings)
+        consistency.check(config, findings)
+    return Examined(findings, config, environ, path)
+
+
+def _nowhere(_index: int) -> object:
+    return {}
+
+
+def _without_own_key(environ: Mapping[str, str], config: Config, findings: Findings) -> Mapping[str, str]:
+    """`OPENAI_API_KEY` may be set for this gateway's clients: OpenAI must not be sent the gateway's own key."""
+    key = config.general_settings.master_key
+    if not key or environ.get(_CLIENTS_KEY) != key.reveal():
+        return environ
+    text = f"{_CLIENTS_KEY} is this gateway's own master key, as its clients set it: it is not sent to any upstream"
+    findings.warn_at("environment", text, ())
+    return {name: value for name, value in environ.items() if name != _CLIENTS_KEY}
 
 
 def _beside(path: Path | None) -> Path:
     return (path.parent if path else Path()) / ENV_FILE
 
 
-def _failed(findings: Findings) -> Examined:
-    return Examined(findings.errors_in_order(), findings.warnings(), None)
-
-
-def _with_own_variables(root: MappingNode, environ: Mapping[str, str], findings: Findings) -> dict[str, str]:
-    section = next((value for key, value in root.value if key.value == _VARIABLES), None)
+def _with_own_variables(root: MappingNode, environ: Mapping[str, str]) -> dict[str, str]:
+    section = find(root, (_VARIABLES,))
     if not isinstance(section, MappingNode):
         return dict(environ)
-    resolve(section, environ, findings, (_VARIABLES,))
+    resolve(section, environ)
     own = {
         key.value: value.value
         for key, value in section.value
-        if isinstance(value, ScalarNode) and value.tag != NULL
+        if isinstance(value, ScalarNode) and value.tag not in (NULL, UNSET)
     }
     return {**environ, **own}
 
@@ -111,11 +141,16 @@ def _decode(
     assert isinstance(cleaned, dict)
     filled = fill(cleaned, environ, findings, origin_of)
     try:
-        config = msgspec.convert(filled, Config, strict=False, dec_hook=decode_custom)
+        return _convert(filled)
     except msgspec.ValidationError as error:
         explain_section(Config, cleaned, (), findings)
         if not findings.errors:  # the value came from outside the file
             findings.error((), str(error))
+    try:
+        return _convert(pruned(filled, findings.wrong))
+    except msgspec.ValidationError:
         return None
-    consistency.check(config, findings)
-    return config
+
+
+def _convert(filled: object) -> Config:
+    return msgspec.convert(filled, Config, strict=False, dec_hook=decode_custom)

@@ -72,10 +72,14 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     """false: system messages are sent as user messages."""
     use_in_pass_through: bool = False
     """true: serves `/openai/...` requests that name no model."""
+    num_retries: Count | None = None
+    """Further attempts after a failure here (also `max_retries`); without it `router_settings.num_retries`."""
+    extra_body: Mapping[str, object] = {}
+    """Further parameters of the upstream's own, added to requests that do not hold them."""
     mock_response: str | None = None
     """Answer chat requests with this text, without asking an upstream."""
     default_params: Mapping[str, msgspec.Raw] = {}
-    """The OpenAI parameters written among these keys, as JSON: added to requests that do not hold them."""
+    """Parameters of requests written among these keys, and `extra_body`, as JSON: added where the client sent none."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -85,6 +89,14 @@ class Origin(msgspec.Struct, frozen=True):
     """`config.yaml:12`; empty: it stands in no file."""
     variable: str | None = None
     """The variable that its key was read from."""
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """Why an entry cannot be served; the others can."""
+
+    key: tuple[str | int, ...]
+    """Below the entry: `("litellm_params", "api_key")`."""
+    text: str
 
 
 class LitellmParams(UpstreamParams, frozen=True, kw_only=True):
@@ -134,8 +146,14 @@ class ModelEntry(Section, frozen=True, kw_only=True):
     """How it is reached."""
     model_info: ModelInfo = ModelInfo()
     """What is known about it."""
+    rpm: Count | None = None
+    """As in `litellm_params`, where older files have it not."""
+    tpm: Count | None = None
+    """As `rpm`."""
     origin: Origin = Origin()
     """Where it was written."""
+    flaw: Flaw | None = None
+    """A variable of it that is not set."""
 
 
 class Credential(Section, frozen=True, kw_only=True):

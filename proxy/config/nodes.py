@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
+from yaml import Mark
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 MERGE = "tag:yaml.org,2002:merge"
@@ -31,11 +32,12 @@ def _walk(node: Node, path: KeyPath, above: tuple[Node, ...], seen: set[Node]) -
         return
     seen.add(node)
     yield Visit(path, node, loops=False)
-    for step, child in _children(node):
+    for step, child in children(node):
         yield from _walk(child, (*path, step), (*above, node), seen)
 
 
-def _children(node: Node) -> Iterator[tuple[str | int, Node]]:
+def children(node: Node) -> Iterator[tuple[str | int, Node]]:
+    """The values right below, by key or place."""
     if isinstance(node, SequenceNode):
         yield from enumerate(node.value)
     elif isinstance(node, MappingNode):
@@ -44,7 +46,11 @@ def _children(node: Node) -> Iterator[tuple[str | int, Node]]:
 
 def place(node: Node) -> str:
     """`file:line`"""
-    return f"{node.start_mark.name}:{node.start_mark.line + 1}"
+    return mark_place(node.start_mark)
+
+
+def mark_place(mark: Mark) -> str:
+    return f"{mark.name}:{mark.line + 1}"
 
 
 def locate(root: Node, path: KeyPath) -> str:

@@ -6,6 +6,7 @@ import msgspec
 from yaml.nodes import Node
 
 from proxy.config.nodes import KeyPath, dotted, locate
+from proxy.config.unset import Unset
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -29,16 +30,20 @@ class Findings:
         self.root: Node | None = None
         """The file's nodes, once it could be read: what positions are looked up in."""
         self.errors: list[Notice] = []
+        self.missing: list[tuple[KeyPath, Unset]] = []
+        """Keys that would be honoured, and whose variable is not set."""
         self._source = source
-        self._wrong: set[KeyPath] = set()
+        self.wrong: set[KeyPath] = set()
+        """The keys that errors are about."""
         self._warnings: dict[tuple[str, str], tuple[KeyPath, int]] = {}
+        self._warnings_at: list[Notice] = []
         self._written: dict[KeyPath, KeyPath] = {}
 
     def error(self, path: KeyPath, text: str) -> None:
         """One error per key: what follows from the first is no news."""
-        if path and path in self._wrong:
+        if path and path in self.wrong:
             return
-        self._wrong.add(path)
+        self.wrong.add(path)
         self.errors.append(self._notice(path, text))
 
     def error_at(self, where: str, text: str, path: KeyPath = ()) -> None:
@@ -51,6 +56,22 @@ class Findings:
         first, count = self._warnings.get(kind, (path, 0))
         self._warnings[kind] = (first, count + 1)
 
+    def is_wrong(self, path: KeyPath) -> bool:
+        """Whether an error is about it, or about something in it."""
+        return any(wrong[: len(path)] == path for wrong in self.wrong)
+
+    def warn_each(self, path: KeyPath, text: str) -> None:
+        """As `warn`, but never counted together with others."""
+        self._warnings_at.append(self._notice(path, text))
+
+    def warn_at(self, where: str, text: str, path: KeyPath) -> None:
+        """About another place than the one that a look-up of `path` would find."""
+        self._warnings_at.append(Notice(where, dotted(path), text))
+
+    def lacks(self, path: KeyPath, unset: Unset) -> None:
+        """What follows depends on where it is: see `fill`."""
+        self.missing.append((path, unset))
+
     def renamed(self, path: KeyPath, written: str) -> None:
         """The key at `path` stands in the file under another name."""
         self._written[path] = (*path[:-1], written)
@@ -60,8 +81,10 @@ class Findings:
         return tuple(sorted(self.errors, key=_position))
 
     def warnings(self) -> tuple[Notice, ...]:
+        """As they stand in the file."""
         found = ((first, text, count) for (_, text), (first, count) in self._warnings.items())
-        return tuple(self._notice(first, text + _more(count - 1)) for first, text, count in found)
+        told = [self._notice(first, text + _more(count - 1)) for first, text, count in found]
+        return tuple(sorted((*self._warnings_at, *told), key=_position))
 
     def _notice(self, path: KeyPath, text: str) -> Notice:
         written = self._written.get(path, path)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from proxy.config.described import descriptions, summary
 from proxy.config.fields import Section
-from proxy.config.grammar import NOT_YET, grammar
+from proxy.config.grammar import NOT_YET, grammar, taken_silently
 from proxy.config.openai_params import OpenAIParams
 from proxy.config.schema import Config
 from proxy.config.schema_json import sections
@@ -46,7 +47,13 @@ def tables() -> str:
     parts.append(
         "## LiteLLM's keys that are not honoured yet\n\nEach gives one warning at start, and nothing else.\n"
     )
-    parts += [_not_yet(kind) for kind in kinds if NOT_YET.get(kind) and kind.__name__ != "UpstreamParams"]
+    shown = [kind for kind in kinds if kind.__name__ != "UpstreamParams"]
+    parts += [_names(kind, NOT_YET[kind]) for kind in shown if NOT_YET.get(kind)]
+    parts.append(
+        "## LiteLLM's keys that are taken without a word\n\n"
+        "What they turn off is not there, or is so already: they have no effect, and nothing is missed by that.\n"
+    )
+    parts += [_names(kind, taken_silently(kind)) for kind in shown if taken_silently(kind)]
     return "\n".join(parts)
 
 
@@ -84,8 +91,8 @@ def _openai() -> str:
     return f"## OpenAI's parameters in `litellm_params`\n\n{_wrapped(names)}\n"
 
 
-def _not_yet(kind: type[Section]) -> str:
-    names = ", ".join(f"`{name}`" for name in sorted(NOT_YET[kind]))
+def _names(kind: type[Section], keys: Iterable[str]) -> str:
+    names = ", ".join(f"`{name}`" for name in sorted(keys))
     return f"### {_PLACES[kind.__name__]}\n\n{_wrapped(names)}\n"
 
 

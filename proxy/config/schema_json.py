@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -14,8 +15,17 @@ import msgspec
 
 from proxy.config.described import descriptions, summary
 from proxy.config.fields import Section
-from proxy.config.grammar import NOT_YET, NOT_YET_LIKE, OTHER_NAMES, Nested, grammar
-from proxy.config.models import ModelInfo
+from proxy.config.grammar import (
+    NOT_YET,
+    NOT_YET_LIKE,
+    OTHER_NAMES,
+    Nested,
+    grammar,
+    other_name,
+    taken_silently,
+)
+from proxy.config.known import OWN_SECTION
+from proxy.config.models import LitellmParams, ModelInfo, UpstreamParams
 from proxy.config.openai_params import OpenAIParams
 from proxy.config.schema import Config
 from proxy.types import Secret
@@ -26,7 +36,15 @@ Json: TypeAlias = dict[str, object]
 _FROM_ENVIRONMENT: Json = {"type": "string", "pattern": "^os\\.environ/"}
 _CUSTOM: dict[type, Json] = {Secret: {"type": "string"}, object: {"title": "any value"}}
 _NOT_HONOURED: Json = {"description": "LiteLLM's; Sluice does not honour it yet.", "deprecated": True}
-_REFERENCES: dict[str, Json] = {"fromEnvironment": _FROM_ENVIRONMENT, "notHonouredYet": _NOT_HONOURED}
+_UNMISSED: Json = {"description": "LiteLLM's; it has no effect here, and nothing is missed by that."}
+_REFERENCES: dict[str, Json] = {
+    "fromEnvironment": _FROM_ENVIRONMENT,
+    "notHonouredYet": _NOT_HONOURED,
+    "unmissed": _UNMISSED,
+}
+_OPEN = (ModelInfo, LitellmParams, UpstreamParams)
+"""Notes of one's own; parameters of the upstream's own."""
+_OWN_SECTIONS: dict[type[Section], tuple[re.Pattern[str], ...]] = {Config: (re.compile(f"^{OWN_SECTION}"),)}
 _OPENAI: Json = {"description": "OpenAI's request parameter: added to requests that do not hold it."}
 _ALSO: dict[str, Json] = {
     "environment_variables": {"additionalProperties": {"type": ["string", "number", "boolean"]}},
@@ -68,15 +86,19 @@ def _definition(kind: type[Section]) -> Json:
         for field in grammar(OpenAIParams).fields
         if field.name in rules.openai
     }
-    others = {name: own[key] for name, key in OTHER_NAMES.items() if key in own}
+    meant = {name: other_name(rules, name) for name in OTHER_NAMES}
+    others = {name: own[key] for name, key in meant.items() if key is not None and name not in own}
     not_yet = {key: {"$ref": "#/$defs/notHonouredYet"} for key in sorted(NOT_YET.get(kind, ()))}
+    unmissed = {key: {"$ref": "#/$defs/unmissed"} for key in sorted(taken_silently(kind))}
     return {
         "type": "object",
         "description": summary(kind),
-        "properties": {**not_yet, **openai, **others, **own},
-        "patternProperties": {like.pattern: {} for like in NOT_YET_LIKE.get(kind, ())},
+        "properties": {**not_yet, **unmissed, **openai, **others, **own},
+        "patternProperties": {
+            like.pattern: {} for like in (*NOT_YET_LIKE.get(kind, ()), *_OWN_SECTIONS.get(kind, ()))
+        },
         "required": [field.name for field in rules.fields if field.required],
-        "additionalProperties": kind is ModelInfo,
+        "additionalProperties": kind in _OPEN,
     }
 
 

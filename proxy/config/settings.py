@@ -121,6 +121,8 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """As `router_settings.context_window_fallbacks`, which wins."""
     content_policy_fallbacks: Fallbacks = ()
     """As `router_settings.content_policy_fallbacks`, which wins."""
+    sse_keepalive_ping_interval_seconds: SecondsOrZero | None = None
+    """As `sluice_settings.sse_keepalive_s`, which wins."""
     json_logs: bool = False
     """true: logs are JSON, on a terminal too."""
     ssl_verify: bool | str = True

@@ -12,6 +12,8 @@ from proxy.config.fields import Count, Megabytes, Mode, Percent, Positive, Secon
 class SluiceSettings(Section, frozen=True, kw_only=True):
     """Every limit with its unit in its name, its default and the default's reason."""
 
+    strict: bool = False
+    """true: what is only warned about is an error (also `--strict`): for files that are written for Sluice alone."""
     max_connections: Positive = 20_000
     """Client connections per worker: at some 20 KiB each they take 400 MiB; further ones are closed at once."""
     max_header_bytes: Annotated[int, Meta(ge=1024, le=1_048_576)] = 65_536

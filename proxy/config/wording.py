@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from msgspec import inspect
 
-from proxy.config.fields import PATTERNS
+from proxy.config.fields import HTTP_URL, PATTERNS
 
 _TEXT = "text"
+_HOST_AND_PORT = re.compile(
+    r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d))(:\d{1,5})?(/[\w./-]*)?$"
+)
 _PLAIN: dict[type[inspect.Type], str] = {
     inspect.BoolType: "true or false",
     inspect.CustomType: _TEXT,
@@ -48,6 +52,14 @@ def found(value: object, *, shown: bool) -> str:
         return str(value) if shown else "a number"
     kinds: tuple[tuple[type, str], ...] = ((str, "text"), (dict, "a mapping"), (list, "a list"))
     return next((name for kind, name in kinds if isinstance(value, kind)), "nothing")
+
+
+def lacks_scheme(hint: object, value: str) -> bool:
+    """Whether it would be a URL with `http://` in front, and certainly is no secret."""
+    kinds = inspect.type_info(hint)
+    alternatives = kinds.types if isinstance(kinds, inspect.UnionType) else (kinds,)
+    texts = [bare for bare in map(_bare, alternatives) if isinstance(bare, inspect.StrType)]
+    return any(text.pattern == HTTP_URL for text in texts) and _HOST_AND_PORT.match(value) is not None
 
 
 def plain(number: float) -> str:

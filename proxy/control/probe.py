@@ -63,6 +63,8 @@ class HttpProbe:
         deployment = self._find(deployment_id)
         if deployment is None:
             return ProbeResult(ok=False, error="no longer configured")
+        if deployment.unservable is not None:
+            return ProbeResult(ok=False, error=deployment.unservable)
         if deployment.mock_response is not None:
             return ProbeResult(ok=True)
         async with self._turns:

@@ -67,7 +67,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     """The line of the configuration and the variable of the key: `config.yaml:12 OPENAI_API_KEY_2`."""
     state: str
-    """`closed`: it takes requests. `open`: it rests. `half_open`: the next request tries it."""
+    """`closed`: it takes requests. `open`: it rests. `half_open`: the next request tries it.
+    `unservable`: the entry cannot be served, for the reason told."""
     reason: str
     until: str | None
     """When its rest ends (RFC 3339, UTC); null when it does not rest, or until the operator revives it."""

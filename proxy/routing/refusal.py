@@ -14,6 +14,7 @@ AT_CAPACITY_RETRY_S = 1.0
 LONGEST_S = 3600.0
 """The longest bench there is; what an operator holds for longer is asked about again by then."""
 BENCHED, AT_CAPACITY, RATE_LIMITED = "benched", "at capacity", "rate limited"
+NOT_SERVED = "not served"
 
 
 class Unavailable(msgspec.Struct, frozen=True):
@@ -24,7 +25,8 @@ class Unavailable(msgspec.Struct, frozen=True):
     reason: str
     """`benched`: they rest. `at capacity`: all slots of one that does not rest are taken. `rate limited`: all that
     are left rest after a 429 or are out of quota; keys that an upstream or the operator has shut out are not left.
-    `tried`: every usable one was tried; there is nothing to wait for."""
+    `tried`: every usable one was tried; there is nothing to wait for. `not served`: the configuration has only such as
+    cannot be served."""
 
 
 def refusal(

@@ -18,6 +18,7 @@ from proxy.routing.state import DeploymentState
 from proxy.routing.status import DeploymentStatus, describe
 from proxy.routing.strategies import STRATEGIES
 from proxy.routing.through import through
+from proxy.routing.unserved import Unserved, served
 from proxy.types import Deployment, Limits, Result
 
 __all__ = ["DeploymentStatus", "Hold", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
@@ -59,13 +60,14 @@ class Router:
         self._groups = self._pools_by(
             [(member.deployment.group, member) for member in members], compares=True
         )
-        serving = through(deployments, env_deployment, environment_first=env_first)
+        fit = [member.deployment for member in served(members)]
+        serving = through(fit, env_deployment, environment_first=env_first)
         if env_deployment is not None and env_deployment in serving:
             members = [*members, self._member(env_deployment)]
         pass_through = [member for member in members if member.deployment in serving]
         self._members = members
         self._pass_through = self._pool(pass_through) if pass_through else None
-        self._scopes = self._pools_by([(member.deployment.object_scope, member) for member in members])
+        self._scopes = self._pools_by([(m.deployment.object_scope, m) for m in served(members)])
         self._lookup = GroupLookup(self._groups, aliases)
         visible = [*self._groups, *(alias for alias in aliases if alias not in hidden_aliases)]
         self._names = tuple(dict.fromkeys(name for name in visible if self._is_listed(name)))
@@ -193,7 +195,10 @@ class Router:
             yield self._pass_through
 
     def _pool(self, members: Sequence[Member], *, compares: bool = False) -> Pool:
-        return Pool(members, self._strategy, self._dice, compares=compares)
+        good = served(members)
+        if not good:
+            return Unserved(members)
+        return Pool(good, self._strategy, self._dice, compares=compares)
 
     def _pools_by(self, members: Iterable[tuple[str, Member]], *, compares: bool = False) -> dict[str, Pool]:
         named: dict[str, list[Member]] = {}
@@ -202,4 +207,5 @@ class Router:
         return {name: self._pool(group, compares=compares) for name, group in named.items()}
 
     def _is_listed(self, name: str) -> bool:
-        return "*" not in name and self._lookup.find(name) is not None
+        found = None if "*" in name else self._lookup.find(name)
+        return found is not None and not isinstance(self._groups[found.group], Unserved)

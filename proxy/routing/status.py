@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from proxy.routing.health import Stage
 from proxy.routing.state import DeploymentState
 from proxy.types import Deployment
+
+UNSERVABLE = "unservable"
 
 
 class DeploymentStatus(msgspec.Struct, frozen=True):
@@ -15,7 +19,7 @@ class DeploymentStatus(msgspec.Struct, frozen=True):
     model: str
     api_base: str
     state: str
-    """`closed`, `open` or `half_open`."""
+    """`closed`, `open` or `half_open`; `unservable`: the configuration has it, and `reason` says what is amiss."""
     reason: str
     """`refused`, `auth`, `rate_limited` (by a 429 or its quota), `failing`, `slow`, `operator`, `draining`; empty
     when closed."""
@@ -40,7 +44,7 @@ class DeploymentStatus(msgspec.Struct, frozen=True):
 
 
 def describe(deployment: Deployment, state: DeploymentState, now: float) -> DeploymentStatus:
-    stage, reason, until_s = _rest(state, now)
+    stage, reason, until_s = _standing(deployment, state, now)
     quota = state.quota
     remaining = (None, None) if quota is None else quota.remaining(now)
     used = (None, None) if quota is None else quota.used(now)
@@ -49,7 +53,7 @@ def describe(deployment: Deployment, state: DeploymentState, now: float) -> Depl
         group=deployment.group,
         model=deployment.model,
         api_base=_without_credentials(deployment.api_base),
-        state=stage.value,
+        state=stage,
         reason=reason,
         until_s=until_s,
         in_flight=state.in_flight,
@@ -63,6 +67,13 @@ def describe(deployment: Deployment, state: DeploymentState, now: float) -> Depl
         tpm_used=used[1],
         origin=deployment.origin,
     )
+
+
+def _standing(deployment: Deployment, state: DeploymentState, now: float) -> tuple[str, str, float]:
+    if deployment.unservable is not None:
+        return UNSERVABLE, deployment.unservable, math.inf
+    stage, reason, until_s = _rest(state, now)
+    return stage.value, reason, until_s
 
 
 def _rest(state: DeploymentState, now: float) -> tuple[Stage, str, float]:

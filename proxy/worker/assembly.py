@@ -164,7 +164,8 @@ class Gateway:
         config, router = parts.config, parts.router
         general = config.general_settings
         forwards_organization = general.forward_openai_org_id is True
-        destinations = {id_: _destination(d, forwards_organization) for id_, d in parts.by_id.items()}
+        served = {id_: d for id_, d in parts.by_id.items() if d.unservable is None}
+        destinations = {id_: _destination(d, forwards_organization) for id_, d in served.items()}
         client = UpstreamClient(self.reactor, self.pool, self._dial)
         sender = Sender(_native_forwarding(general))
         attempts = Attempts(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 
@@ -91,48 +92,146 @@ def test_litellms_other_keys_are_warned_about(read):
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    ("text", "key", "meant"),
     [
-        ("modellist: []", "modellist: unknown key; did you mean `model_list`?"),
-        ("router_settings: {retries: 1}", "router_settings.retries: unknown key"),
+        ("modellist: []", "modellist", "model_list"),
+        ("litellm_setings: {}", "litellm_setings", "litellm_settings"),
+        ("model_list: [{model_nam: a}]", "model_list[0].model_nam", "model_name"),
+        ("sluice_settings: {max_conections: 1}", "sluice_settings.max_conections", "max_connections"),
+        ("sluice_settings: {strictt: true}", "sluice_settings.strictt", "strict"),
+        ("router_settings: {num_retires: 1}", "router_settings.num_retires", "num_retries"),
+        ("litellm_settings: {falbacks: []}", "litellm_settings.falbacks", "fallbacks"),
+        ("general_settings: {masterkey: k}", "general_settings.masterkey", "master_key"),
+        (
+            "credential_list: [{credential_name: a, credential_values: {api_kee: b}}]",
+            "credential_list[0].credential_values.api_kee",
+            "api_key",
+        ),
+        (
+            "router_settings: {default_litellm_params: {weigth: 1}}",
+            "router_settings.default_litellm_params.weigth",
+            "weight",
+        ),
+        (
+            "model_list: [{model_name: a, litellm_params: {model: a, rmp: 1}}]",
+            "model_list[0].litellm_params.rmp",
+            "rpm",
+        ),
+        (
+            "model_list: [{model_name: a, litellm_params: {model: a, max_token: 1}}]",
+            "model_list[0].litellm_params.max_token",
+            "max_tokens",
+        ),
+    ],
+)
+def test_a_slip_on_a_key_that_changes_routing_or_money_is_an_error(refuse, text, key, meant):
+    assert refuse(text)[0] == f"config.yaml:1: {key}: unknown key; did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("my_section: {}", "my_section: unknown key: nothing is done with it"),
+        ("{1: 2}", "1: unknown key: nothing is done with it"),
+        (
+            "router_settings: {retries: 1}",
+            "router_settings.retries: unknown key: nothing is done with it; did you mean `num_retries`?",
+        ),
         (
             "general_settings: {num_retries: 1}",
-            "general_settings.num_retries: unknown key; it belongs under `router_settings`",
+            "general_settings.num_retries: nothing is done with it here; it belongs under `router_settings`",
         ),
         (
-            "sluice_settings: {max_conections: 1}",
-            "sluice_settings.max_conections: unknown key; did you mean `max_connec",
+            "litellm_settings: {json_log: true}",
+            "litellm_settings.json_log: unknown key: nothing is done with it; did you mean `json_logs`?",
         ),
         (
-            "litellm_settings: {drop_parms: 1}",
-            "litellm_settings.drop_parms: unknown key; did you mean `drop_params`?",
-        ),
-        ("model_list: [{model_name: a, litellm_params: {model: a}, x: 1}]", "model_list[0].x: unknown key"),
-        (
-            "model_list: [{model_name: a, litellm_params: {model: a, temprature: 1}}]",
-            "model_list[0].litellm_params.temprature: unknown key; did you mean `temperature`?",
+            "general_settings: {databse_url: x}",
+            "general_settings.databse_url: unknown key: nothing is done with it; did you mean `database_url`?",
         ),
         (
-            "model_list: [{model_name: a, litellm_params: {model: a, default_params: {}}}]",
-            "model_list[0].litellm_params.default_params: unknown key",
+            "model_list: [{model_name: a, litellm_params: {model: a}, x: 1}]",
+            "model_list[0].x: unknown key: nothing is done with it",
         ),
         (
             "model_list: [{model_name: a, litellm_params: {model: a}, model_info: {modes: chat}}]",
             "model_list[0].model_info.modes: unknown key; did you mean `mode`?",
         ),
-        (
-            "credential_list: [{credential_name: a, credential_values: {api_kee: b}}]",
-            "credential_list[0].credential_values.api_kee: unknown key; did you mean `api_key`?",
-        ),
-        (
-            "router_settings: {default_litellm_params: {modell: b}}",
-            "router_settings.default_litellm_params.modell: unknown key",
-        ),
-        ("{1: 2}", "1: unknown key"),
     ],
 )
-def test_unknown_keys(refuse, text, error):
-    assert refuse(text)[0].startswith(f"config.yaml:1: {error}")
+def test_other_unknown_keys_are_warned_about(read, text, warning):
+    (notice,) = read(text).warnings
+    assert str(notice).endswith(f"config.yaml:1: {warning}")
+
+
+def test_unknown_parameters_are_the_upstreams(read):
+    found, warnings = entry(
+        read,
+        "num_ctx: 8192, chat_template_kwargs: {thinking: false}, context_window: 9, temprature: 1, thinking: null,"
+        " extra_body: {guided_choice: [a], num_ctx: 4096}",
+    )
+    sent = {name: msgspec.json.decode(raw) for name, raw in found.litellm_params.default_params.items()}
+    assert sent == {
+        "num_ctx": 4096,
+        "chat_template_kwargs": {"thinking": False},
+        "context_window": 9,
+        "temprature": 1,
+        "guided_choice": ["a"],
+    }
+    sent_on = "is no key of Sluice's: it is sent to the upstream as a parameter"
+    assert warnings == [
+        f"model_list[0].litellm_params.context_window: {sent_on}",
+        f"model_list[0].litellm_params.temprature: {sent_on}; did you mean `temperature`?",
+    ]
+
+
+def test_a_name_of_another_section_is_no_slip(read):
+    """`mode` is one letter from `model`."""
+    found, warnings = entry(read, "mode: chat")
+    assert found.litellm_params.model == "a"
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "written"),
+    [
+        (
+            "litellm_settings",
+            "{drop_params: true, set_verbose: false, turn_off_message_logging: true}",
+        ),
+        ("router_settings", "{enable_pre_call_checks: true, telemetry: false, debug_level: INFO}"),
+        (
+            "general_settings",
+            "{drop_params: true, disable_spend_logs: true, user_header_name: x}",
+        ),
+        ("x-shared", "{anything: at all}"),
+    ],
+)
+def test_what_nobody_misses_is_taken_without_a_word(read, section, written):
+    assert read(f"{section}: {written}").warnings == ()
+
+
+def test_second_names(read):
+    found, warnings = entry(read, "max_retries: 3, request_timeout: 60, drop_params: true")
+    assert (found.litellm_params.num_retries, found.litellm_params.timeout) == (3, 60)
+    assert warnings == []
+    found, warnings = entry(read, "max_retries: 3, num_retries: 1")
+    assert found.litellm_params.num_retries == 1
+    assert len(warnings) == 1
+    for written in (
+        "sluice_settings: {keepalive_seconds: 7}",
+        "litellm_settings: {sse_keepalive_ping_interval_seconds: 7}",
+        "litellm_settings: {keepalive_seconds: 7}",
+        "litellm_settings: {keepalive_seconds: 9}\nsluice_settings: {sse_keepalive_s: 7}",
+    ):
+        assert read(written).config.sluice_settings.sse_keepalive_s == 7
+    assert read("router_settings: {max_retries: 5}").config.router_settings.num_retries == 5
+
+
+def test_limits_beside_the_parameters_count(read):
+    text = "model_list: [{model_name: a, rpm: 6, tpm: 7, litellm_params: {model: a, tpm: 8}}]"
+    params = read(text).config.model_list[0].litellm_params
+    assert (params.rpm, params.tpm) == (6, 8)
 
 
 def test_pass_through_endpoints(read):

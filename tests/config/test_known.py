@@ -4,8 +4,10 @@ import pytest
 
 from proxy.config import known
 from proxy.config.fields import Section
-from proxy.config.grammar import NOT_YET, grammar, judge
+from proxy.config.grammar import NOT_YET, UNMISSED, grammar, judge, taken_silently
 from proxy.config.models import LitellmParams, ModelInfo
+from proxy.config.slips import distance
+from proxy.config.upstream_params import WELL_KNOWN
 
 
 @pytest.mark.parametrize("kind", NOT_YET, ids=lambda kind: kind.__name__)
@@ -27,5 +29,35 @@ def test_families_of_names(key):
 
 
 @pytest.mark.parametrize("key", ["accost", "azurish", "s3"])
-def test_what_only_looks_like_them(key):
-    assert judge(LitellmParams, key).wrong is True
+def test_what_only_looks_like_them_is_sent_to_the_upstream(key):
+    assert judge(LitellmParams, key).sent
+
+
+@pytest.mark.parametrize("kind", UNMISSED, ids=lambda kind: kind.__name__)
+def test_each_key_is_in_one_list(kind: type[Section]):
+    rules = grammar(kind)
+    silent = taken_silently(kind)
+    assert not silent & (rules.keys | rules.openai)
+    assert not silent & NOT_YET.get(kind, frozenset())
+    if rules.openai:
+        assert not WELL_KNOWN & (silent | rules.keys | rules.openai | NOT_YET[kind])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("weigth", "weight", 1),
+        ("rmp", "rpm", 1),
+        ("tpm", "tpm", 0),
+        ("timeot", "timeout", 1),
+        ("a", "abc", 2),
+        ("", "ab", 2),
+    ],
+)
+def test_distance(one, other, expected):
+    assert distance(one, other) == distance(other, one) == expected
+
+
+def test_no_key_of_litellms_is_taken_for_a_slip():
+    for kind, names in NOT_YET.items():
+        assert not [name for name in names if judge(kind, name).wrong]

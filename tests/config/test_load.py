@@ -95,14 +95,13 @@ def test_every_problem_is_told_with_its_line(refuse):
 
 
 EVERY_PROBLEM = """\
-config.yaml:5: model_list[0].litellm_params.api_key: the environment variable KEY is not set: set it, or write the value here
 config.yaml:6: model_list[0].litellm_params.rpm: expected a whole number of at least 0, found text
 config.yaml:7: model_list[0].litellm_params.weigth: unknown key; did you mean `weight`?
 config.yaml:9: model_list[1].litellm_params.api_key: expected text, found a number; put it in quotes
 config.yaml:9: model_list[1].litellm_params.timeout: expected a number of more than 0 and at most 86400, found 0
 config.yaml:11: router_settings.num_retries: expected a whole number of at least 0, found -1
 config.yaml:12: sluice_settings.access_log: `jsn` is not one of auto, json, off, text; did you mean `json`?
-"""  # noqa: E501 - as they are printed
+"""
 
 
 def test_the_configs_own_variables_serve_its_references(read):

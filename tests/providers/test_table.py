@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from msgspec import Raw
 
-from proxy.config.models import LitellmParams, ModelEntry, ModelInfo, Origin
+from proxy.config.models import Flaw, LitellmParams, ModelEntry, ModelInfo, Origin
 from proxy.config.schema import Config
-from proxy.config.settings import LitellmSettings, RouterSettings
+from proxy.config.settings import GeneralSettings, LitellmSettings, PassThroughEndpoint, RouterSettings
 from proxy.errors import ConfigError
-from proxy.providers.table import OPENAI_BASE, deployments, env_deployment
+from proxy.providers.table import OPENAI_BASE, deployments, env_deployment, survey
 from proxy.types import Deployment, Secret
 
 KEY = Secret("sk-of-the-entry")
@@ -63,33 +63,90 @@ def test_provider_and_model(model: str, named: str | None, expected: tuple[str, 
         (LitellmParams(model="anthropic/claude"), ["`anthropic`", "openai/claude", "api_base"]),
         (LitellmParams(model="azure/x/y", api_base="https://h"), ["`azure`", "openai/x/y"]),
         (LitellmParams(model="claude", custom_llm_provider="anthropic"), ["`anthropic`", "openai/claude"]),
+        (LitellmParams(model="claude-sonnet-4-5"), ["`anthropic`", "openai/claude-sonnet-4-5"]),
+        (LitellmParams(model="gemini-2.5-pro"), ["`gemini`"]),
+        (LitellmParams(model="m", api_key=Secret("")), ["OPENAI_API_KEY", "os.environ/NAME"]),
+    ],
+)
+def test_what_cannot_be_served_says_why_and_does_not_stop_the_others(
+    params: LitellmParams, texts: list[str]
+) -> None:
+    found = survey(config(LitellmParams(model="fine"), params), ENVIRON)
+    assert not found.wrong
+    (remark,) = found.unservable
+    assert remark.index == 1
+    assert all(text in remark.text for text in texts)
+    fine, unservable = found.deployments
+    assert fine.unservable is None
+    assert unservable.unservable == remark.text
+    assert unservable.group == "g"
+    assert not unservable.api_key
+    assert deployments(config(LitellmParams(model="fine"), params), ENVIRON)[1].unservable == remark.text
+
+
+@pytest.mark.parametrize(
+    ("params", "texts"),
+    [
         (LitellmParams(model="openai/"), ["write a model after `openai/`"]),
+        (LitellmParams(model="opnai/gpt-4o"), ["no provider `opnai`", "did you mean `openai/gpt-4o`?"]),
         (
             LitellmParams(model="m", api_base="https://u:hunter2@h"),
             ["litellm_params.api_base", "credentials"],
         ),
-        (LitellmParams(model="m", api_key=Secret("")), ["OPENAI_API_KEY", "litellm_params.api_key"]),
     ],
 )
-def test_what_cannot_be_served_names_its_entry(params: LitellmParams, texts: list[str]) -> None:
+def test_what_is_wrong_names_its_entry_and_stops(params: LitellmParams, texts: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         deployments(config(LitellmParams(model="fine"), params), ENVIRON)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith("model_list[1] (g): ")
+    assert line.startswith("model_list[1].litellm_params.")
     assert all(text in line for text in texts)
     assert "hunter2" not in line
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_where_nothing_can_be_served_every_reason_is_told() -> None:
+    entries = LitellmParams(model="a/b"), LitellmParams(model="m"), LitellmParams(model="c/d")
     with pytest.raises(ConfigError) as caught:
-        deployments(
-            config(LitellmParams(model="a/b"), LitellmParams(model="m"), LitellmParams(model="c/d")), {}
-        )
-    assert [line.partition(" ")[0] for line in str(caught.value).splitlines()] == [
+        deployments(config(*entries), {})
+    assert [line.partition(".")[0] for line in str(caught.value).splitlines()] == [
         "model_list[0]",
         "model_list[1]",
         "model_list[2]",
     ]
+    target = GeneralSettings(pass_through_endpoints=(PassThroughEndpoint(path="/x", target="http://h"),))
+    assert len(deployments(config(*entries, general_settings=target), {})) == 3
+
+
+def test_a_provider_that_is_not_served_outranks_a_variable_that_is_not_set() -> None:
+    def why(model: str, *key: str) -> str:
+        flaw = Flaw(("litellm_params", *key), "NOPE is not set")
+        entry = ModelEntry(model_name="g", litellm_params=LitellmParams(model=model), flaw=flaw)
+        (remark,) = survey(Config(model_list=(entry,)), ENVIRON).unservable
+        return remark.text
+
+    assert "provider `azure`" in why("azure/x", "api_key")
+    assert why("gpt-4o", "api_key") == "NOPE is not set"
+    assert why("unknown", "model") == "NOPE is not set"
+
+
+def test_shares_are_of_those_that_are_served() -> None:
+    entries = LitellmParams(model="a/b", weight=5), LitellmParams(model="m"), LitellmParams(model="n")
+    assert [one.weight for one in deployments(config(*entries), ENVIRON)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("end", ["/chat/completions", "/completions", "/embeddings", "/chat/completions/"])
+def test_a_base_with_an_endpoint_in_it_loses_that_with_a_word(end: str) -> None:
+    found = survey(config(LitellmParams(model="m", api_base=f"http://h:8000/v1{end}")), ENVIRON)
+    assert found.deployments[0].api_base == "http://h:8000/v1"
+    (note,) = found.notes
+    assert note.key == ("litellm_params", "api_base")
+    assert f"ends in `{end.rstrip('/')}`" in note.text
+
+
+def test_a_name_that_is_only_like_a_vendors() -> None:
+    for model in ("claude-x", "mistral-7b"):
+        assert only(LitellmParams(model=model, api_base="http://h")).model == model
+    assert only(LitellmParams(model="ft:gpt-4o:claude-x")).provider == "openai"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +170,7 @@ def test_api_key() -> None:
     assert only(LitellmParams(model="m", api_key=Secret(""), api_base=own_server)).api_key == Secret("")
     assert only(LitellmParams(model="m", mock_response="hi"), {}).mock_response == "hi"
     for environ in ({}, {"OPENAI_API_KEY": ""}):
-        with pytest.raises(ConfigError, match="no API key"):
+        with pytest.raises(ConfigError, match="no key: write"):
             only(LitellmParams(model="m", api_base=own_server), environ)
 
 

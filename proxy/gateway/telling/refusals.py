@@ -7,7 +7,7 @@ import math
 import msgspec
 
 from proxy.errors import Fault, GatewayError, UpstreamFailure
-from proxy.routing.router import Unavailable
+from proxy.routing.refusal import NOT_SERVED, Unavailable
 from proxy.types import ResultKind
 
 SHOULD_NOT_RETRY = (b"x-should-retry", b"false")
@@ -51,12 +51,31 @@ _REFUSALS = {"at capacity": _FULL, NOT_YOURS_YET.reason: _FULL, "rate limited": 
 
 def nothing_to_pick(refusal: Unavailable) -> GatewayError:
     """Nothing to pick at all: when to come back is the router's word."""
+    if refusal.reason == NOT_SERVED:
+        return _not_served()
     wait_s = max(1, math.ceil(refusal.retry_after_s))
     refused = _REFUSALS.get(refusal.reason, _RESTING)
     message = f"Every deployment of this model is {refused.why}. Try again in {wait_s} s."
     headers = ((b"retry-after", b"%d" % wait_s),)
     return GatewayError(
         refused.status, message, kind=refused.kind, code=refused.code, fault=refused.fault, headers=headers
+    )
+
+
+def _not_served() -> GatewayError:
+    """What is amiss is the operator's business: a variable's name is no client's."""
+    message = (
+        "This model is in the gateway's configuration, but cannot be served: its provider is not there yet,"
+        " or its key is not set. The gateway's log and GET /health say which."
+    )
+    return GatewayError(
+        503,
+        message,
+        kind="service_unavailable_error",
+        param="model",
+        code="provider_not_served",
+        fault=Fault.GATEWAY,
+        headers=(SHOULD_NOT_RETRY,),
     )
 
 

@@ -40,6 +40,7 @@ from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.providers.objects import IdTap
 from proxy.providers.outcome import REFUSING, limits_of, refusal_of, result_of, retryable
 from proxy.providers.verdict import needs_words, verdict
+from proxy.routing.refusal import NOT_SERVED
 from proxy.routing.router import Router, Unavailable
 from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
@@ -121,6 +122,8 @@ class Attempts:
         """Another group at once, else a place in the queue. Raises GatewayError when neither helps, ClientGone."""
         if refusal is not NOT_YOURS_YET and (instead := self._following.instead(run)) is not None:
             return instead
+        if refusal.reason == NOT_SERVED:  # nothing to wait for
+            raise nothing_to_pick(refusal)
         picked = await self._room.turn(
             run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal, run.until
         )

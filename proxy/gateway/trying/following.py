@@ -76,7 +76,7 @@ class Following:
         admitted = run.retrying or self._budget.admit()
         if not admitted:
             return None
-        found = self._retry(run, failure) or self._turn(run, failure)
+        found = self._retry(run, failure, deployment) or self._turn(run, failure)
         if found is None and not run.retrying:
             self._budget.retrying -= 1
         run.retrying = run.retrying or found is not None
@@ -98,8 +98,8 @@ class Following:
         )
         return picked if isinstance(picked, Deployment) else None
 
-    def _retry(self, run: Run, failure: Failure) -> Next | None:
-        if run.retries >= self._retries(run, failure):
+    def _retry(self, run: Run, failure: Failure, failed: Deployment) -> Next | None:
+        if run.retries >= self._retries(run, failure, failed):
             return None
         another = self.pick(run, run.tried)
         if another is not None:
@@ -120,11 +120,13 @@ class Following:
         run.retries += 1
         return Next(same, wait_s)
 
-    def _retries(self, run: Run, failure: Failure) -> int:
+    def _retries(self, run: Run, failure: Failure, failed: Deployment) -> int:
+        """The client's word, else the entry's that failed, else the router's; a policy outranks the latter two."""
         settings = self._settings
         policy = settings.group_policies.get(_group(run), settings.policy)
         asked = _number(run.call.head.get(RETRIES_BY_CLIENT))
-        num_retries = settings.num_retries if asked is None else min(asked, MOST_RETRIES)
+        said = settings.num_retries if failed.num_retries is None else failed.num_retries
+        num_retries = said if asked is None else min(asked, MOST_RETRIES)
         allowed = retries_for(failure.result, failure.refusal, policy, num_retries)
         return allowed - (_number(run.call.head.get(CLIENTS_RETRIES)) or 0)
 

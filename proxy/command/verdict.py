@@ -1,0 +1,203 @@
+"""Whether a configuration may be served here, and all there is to say about it: one list, each word with its place.
+
+The one judge of a start, a reload, `--health` and `--validate_config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from proxy.command.defaults import needs_simulator, served_by_environment
+from proxy.command.options import Options
+from proxy.config.load import Examined, Loaded, examine
+from proxy.config.nodes import KeyPath
+from proxy.config.notices import Findings, Notice
+from proxy.config.schema import Config
+from proxy.errors import ConfigError
+from proxy.process.listening import WILDCARDS, host_to_serve, is_loopback
+from proxy.providers.table import Remark, Survey, env_deployment, survey
+from proxy.providers.url import origin
+
+_NO_SIMULATOR = "no models are left to serve: the simulated upstream comes with a restart only"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What stays from the start to the end."""
+
+    host: str
+    port: int
+    simulator: str | None = None
+    """Its URL; None: there is none."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """`str()`: all of it as lines of text, for a terminal."""
+
+    path: Path | None
+    errors: tuple[Notice, ...]
+    warnings: tuple[Notice, ...]
+    good: Loaded | None
+    """What may be served: with the models that the command line or the environment gives. None: there are errors."""
+    models: int = 0
+    """Public names that are served."""
+    deployments: int = 0
+    unservable: int = 0
+
+    def loaded(self) -> Loaded:
+        """Raises ConfigError, whose text has a line for every error."""
+        if self.good is None:
+            raise ConfigError("\n".join(map(str, self.errors)))
+        return self.good
+
+    def warning_lines(self) -> list[str]:
+        """The first says how many there are."""
+        if not self.warnings:
+            return []
+        count = _count(len(self.warnings), "warning")
+        return [
+            f"sluice: {count} about {self._name}; --strict makes errors of them",
+            *(f"warning: {notice}" for notice in self.warnings),
+        ]
+
+    def __str__(self) -> str:
+        lines = [f"error: {notice}" for notice in self.errors]
+        lines += [f"warning: {notice}" for notice in self.warnings]
+        return "\n".join([*lines, self._summary()])
+
+    @property
+    def _name(self) -> str:
+        return str(self.path or "no config file")
+
+    def _summary(self) -> str:
+        warnings = _count(len(self.warnings), "warning")
+        if self.good is None:
+            return f"{self._name}: {_count(len(self.errors), 'error')}, {warnings}"
+        counts = [_count(self.models, "model"), _count(self.deployments, "deployment")]
+        if self.unservable:
+            counts.append(f"{self.unservable} more that cannot be served")
+        return f"{self._name}: OK, {', '.join(counts)}, {warnings}"
+
+
+def judge(options: Options, environ: Mapping[str, str], place: Place | None = None) -> Verdict:
+    """`place`: where it is served already; None: at a start. Raises nothing for what is wrong."""
+    examined = examine(options.config, environ)
+    found, config = examined.findings, None
+    served = Survey((), (), (), ())
+    if examined.config is not None:
+        config = _configured(examined.config, options, examined.environ, found)
+        served = survey(config, examined.environ)
+        _tell_entries(served, config, found)
+        _check_targets(config, found)
+        _check_address(options, config, examined.environ, place, found)
+        if not found.errors:
+            _try_to_build(config, examined.environ, found)
+    return _verdict(examined, config, served, strict=options.strict)
+
+
+def asks_itself(config: Config, environ: Mapping[str, str], place: Place) -> str | None:
+    """A gateway that asks itself goes round until it has no sockets left."""
+    if place.host not in WILDCARDS and not is_loopback(place.host):
+        return None
+    for deployment in survey(config, environ).deployments:
+        upstream = None if deployment.unservable is not None else origin(deployment.api_base)
+        if upstream is not None and upstream.port == place.port and is_loopback(upstream.host):
+            return (
+                f"{deployment.group}: its api_base {deployment.api_base} is this gateway itself."
+                " Is OPENAI_BASE_URL, or OPENAI_API_BASE, set for a client?"
+            )
+    return None
+
+
+def _configured(config: Config, options: Options, environ: Mapping[str, str], found: Findings) -> Config:
+    """The file's models; without any, those that the command line or the environment gives."""
+    if config.model_list:
+        return config
+    try:
+        return served_by_environment(options.wanted, config, environ)
+    except ConfigError as problem:
+        found.error_at("command line", str(problem))
+        return config
+
+
+def _tell_entries(served: Survey, config: Config, found: Findings) -> None:
+    """An entry that cannot be served does not stop the others; with no other there is nothing to start for."""
+    whole = any(one.unservable is None for one in served.deployments)
+    others = whole or bool(config.general_settings.pass_through_endpoints)
+    hurt = {remark.index for remark in served.unservable if found.is_wrong(("model_list", remark.index))}
+    for remark in served.wrong:
+        found.error(_path(remark), remark.text)
+    for remark in served.unservable:
+        if not remark.text or (remark.index in hurt and remark.key[-1:] != ("model",)):
+            continue  # what is wrong with the entry has been told, and is why
+        if others:
+            found.warn_each(_path(remark), f"{remark.text}. Not served; the other entries are")
+        else:
+            found.error(_path(remark), remark.text)
+    for remark in served.notes:
+        found.warn_each(_path(remark), remark.text)
+
+
+def _path(remark: Remark) -> KeyPath:
+    return ("model_list", remark.index, *remark.key)
+
+
+def _check_targets(config: Config, found: Findings) -> None:
+    for index, endpoint in enumerate(config.general_settings.pass_through_endpoints):
+        try:
+            origin(endpoint.target)
+        except ValueError as problem:
+            path = ("general_settings", "pass_through_endpoints", index, "target")
+            found.error(path, f"not a base URL: {problem}")
+
+
+def _check_address(
+    options: Options, config: Config, environ: Mapping[str, str], place: Place | None, found: Findings
+) -> None:
+    """Also whether the environment's own upstream makes sense."""
+    key_told = found.is_wrong(("general_settings", "master_key"))
+    has_key = key_told or bool(config.general_settings.master_key)
+    try:
+        host = host_to_serve(place.host if place else options.host, has_key=has_key)
+        env_deployment(environ)
+    except ConfigError as problem:
+        found.error_at("environment", str(problem))
+        return
+    itself = asks_itself(config, environ, place or Place(host, options.port))
+    if itself is not None:
+        found.error_at("environment", itself)
+    if place is not None and place.simulator is None and needs_simulator(options.wanted, config, environ):
+        found.error((), _NO_SIMULATOR)
+
+
+def _try_to_build(config: Config, environ: Mapping[str, str], found: Findings) -> None:
+    from proxy.worker.trial import build  # noqa: PLC0415 - it brings all of the gateway, of which errors need nothing
+
+    flop = build(config, environ)
+    if flop is not None:
+        found.error(flop.path, flop.text)
+
+
+def _verdict(examined: Examined, config: Config | None, served: Survey, *, strict: bool) -> Verdict:
+    errors, warnings = examined.errors, examined.warnings
+    if strict or (config is not None and config.sluice_settings.strict):
+        errors, warnings = (*errors, *warnings), ()
+    good = None
+    if config is not None and not errors:
+        good = Loaded(config, examined.environ, warnings, examined.path)
+    fit = [one for one in served.deployments if one.unservable is None]
+    return Verdict(
+        path=examined.path,
+        errors=errors,
+        warnings=warnings,
+        good=good,
+        models=len({one.group for one in fit}),
+        deployments=len(fit),
+        unservable=len(served.deployments) - len(fit),
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

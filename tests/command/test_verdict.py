@@ -1,0 +1,205 @@
+"""All there is to say about a configuration, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from proxy.command.options import Options
+from proxy.command.verdict import Place, Verdict, judge
+
+KEY = "sk-a-master-key-that-is-long"
+Judge = Callable[..., Verdict]
+
+
+@pytest.fixture
+def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
+    monkeypatch.chdir(tmp_path)
+
+    def _judged(
+        text: str, environ: Mapping[str, str] | None = None, place: Place | None = None, **more: object
+    ) -> Verdict:
+        Path("config.yaml").write_text(dedent(text))
+        return judge(Options(config=Path("config.yaml"), **more), environ or {}, place)  # type: ignore[arg-type]
+
+    return _judged
+
+
+def test_a_good_file(judged: Judge) -> None:
+    verdict = judged(
+        """\
+        model_list:
+          - {model_name: a, litellm_params: {model: a, organization: [o1, o2], tags: [x], api_key: k}}
+          - {model_name: a, litellm_params: {model: b, api_key: k}}
+          - {model_name: b, litellm_params: {model: b, api_key: k}}
+          - {model_name: c, litellm_params: {model: azure/c}}
+        """
+    )
+    assert verdict.good is not None
+    tags, azure, summary = str(verdict).splitlines()
+    key = "model_list[0].litellm_params.tags"
+    assert tags == f"warning: config.yaml:2: {key}: is LiteLLM's; Sluice does not honour it yet"
+    assert azure == (
+        "warning: config.yaml:5: model_list[3].litellm_params.model: the provider `azure` is not served yet; for a"
+        " server that speaks OpenAI's API write `openai/c` and its `api_base`. Not served; the other entries are"
+    )
+    assert summary == "config.yaml: OK, 2 models, 4 deployments, 1 more that cannot be served, 2 warnings"
+    first, *others = verdict.warning_lines()
+    assert first == "sluice: 2 warnings about config.yaml; --strict makes errors of them"
+    assert len(others) == 2
+
+
+def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    verdict = judge(Options(), {})
+    assert str(verdict) == "no config file: OK, 0 models, 0 deployments, 0 warnings"
+    assert verdict.warning_lines() == []
+
+
+EVERYTHING = """\
+model_list:
+  - model_name: a
+    litellm_params:
+      model: openai/a
+      api_key: os.environ/KEY_1
+      rpm: ten
+  - {model_name: b, litellm_params: {model: anthropic/b, api_key: os.environ/KEY_2}}
+  - {model_name: c, litellm_params: {model: openai/c, api_key: os.environ/KEY_3}}
+  - model_name: d
+    litellm_params: {model: openai/d, weigth: 3, api_base: "localhost:8000/v1", api_key: k}
+  - {model_name: e, litellm_params: {model: gemini/e, timeout: -1}}
+  - {model_name: f, litellm_params: {model: openai/f, api_base: 'http://h:x', api_key: k}}
+general_settings:
+  master_key: os.environ/KEY_4
+  database_url: os.environ/URL
+router_settings: {num_retries: -1}
+"""
+
+
+def test_one_pass_tells_all(judged: Judge) -> None:
+    verdict = judged(EVERYTHING, {"KEY_1": "k"})
+    assert [(notice.where, notice.key) for notice in verdict.errors] == [
+        ("config.yaml:6", "model_list[0].litellm_params.rpm"),
+        ("config.yaml:7", "model_list[1].litellm_params.model"),
+        ("config.yaml:8", "model_list[2].litellm_params.api_key"),
+        ("config.yaml:10", "model_list[3].litellm_params.weigth"),
+        ("config.yaml:10", "model_list[3].litellm_params.api_base"),
+        ("config.yaml:11", "model_list[4].litellm_params.timeout"),
+        ("config.yaml:11", "model_list[4].litellm_params.model"),
+        ("config.yaml:12", "model_list[5].litellm_params.api_base"),
+        ("config.yaml:14", "general_settings.master_key"),
+        ("config.yaml:16", "router_settings.num_retries"),
+    ]
+    text = "\n".join(map(str, verdict.errors))
+    assert "KEY_2" not in text
+    assert "URL is not set" not in text
+    assert "did you mean `http://localhost:8000/v1`?" in text
+
+
+def test_a_missing_variable_stops_only_its_own_entry(judged: Judge) -> None:
+    text = """\
+        model_list:
+          - {model_name: a, litellm_params: {model: a, api_key: os.environ/KEY_1}}
+          - {model_name: b, litellm_params: {model: b, api_key: os.environ/KEY_2}}
+        """
+    verdict = judged(text, {"KEY_1": "k"})
+    assert verdict.good is not None
+    (warning,) = verdict.warnings
+    assert str(warning) == (
+        "config.yaml:3: model_list[1].litellm_params.api_key: the environment variable KEY_2 is not set: set it, or"
+        " write the value here. Not served; the other entries are"
+    )
+    assert [notice.key for notice in judged(text).errors] == [
+        "model_list[0].litellm_params.api_key",
+        "model_list[1].litellm_params.api_key",
+    ]
+    assert judged(text, {"KEY_1": "k"}, strict=True).errors == (warning,)
+    assert judged(f"{dedent(text)}sluice_settings: {{strict: true}}\n", {"KEY_1": "k"}).good is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://x/?q=1", "http://x:bad", "http://[::1/x", "http://x/../y", "http://u:p@x", "http://x/#f"],
+)
+def test_a_target_that_is_none_is_told_with_its_place(judged: Judge, target: str) -> None:
+    text = f"""\
+        general_settings:
+          pass_through_endpoints:
+            - {{path: /fine, target: "http://fine"}}
+            - path: /x
+              target: "{target}"
+        """
+    verdict = judged(text)
+    assert [(notice.where, notice.key) for notice in verdict.errors] == [
+        ("config.yaml:5", "general_settings.pass_through_endpoints[1].target")
+    ]
+    assert target not in str(verdict)
+
+
+def test_what_cannot_be_built_is_an_error_with_its_place(
+    judged: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that is not there yet must not be the end of a gateway."""
+    from proxy.worker import assembly  # noqa: PLC0415
+
+    destination = assembly._destination
+
+    def fails(deployment, *more):  # type: ignore[no-untyped-def]
+        if deployment.model == "odd":
+            raise ZeroDivisionError("sk-a-secret")
+        return destination(deployment, *more)
+
+    monkeypatch.setattr(assembly, "_destination", fails)
+    verdict = judged(
+        """\
+        model_list:
+          - {model_name: a, litellm_params: {model: a, api_key: k}}
+          - {model_name: a, litellm_params: {model: odd, api_key: k}}
+        """
+    )
+    (error,) = verdict.errors
+    assert str(error).startswith(
+        "config.yaml:3: model_list[1]: cannot be built (ZeroDivisionError in test_verdict.py:"
+    )
+    assert "sk-a-secret" not in str(error)
+
+
+def test_addresses_and_keys_are_looked_at_too(judged: Judge) -> None:
+    model = "model_list: [{model_name: a, litellm_params: {model: a, api_key: k%s}}]"
+    (error,) = judged(model % "", host="0.0.0.0").errors
+    assert "serves loopback only, and 0.0.0.0 is not loopback" in str(error)
+    settings = f"general_settings: {{master_key: {KEY}}}"
+    assert judged(f"{model % ''}\n{settings}", host="0.0.0.0").good is not None
+    itself = model % ', api_base: "http://127.0.0.1:4000"'
+    assert "is this gateway itself" in str(judged(itself).errors[0])
+    assert judged(itself, port=4001).good is not None
+    assert "is this gateway itself" in str(judged(itself, place=Place("127.0.0.1", 4000)).errors[0])
+    (error,) = judged("litellm_settings: {}", place=Place("127.0.0.1", 4000)).errors
+    assert "no models are left to serve" in str(error)
+
+
+def test_the_gateways_own_key_is_not_sent_to_openai(judged: Judge) -> None:
+    text = f"""\
+        model_list:
+          - {{model_name: a, litellm_params: {{model: a, api_key: k}}}}
+          - {{model_name: b, litellm_params: {{model: b}}}}
+        general_settings: {{master_key: {KEY}}}
+        """
+    verdict = judged(text, {"OPENAI_API_KEY": KEY})
+    assert verdict.good is not None
+    assert "OPENAI_API_KEY" not in verdict.good.environ
+    first, second = verdict.warnings
+    assert first.key == "model_list[1].litellm_params.api_key"
+    assert second.text.startswith("OPENAI_API_KEY is this gateway's own master key")
+    assert judged(text, {"OPENAI_API_KEY": "sk-another"}).warnings == ()
+
+
+def test_what_is_wrong_with_an_entry_is_told_once(judged: Judge) -> None:
+    verdict = judged("model_list: [{model_name: a, litellm_params: {modell: a}}]")
+    assert [notice.key for notice in verdict.errors] == [
+        "model_list[0].litellm_params.modell",
+        "model_list[0].litellm_params.model",
+    ]
