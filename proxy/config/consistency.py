@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Iterable
+
 from proxy.config.known import PASS_THROUGH_HEADERS
+from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings
@@ -18,14 +22,87 @@ SHORT_KEY_CHARACTERS = 16
 """Shorter keys can be guessed over the network within days."""
 
 
+_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+ANY = "*"
+
+
+class Served:
+    """The names that requests may have."""
+
+    def __init__(self, config: Config, *, aliases: bool = True) -> None:
+        groups = {entry.model_name for entry in config.model_list}
+        self.names = groups | (set(config.router_settings.model_group_alias) if aliases else set())
+        self._patterns = [name.partition("*") for name in groups if "*" in name]
+
+    def has(self, name: str) -> bool:
+        return name in self.names or any(
+            name.startswith(before) and name.endswith(after) for before, _, after in self._patterns
+        )
+
+
+def bundle_problem(path: str) -> str | None:
+    """Why certificates to trust cannot be read from `path`."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        return "holds no certificates in PEM"
+    except OSError as error:
+        return error.strerror or "cannot be read"
+    return None
+
+
 def check(config: Config, findings: Findings) -> None:
     """Adds errors and warnings about `config`."""
+    _check_names(config, findings)
     _check_ids(config, findings)
+    _check_fallbacks(config, findings)
+    _check_bundles(config, findings)
     _check_aliases(config, findings)
     _check_master_key(config.general_settings, findings)
     _check_pass_through(config.general_settings, findings)
     if config.router_settings.routing_strategy == UNKNOWN_STRATEGY:
         findings.warn(("router_settings", "routing_strategy"), "is not there yet: `simple-shuffle` is used")
+
+
+def _check_names(config: Config, findings: Findings) -> None:
+    for index, entry in enumerate(config.model_list):
+        if entry.model_name.count("*") > 1:
+            path = ("model_list", index, "model_name")
+            findings.error(path, f"`{entry.model_name}` holds more than one `*`; write one, as in `openai/*`")
+
+
+def _check_fallbacks(config: Config, findings: Findings) -> None:
+    """Groups that are not there: requests for them, or to them, would go nowhere."""
+    served = Served(config)
+    for section in ("router_settings", "litellm_settings"):
+        for name in _FALLBACKS:
+            for place, lists in enumerate(getattr(getattr(config, section), name)):
+                for group, others in lists.items():
+                    _check_groups((section, name, place, group), (group, *others), served, findings)
+        listed = getattr(config, section).default_fallbacks
+        _check_groups((section, "default_fallbacks"), listed, served, findings)
+
+
+def _check_groups(path: KeyPath, groups: Iterable[str], served: Served, findings: Findings) -> None:
+    for group in groups:
+        if group != ANY and not served.has(group):
+            findings.warn(
+                path, f"no entry of `model_list` serves `{group}`{did_you_mean(group, served.names)}"
+            )
+
+
+def _check_bundles(config: Config, findings: Findings) -> None:
+    """Certificates that cannot be read would fail every request."""
+    written: list[tuple[KeyPath, bool | str | None]] = [
+        (("litellm_settings", "ssl_verify"), config.litellm_settings.ssl_verify),
+        *(
+            (("model_list", index, "litellm_params", "ssl_verify"), entry.litellm_params.ssl_verify)
+            for index, entry in enumerate(config.model_list)
+        ),
+    ]
+    for path, bundle in written:
+        if isinstance(bundle, str) and (problem := bundle_problem(bundle)) is not None:
+            findings.error(path, f"{bundle}: {problem}")
 
 
 def _check_ids(config: Config, findings: Findings) -> None:
@@ -38,12 +115,10 @@ def _check_ids(config: Config, findings: Findings) -> None:
 
 
 def _check_aliases(config: Config, findings: Findings) -> None:
-    groups = {entry.model_name for entry in config.model_list}
-    if any("*" in group for group in groups):
-        return
+    served = Served(config, aliases=False)
     for alias, target in config.router_settings.model_group_alias.items():
-        if target.model not in groups:
-            text = "no entry of `model_list` has this `model_name`" + did_you_mean(target.model, groups)
+        if not served.has(target.model):
+            text = "no entry of `model_list` has this `model_name`" + did_you_mean(target.model, served.names)
             findings.warn(("router_settings", "model_group_alias", alias), text)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import certifi
 import msgspec
 import pytest
 
@@ -20,7 +21,7 @@ def entry(read, params: str, info: str = "{}"):
         ("organization: [org-1, org-2]", "organization", ("org-1", "org-2")),
         ('ssl_verify: "False"', "ssl_verify", False),
         ("ssl_verify: true", "ssl_verify", True),
-        ("ssl_verify: /ca.pem", "ssl_verify", "/ca.pem"),
+        (f"ssl_verify: {certifi.where()}", "ssl_verify", certifi.where()),
         ("rpm: ", "rpm", None),
         ("weight: 2", "weight", 2),
         ("weight: 0.5", "weight", 0.5),

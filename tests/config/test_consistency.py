@@ -29,6 +29,50 @@ def test_aliases_of_groups_that_are_not_there(read, group, warned):
     assert keys == (["router_settings.model_group_alias.a"] if warned else [])
 
 
+GROUPS = "model_list: [{model_name: gpt-4o, litellm_params: {model: a}}, {model_name: o/*, litellm_params: {model: b}}]"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("fallbacks: [{gpt-4o: [o/1, gpt-4]}]", ["`gpt-4`; did you mean `gpt-4o`?"]),
+        (
+            "fallbacks: [{gpt-40: [gpt-4o]}, {'*': [nobody]}]",
+            ["`gpt-40`; did you mean `gpt-4o`?", "`nobody`"],
+        ),
+        ("context_window_fallbacks: [{gpt-4o: [nobody]}]", ["`nobody`"]),
+        ("content_policy_fallbacks: [{gpt-4o: [nobody]}]", ["`nobody`"]),
+        ("default_fallbacks: [nobody, gpt-4o]", ["`nobody`"]),
+        ("fallbacks: [{alias: [gpt-4o]}]\n  model_group_alias: {alias: gpt-4o}", []),
+    ],
+)
+def test_fallbacks_to_groups_that_are_not_there(read, written, told):
+    warnings = read(f"{GROUPS}\nrouter_settings:\n  {written}\n").warnings
+    assert [notice.text for notice in warnings] == [
+        f"no entry of `model_list` serves {each}" for each in told
+    ]
+
+
+def test_names_of_two_patterns(refuse):
+    (error,) = refuse('model_list: [{model_name: "a*b*", litellm_params: {model: a}}]')
+    assert error.startswith("config.yaml:1: model_list[0].model_name: `a*b*` holds more than one `*`")
+
+
+def test_certificates_are_looked_at_before_any_request(refuse, write):
+    junk = write("no certificate", "junk.pem")
+    errors = refuse(
+        f"""\
+        model_list:
+          - {{model_name: a, litellm_params: {{model: a, ssl_verify: {junk}}}}}
+        litellm_settings: {{ssl_verify: /nope.pem}}
+        """
+    )
+    assert errors == [
+        "config.yaml:2: model_list[0].litellm_params.ssl_verify: junk.pem: holds no certificates in PEM",
+        "config.yaml:3: litellm_settings.ssl_verify: /nope.pem: No such file or directory",
+    ]
+
+
 @pytest.mark.parametrize(
     ("key", "word"),
     [("sk-1234", "documentation"), ("''", "empty"), ("sk-zzzz", "shorter"), ("sk-0123456789abcdef", None)],

@@ -33,6 +33,10 @@ def config(*entries: str, more: str = "") -> str:
     return "model_list:\n" + "".join(entries) + more
 
 
+def target(url: str) -> str:
+    return f'general_settings: {{pass_through_endpoints: [{{path: /x, target: "{url}"}}]}}\n'
+
+
 class Served:
     """A gateway whose configuration the test rewrites."""
 
@@ -180,7 +184,25 @@ def test_a_bad_configuration_keeps_the_old(served: Served, upstream: Upstream) -
             config(entry("x", upstream), more="general_settings: {master_key: ''}\n"),
             "serves loopback only, and 0.0.0.0 is not loopback",
         ),
-        ("model_list: []\n", "No models are left to serve"),
+        ("model_list: []\n", "no models are left to serve"),
+        (
+            config(entry("old", upstream), more=target("https://x/?q=1")),
+            "pass_through_endpoints[0].target: not a",
+        ),
+        (
+            config(entry("old", upstream), more=target("http://x:bad")),
+            "pass_through_endpoints[0].target: not a",
+        ),
+        (
+            config(entry("old", upstream), more=target("http://[::1/x")),
+            "pass_through_endpoints[0].target: not a",
+        ),
+        ("x: " + "[" * 3000 + "]" * 3000 + "\n", "nested more than 64 deep"),
+        ("model_list: " + "[" * 100_000, "nested more than 64 deep"),
+        (
+            config(entry("old", upstream), more="litellm_settings: {ssl_verify: /nope.pem}\n"),
+            "/nope.pem: No such file",
+        ),
     ):
         before = served.gateway.output
         served.reload(wrong, says="sluice: not reloaded: the configuration before it stays in force")
