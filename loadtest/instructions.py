@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from loadtest.bench.machine import ROOT
@@ -37,21 +38,28 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, help="folder for the callgrind files, to be read by callgrind_annotate"
     )
+    parser.add_argument("--cases", default="", help="of " + ", ".join(CASES))
     given = parser.parse_args()
     if shutil.which("valgrind") is None:
         print("install first: valgrind", file=sys.stderr)
         return 1
-    for name, stream in (("chat", False), ("stream of 64 events", True)):
-        few, more = (_run(count, stream=stream, keep=given.keep) for count in (FEW, MORE))
+    for name, request in CASES.items():
+        if given.cases and name not in given.cases.split(","):
+            continue
+        few, more = (_run(name, count, request, given.keep) for count in (FEW, MORE))
         print(f"{name}: {(more - few) / (MORE - FEW):,.0f} instructions per request", flush=True)
     return 0
 
 
-def _run(count: int, *, stream: bool, keep: Path | None) -> int:
+Request = Callable[[int], bytes]
+"""The request of a number."""
+
+
+def _run(name: str, count: int, request: Request, keep: Path | None) -> int:
     """Instructions of a whole life of a gateway that answers `count` requests."""
     port, upstream_port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder:
-        out = (keep or Path(folder)) / f"callgrind.{'stream' if stream else 'chat'}.{count}"
+        out = (keep or Path(folder)) / f"callgrind.{name}.{count}"
         command = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", f"{ROOT}/.venv/bin/python",
                    "-m", "proxy", "--config", str(CONFIG), "--host", "127.0.0.1", "--port", str(port))  # fmt: skip
         mock = (str(BUILD / "mock"), "--port", str(upstream_port))
@@ -61,7 +69,7 @@ def _run(count: int, *, stream: bool, keep: Path | None) -> int:
             subprocess.Popen(command, env=_environment(upstream_port), stdout=log, stderr=log) as gateway,
         ):
             try:
-                _ask(port, count, _request(stream=stream))
+                _ask(port, count, request)
             finally:
                 gateway.send_signal(signal.SIGTERM)
                 gateway.wait(START_S)
@@ -82,19 +90,52 @@ def _environment(upstream_port: int) -> dict[str, str]:
     return {**os.environ, **named, "PYTHONPATH": str(ROOT)}
 
 
-def _request(*, stream: bool) -> bytes:
+def _plain(number: int, *, stream: bool = False, lines: str = "") -> bytes:
+    """The same for every number."""
     body = BODY % (b"true" if stream else b"false", b"x" * 200)
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{lines}"
     own = f"Authorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
     return (head + own).encode() + body
 
 
-def _ask(port: int, count: int, request: bytes) -> None:
+def _proxied(number: int) -> bytes:
+    """As behind a load balancer: an SDK's head, of which no two are alike."""
+    return _plain(number, lines=SDK_LINES + PROXY_LINES.format(n=number, client=number % 250))
+
+
+SDK_LINES = """\
+Accept-Encoding: gzip, deflate\r
+Connection: keep-alive\r
+Accept: application/json\r
+User-Agent: OpenAI/Python 3.52.0\r
+X-Stainless-Lang: python\r
+X-Stainless-Package-Version: 3.52.0\r
+X-Stainless-OS: Linux\r
+X-Stainless-Arch: x64\r
+X-Stainless-Runtime: CPython\r
+X-Stainless-Runtime-Version: 3.11.7\r
+X-Stainless-Retry-Count: 0\r
+"""
+PROXY_LINES = """\
+X-Forwarded-Proto: https\r
+X-Forwarded-For: 203.0.113.{client}, 10.{n}.0.1\r
+X-Request-ID: 7b1f0c9e-4d2a-4e8b-9a3c-{n:012x}\r
+traceparent: 00-4bf92f3577b34da6a3ce929d0e{n:06x}-00f067aa0b{n:06x}-01\r
+"""
+CASES: dict[str, Request] = {
+    "chat-behind-a-proxy": _proxied,
+    "one-head-again": lambda _: _proxied(0),
+    "chat": _plain,
+    "stream-of-64-events": lambda _: _plain(0, stream=True),
+}
+
+
+def _ask(port: int, count: int, request: Request) -> None:
     """All connections at once, one request each, until `count` are answered."""
     socks = [_connected(port) for _ in range(CONNECTIONS)]
-    for _ in range(count // CONNECTIONS):
-        for sock in socks:
-            sock.sendall(request)
+    for turn in range(count // CONNECTIONS):
+        for place, sock in enumerate(socks):
+            sock.sendall(request(turn * CONNECTIONS + place))
         for sock in socks:
             _read_answer(sock)
     for sock in socks:

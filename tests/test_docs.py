@@ -19,10 +19,10 @@ import pytest
 import yaml
 
 from proxy import control
-from proxy.access.keys import KEY_HEADERS
 from proxy.accounting.record import Record
 from proxy.command.cli import parser
 from proxy.config.load import examine
+from proxy.credentials import CREDENTIALS, KEY_HEADERS
 from proxy.gateway.reading.routes import FAMILIES, described
 from proxy.process import exit_codes
 from proxy.types import Outcome, Usage
@@ -126,6 +126,10 @@ def test_every_header_that_may_hold_the_key() -> None:
     assert {name.decode() for name in KEY_HEADERS} <= _lower(
         _words(_section(README, "Headers that clients send"))
     )
+
+
+def test_every_header_that_never_leaves() -> None:
+    assert set(CREDENTIALS) <= _lower(_words(PASSTHROUGH.read_text()))
 
 
 @pytest.mark.parametrize(

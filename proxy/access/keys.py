@@ -9,14 +9,13 @@ from typing import TypeAlias
 
 import msgspec
 
+from proxy.credentials import KEY_HEADERS
 from proxy.errors import unauthorized
 from proxy.types import Secret
 
 GetHeader: TypeAlias = Callable[[bytes], bytes | None]
 """Lower-case name -> first value."""
 
-KEY_HEADERS = (b"x-litellm-api-key", b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key")
-"""Where clients put their key, the most specific first: LiteLLM's order."""
 _BEARER = b"bearer "
 
 

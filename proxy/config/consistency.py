@@ -11,6 +11,7 @@ from proxy.config.notices import Findings
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings
 from proxy.config.wording import did_you_mean
+from proxy.credentials import withheld
 
 UNKNOWN_STRATEGY = "lar1"
 WEAK_KEYS = frozenset({
@@ -60,6 +61,7 @@ def check(config: Config, findings: Findings) -> None:
     _check_aliases(config, findings)
     _check_master_key(config.general_settings, findings)
     _check_pass_through(config.general_settings, findings)
+    _check_passed_headers(config, findings)
     if config.router_settings.routing_strategy == UNKNOWN_STRATEGY:
         findings.warn(("router_settings", "routing_strategy"), "is not there yet: `simple-shuffle` is used")
 
@@ -141,3 +143,14 @@ def _check_pass_through(settings: GeneralSettings, findings: Findings) -> None:
         for name in endpoint.headers.keys() & PASS_THROUGH_HEADERS:
             path = ("general_settings", "pass_through_endpoints", index, "headers", name)
             findings.warn(path, "has no special meaning here, as it has in LiteLLM: it is sent as it is")
+
+
+def _check_passed_headers(config: Config, findings: Findings) -> None:
+    key_header = config.general_settings.litellm_key_header_name
+    rule = withheld([key_header] if key_header else ())
+    for index, pattern in enumerate(config.sluice_settings.passed_headers):
+        name = pattern.lower().encode().removesuffix(b"*")
+        if name in rule.credentials:
+            findings.error(
+                ("sluice_settings", "passed_headers", index), "a credential, which never leaves the gateway"
+            )

@@ -31,15 +31,18 @@ HTTP_URL = r"^https?://[^\s/?#]"
 _URL_PATH = r"^/[^\s?#]*$"
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 """A token of RFC 9110 5.6.2."""
+_HEADER_PATTERN = r"^[!#$%&'+.^_`|~0-9A-Za-z-]+\*?$"
 PATTERNS = {
     HTTP_URL: "an http(s) URL",
     _URL_PATH: "a path that starts with /",
     _HEADER_NAME: "a header name, without blanks or colons",
+    _HEADER_PATTERN: "a header name, or a beginning of names with a * behind it",
 }
 """What they mean, for people."""
 HttpUrl: TypeAlias = Annotated[str, Meta(pattern=HTTP_URL)]
 UrlPath: TypeAlias = Annotated[str, Meta(pattern=_URL_PATH)]
 HeaderName: TypeAlias = Annotated[str, Meta(pattern=_HEADER_NAME)]
+HeaderPattern: TypeAlias = Annotated[str, Meta(pattern=_HEADER_PATTERN)]
 
 
 def decode_custom(kind: type, value: object) -> object:

@@ -143,7 +143,7 @@ class PassThroughEndpoint(Section, frozen=True, kw_only=True):
     auth: bool = True
     """true: a key of the gateway is asked for."""
     forward_headers: bool = False
-    """true: the client's headers are sent on, without its credentials."""
+    """true: the client's headers are sent on, without credentials and identities."""
     methods: tuple[Method, ...] = ()
     """Methods served; none written: all."""
     timeout: Seconds | None = None
@@ -165,4 +165,4 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     max_request_size_mb: Megabytes = 64.0
     """MiB of the largest request body."""
     litellm_key_header_name: HeaderName | None = None
-    """The header that carries the client's key, in place of `Authorization`."""
+    """The header that carries the client's key, in place of `Authorization`. It is never sent on."""

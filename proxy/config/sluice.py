@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from proxy.config.fields import Count, Megabytes, Mode, Percent, Positive, Seconds, SecondsOrZero, Section
+from proxy.config.fields import (
+    Count,
+    HeaderPattern,
+    Megabytes,
+    Mode,
+    Percent,
+    Positive,
+    Seconds,
+    SecondsOrZero,
+    Section,
+)
 
 
 class SluiceSettings(Section, frozen=True, kw_only=True):
@@ -76,6 +86,10 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
     environment_key_first: bool = False
     """true: what names no model goes to `OPENAI_API_KEY` of the environment, although the configuration has keys."""
+    withheld_headers: tuple[HeaderPattern, ...] = ()
+    """Request headers that stay at the gateway besides credentials and identities; `x-corp-*` for all that begin so."""
+    passed_headers: tuple[HeaderPattern, ...] = ()
+    """Identity headers that go on to providers all the same, such as `cookie`. Credentials never do."""
     response_headers: bool = True
     """false: answers carry none of the `x-litellm-*` headers."""
     cors_allow_origins: tuple[str, ...] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.credentials import BY_DEFAULT, Withheld
 from proxy.types import Deployment, Headers
 from proxy.wire.head import NO_BODY, RequestHead
 
@@ -11,25 +12,22 @@ HEADS_REMEMBERED = 512
 """Filtered header blocks kept: clients send the same head again and again. Emptied when full. As many as the head
 parser shares: a head that it forgot comes back as another."""
 
-HOP_BY_HOP = frozenset(
-    (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer",
-     b"transfer-encoding", b"upgrade", b"expect")
+NEVER_FORWARDED = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+     b"expect", b"host", b"content-length")
 )  # fmt: skip
-"""RFC 9110 section 7.6.1; `expect` because this gateway has already answered it."""
-CREDENTIALS = frozenset(
-    (b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key")
-)  # fmt: skip
-"""Every header a gateway key may arrive in: none of them leaves the gateway."""
+"""RFC 9110 section 7.6.1; `expect` because this gateway has already answered it; host and length are said anew."""
 OURS = b"x-litellm-"
 """Headers that speak to the gateway."""
-NEVER_FORWARDED = HOP_BY_HOP | CREDENTIALS | {b"host", b"content-length"}
 
 
 class Forwarding(msgspec.Struct, frozen=True, eq=False):
     """Which of the client's headers go on, besides NEVER_FORWARDED. Few, and made once: hashed by identity."""
 
+    private: Withheld = BY_DEFAULT
+    """Credentials and identities, which stay at the gateway."""
     withheld: frozenset[bytes] = frozenset()
-    """Lower-case names that stay behind."""
+    """Lower-case names that stay behind too."""
     only: frozenset[bytes] | None = None
     """Lower-case names that go; None: all but the withheld."""
     extensions: bool = True
@@ -37,10 +35,12 @@ class Forwarding(msgspec.Struct, frozen=True, eq=False):
 
     def without(self, names: frozenset[bytes]) -> Forwarding:
         """The same, with `names` staying behind too."""
-        return Forwarding(self.withheld | names, self.only, self.extensions)
+        return msgspec.structs.replace(self, withheld=self.withheld | names)
 
     def passes(self, lower: bytes) -> bool:
-        if lower in self.withheld or (self.only is not None and lower not in self.only):
+        if self.private.holds(lower) or lower in self.withheld:
+            return False
+        if self.only is not None and lower not in self.only:
             return False
         return self.extensions or not lower.startswith(b"x-")
 

@@ -6,12 +6,15 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from proxy import __version__, control
 from proxy.access.keys import Keys
 from proxy.accounting.recorder import Recorder
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
+from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
 from proxy.edge.limits import DoorLimits
@@ -95,6 +98,7 @@ class Gateway:
         self._pass_on = pass_on
         self._dial = dial
         self._said = LastWords()
+        self._key_headers: set[str] = set()
         self._parts, self.pipeline = self.prepare(config, environ)
         self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
         self.app = AsgiApp(self.reactor, self.doorway.limits, self.pipeline.serve)
@@ -167,7 +171,8 @@ class Gateway:
         served = {id_: d for id_, d in parts.by_id.items() if d.unservable is None}
         destinations = {id_: _destination(d, forwards_organization) for id_, d in served.items()}
         client = UpstreamClient(self.reactor, self.pool, self._dial)
-        sender = Sender(_native_forwarding(general))
+        everything = Forwarding(self._withheld(config))
+        sender = Sender(_native_forwarding(general, everything), everything)
         attempts = Attempts(
             router,
             destinations,
@@ -191,6 +196,13 @@ class Gateway:
             cors,
             self.reactor.walls.requests,
         )
+
+    def _withheld(self, config: Config) -> Withheld:
+        """Clients that were not told of a new key header yet send the old one: it stays a credential."""
+        if config.general_settings.litellm_key_header_name:
+            self._key_headers.add(config.general_settings.litellm_key_header_name)
+        ours = config.sluice_settings
+        return withheld(self._key_headers, ours.withheld_headers, ours.passed_headers)
 
     def _pages(self, parts: Parts, customs: Sequence[Custom]) -> tuple[Page, ...]:
         router = parts.router
@@ -331,10 +343,11 @@ def _destination(deployment: Deployment, forwards_organization: bool) -> Destina
     return Destination(deployment, endpoint, place.base_path, place.host_header, yielding)
 
 
-def _native_forwarding(general: GeneralSettings) -> Forwarding:
+def _native_forwarding(general: GeneralSettings, everything: Forwarding) -> Forwarding:
     """What LiteLLM's two settings keep back when they are written as false."""
-    withheld = frozenset((ORGANIZATION,)) if general.forward_openai_org_id is False else frozenset[bytes]()
-    return Forwarding(withheld, extensions=general.forward_client_headers_to_llm_api is not False)
+    names = frozenset((ORGANIZATION,)) if general.forward_openai_org_id is False else frozenset[bytes]()
+    extensions = general.forward_client_headers_to_llm_api is not False
+    return msgspec.structs.replace(everything, withheld=names, extensions=extensions)
 
 
 def _target(endpoint: PassThroughEndpoint) -> Deployment:

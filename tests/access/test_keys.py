@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.access.keys import KEY_HEADERS, GetHeader, Keys
+from proxy.access.keys import GetHeader, Keys
+from proxy.credentials import KEY_HEADERS
 from proxy.errors import Fault, GatewayError
 from proxy.types import Secret
 

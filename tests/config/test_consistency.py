@@ -99,3 +99,22 @@ def test_litellms_special_header_names(read):
     assert [notice.key for notice in loaded.warnings] == [
         "general_settings.pass_through_endpoints[0].headers.LANGFUSE_PUBLIC_KEY"
     ]
+
+
+def test_a_credential_cannot_be_let_through(refuse):
+    errors = refuse(
+        """\
+        general_settings: {litellm_key_header_name: X-My-Key}
+        sluice_settings: {passed_headers: [cookie, x-my-key, Authorization, cf-access-client-*]}
+        """
+    )
+    assert [error.split(": ")[1] for error in errors] == [
+        f"sluice_settings.passed_headers[{place}]" for place in (1, 2, 3)
+    ]
+    assert all("never leaves the gateway" in error for error in errors)
+
+
+@pytest.mark.parametrize("name", ["a b", "'*'", "a*b", "''"])
+def test_what_is_no_header(refuse, name):
+    (error,) = refuse(f"sluice_settings: {{withheld_headers: [{name}]}}")
+    assert "a beginning of names with a * behind it" in error

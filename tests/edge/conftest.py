@@ -34,7 +34,7 @@ model_list:
   - {{model_name: far, litellm_params: {{model: openai/gpt-4o, api_base: "http://127.0.0.1:{far}/v1", api_key: sk-up}}}}
   - {{model_name: canned, litellm_params: {{model: openai/gpt-4o, mock_response: "as set", api_key: sk-up}}}}
 router_settings: {{num_retries: 0, disable_cooldowns: true}}
-general_settings: {{master_key: sk-gateway, max_request_size_mb: {request_mb}}}
+general_settings: {{master_key: sk-gateway, max_request_size_mb: {request_mb}{general}}}
 sluice_settings:
 {limits}
 """
@@ -248,16 +248,24 @@ MakeHouse = Callable[..., AbstractAsyncContextManager[House]]
 
 @pytest.fixture
 def make_house(tmp_path: Path) -> MakeHouse:
-    """`async with make_house(far=port, **sluice_settings) as house`. Leaves no socket behind, or fails."""
+    """`async with make_house(far=port, **sluice_settings) as house`. Leaves no socket behind, or fails.
+
+    `general`: more of `general_settings`, where `{mock}` is the upstream's address.
+    """
 
     @asynccontextmanager
-    async def make(*, far: int = 1, request_mb: float = 8.0, **settings: float) -> AsyncIterator[House]:
+    async def make(
+        *, far: int = 1, request_mb: float = 8.0, general: str = "", **settings: object
+    ) -> AsyncIterator[House]:
         limits = {"connect_timeout_s": 2, "drain_timeout_s": 2, **settings}
         before = open_sockets()
         async with mock_upstream() as mock:
             text = "".join(f"  {name}: {value}\n" for name, value in limits.items())
             path = tmp_path / "config.yaml"
-            path.write_text(CONFIG.format(mock=mock.url, far=far, limits=text, request_mb=request_mb))
+            more = general.replace("{mock}", mock.url)
+            path.write_text(
+                CONFIG.format(mock=mock.url, far=far, limits=text, request_mb=request_mb, general=more)
+            )
             async with _serving(path, mock) as house:
                 yield house
         assert open_sockets() <= before

@@ -97,6 +97,8 @@ def test_framing_is_the_gateways_own() -> None:
         b"x-api-key: sk-gateway",
         b"X-Goog-Api-Key: sk-gateway",
         b"Ocp-Apim-Subscription-Key: sk-gateway",
+        b"Cookie: session=1",
+        b"X-Amzn-Oidc-Data: eyJ",
         b"X-LiteLLM-Target-Model: gpt-4o",
         b"x-litellm-anything: x",
     ],
@@ -143,7 +145,7 @@ def test_an_organization_that_yields_to_the_clients(line: bytes, expected: bytes
 def test_forwarding_may_hold_back() -> None:
     lines = [b"A: 1", b"X-Trace: 2", b"OpenAI-Organization: org"]
     assert lines_of(*lines, forwarding=Forwarding(extensions=False)) == [b"A: 1", b"OpenAI-Organization: org"]
-    withheld = Forwarding(frozenset((b"openai-organization",)))
+    withheld = Forwarding(withheld=frozenset((b"openai-organization",)))
     assert lines_of(*lines, forwarding=withheld) == [b"A: 1", b"X-Trace: 2"]
     assert lines_of(*lines, forwarding=Forwarding(only=frozenset((b"x-trace",)))) == [b"X-Trace: 2"]
     assert lines_of(*lines, forwarding=EVERYTHING.without(frozenset((b"a",)))) == lines[1:]

@@ -32,10 +32,12 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Sender:
     """Makes requests out of calls; one per worker and configuration."""
 
-    def __init__(self, native: Forwarding) -> None:
-        """`native`: which client headers go on where the gateway knows the endpoint."""
+    def __init__(self, native: Forwarding, everything: Forwarding = EVERYTHING) -> None:
+        """`native`: which client headers go on where the gateway knows the endpoint; `everything`: elsewhere."""
         self._native = native
-        self._recoded = {base: base.without(RECODED) for base in (native, EVERYTHING)}
+        self._everything = everything
+        self._only_content = msgspec.structs.replace(everything, only=CONTENT)
+        self._recoded = {base: base.without(RECODED) for base in (native, everything)}
         self._written_here = {
             base: base.without(CODINGS) for base in (*self._recoded, *self._recoded.values())
         }
@@ -64,8 +66,8 @@ class Sender:
         """Which of the client's headers go on, but for those that describe a body which is written anew."""
         custom = call.route.custom
         if custom is not None:
-            return EVERYTHING if custom.forward_headers else ONLY_CONTENT
-        return self._native if call.route.kind is _NATIVE else EVERYTHING
+            return self._everything if custom.forward_headers else self._only_content
+        return self._native if call.route.kind is _NATIVE else self._everything
 
     def _forwarding(self, call: Call, body: bytes) -> Forwarding:
         base = self._native
@@ -78,7 +80,7 @@ class Sender:
         return base
 
 
-ONLY_CONTENT = Forwarding(only=frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent")))
+CONTENT = frozenset((b"content-type", b"content-encoding", b"accept", b"user-agent"))
 """For targets that are not OpenAI's: what describes the body, and nothing of the client."""
 
 

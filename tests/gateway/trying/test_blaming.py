@@ -13,7 +13,7 @@ from proxy.config.settings import GeneralSettings
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Custom, Kind, Route
 from proxy.gateway.trying.blaming import WORDS_REMEMBERED, UnknownWords, asked_of, foreign
-from proxy.gateway.trying.outbound import ONLY_CONTENT, Sender
+from proxy.gateway.trying.outbound import CONTENT, Sender
 from proxy.gateway.trying.selection import Choice
 from proxy.providers.verdict import Asked
 from proxy.routing.affinity import MemoryStore
@@ -71,10 +71,10 @@ def test_a_clients_organization_that_wins_is_foreign_unless_it_is_the_deployment
 
 
 def test_what_stays_at_the_gateway_is_not_foreign(a_deployment: Callable[..., Deployment]) -> None:
-    withheld = _native_forwarding(GeneralSettings(forward_openai_org_id=False))
+    withheld = _native_forwarding(GeneralSettings(forward_openai_org_id=False), EVERYTHING)
     assert not foreign(head_with(ORGANIZATION), to(a_deployment()), withheld)
     assert foreign(head_with(PROJECT), to(a_deployment()), withheld)
-    assert not foreign(head_with(ORGANIZATION, PROJECT), to(a_deployment()), ONLY_CONTENT)
+    assert not foreign(head_with(ORGANIZATION, PROJECT), to(a_deployment()), Forwarding(only=CONTENT))
     only_standard = Forwarding(extensions=False)
     assert not foreign(head_with((b"x-goog-user-project", b"p")), to(a_deployment()), only_standard)
 
@@ -89,7 +89,7 @@ def asked(
 
 
 def test_what_was_asked(a_call: Callable[..., Call], a_deployment: Callable[..., Deployment]) -> None:
-    sender = Sender(Forwarding(frozenset((b"openai-organization",))))
+    sender = Sender(Forwarding(withheld=frozenset((b"openai-organization",))))
     chat = Route(Kind.NATIVE, "/chat/completions", b"/chat/completions", chat=True, family="chat")
     through = Route(Kind.THROUGH, "/threads", b"/v1/threads", family="threads")
     custom = Custom(b"/c", False, True, False, frozenset(), "scope")
