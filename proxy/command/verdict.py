@@ -133,7 +133,7 @@ def _tell_entries(served: Survey, config: Config, found: Findings) -> None:
         if not remark.text or (remark.index in hurt and remark.key[-1:] != ("model",)):
             continue  # what is wrong with the entry has been told, and is why
         if others:
-            found.warn_each(_path(remark), f"{remark.text}. Not served; the other entries are")
+            found.warn(_path(remark), f"{remark.text}. Not served; the other entries are")
         else:
             found.error(_path(remark), remark.text)
     for remark in served.notes:

@@ -264,8 +264,8 @@ def _not_served(provider: str, model: str) -> _Unfit:
         )
     return _Unfit(
         _MODEL,
-        f"the provider `{provider}` is not served yet; for a server that speaks OpenAI's API write"
-        f" `openai/{model}` and its `api_base`",
+        f"the provider `{provider}` is not served yet; for a server that speaks OpenAI's API write `openai/...`"
+        " and its `api_base`",
     )
 
 

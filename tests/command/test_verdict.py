@@ -44,7 +44,7 @@ def test_a_good_file(judged: Judge) -> None:
     assert tags == f"warning: config.yaml:2: {key}: is LiteLLM's; Sluice does not honour it yet"
     assert azure == (
         "warning: config.yaml:5: model_list[3].litellm_params.model: the provider `azure` is not served yet; for a"
-        " server that speaks OpenAI's API write `openai/c` and its `api_base`. Not served; the other entries are"
+        " server that speaks OpenAI's API write `openai/...` and its `api_base`. Not served; the other entries are"
     )
     assert summary == "config.yaml: OK, 2 models, 4 deployments, 1 more that cannot be served, 2 warnings"
     first, *others = verdict.warning_lines()
