@@ -6,6 +6,8 @@ Shape: https://platform.openai.com/docs/guides/error-codes/api-errors
 from __future__ import annotations
 
 import enum
+import traceback
+from pathlib import Path
 
 import msgspec
 
@@ -60,6 +62,13 @@ class ClientGone(Exception):  # noqa: N818 - a fact, not an error
 
 class ConfigError(Exception):
     """The configuration is wrong. `str()` names file, line, path and what to write instead."""
+
+
+def unforeseen(error: Exception) -> str:
+    """What to say of a value that trips the code up. The error's own text may repeat it, and so a secret."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
+    return f"cannot be used ({place}), though it passed the checks: please report it"
 
 
 class UpstreamFailure(Exception):  # noqa: N818 - the word of the domain

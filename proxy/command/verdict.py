@@ -16,7 +16,7 @@ from proxy.config.load import Examined, Loaded, examine
 from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings, Notice
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, unforeseen
 from proxy.process.listening import WILDCARDS, host_to_serve, is_loopback
 from proxy.providers.table import Remark, Survey, env_deployment, survey
 from proxy.providers.url import origin
@@ -82,7 +82,15 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(options: Options, environ: Mapping[str, str], place: Place | None = None) -> Verdict:
-    """`place`: where it is served already; None: at a start. Raises nothing for what is wrong."""
+    """`place`: where it is served already; None: at a start. Raises nothing, whatever is wrong."""
+    try:
+        return _judged(options, environ, place)
+    except Exception as error:  # noqa: BLE001 - a file that the checks themselves trip over is no good file
+        where = str(options.config or "environment")
+        return Verdict(options.config, (Notice(where, "", unforeseen(error)),), (), None)
+
+
+def _judged(options: Options, environ: Mapping[str, str], place: Place | None) -> Verdict:
     examined = examine(options.config, environ)
     found, config = examined.findings, None
     served = Survey((), (), (), ())
@@ -132,12 +140,14 @@ def _tell_entries(served: Survey, config: Config, found: Findings) -> None:
     for remark in served.unservable:
         if not remark.text or (remark.index in hurt and remark.key[-1:] != ("model",)):
             continue  # what is wrong with the entry has been told, and is why
+        if remark.key[-1:] == ("model",):  # another vendor's parameters
+            found.forgive((*_path(remark)[:2], "litellm_params"))
         if others:
             found.warn(_path(remark), f"{remark.text}. Not served; the other entries are")
         else:
             found.error(_path(remark), remark.text)
     for remark in served.notes:
-        found.warn_each(_path(remark), remark.text)
+        found.warn(_path(remark), remark.text)
 
 
 def _path(remark: Remark) -> KeyPath:

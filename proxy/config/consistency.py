@@ -54,7 +54,6 @@ def bundle_problem(path: str) -> str | None:
 
 def check(config: Config, findings: Findings) -> None:
     """Adds errors and warnings about `config`."""
-    _check_names(config, findings)
     _check_ids(config, findings)
     _check_fallbacks(config, findings)
     _check_bundles(config, findings)
@@ -64,13 +63,6 @@ def check(config: Config, findings: Findings) -> None:
     _check_passed_headers(config, findings)
     if config.router_settings.routing_strategy == UNKNOWN_STRATEGY:
         findings.warn(("router_settings", "routing_strategy"), "is not there yet: `simple-shuffle` is used")
-
-
-def _check_names(config: Config, findings: Findings) -> None:
-    for index, entry in enumerate(config.model_list):
-        if entry.model_name.count("*") > 1:
-            path = ("model_list", index, "model_name")
-            findings.error(path, f"`{entry.model_name}` holds more than one `*`; write one, as in `openai/*`")
 
 
 def _check_fallbacks(config: Config, findings: Findings) -> None:

@@ -117,7 +117,7 @@ def _entry(
     flaw = lacking.of_entry(index, credential, params)
     if flaw is None:
         return {**entry, "litellm_params": filled}
-    return {**entry, "litellm_params": {"model": UNKNOWN, **filled}, "flaw": flaw}
+    return {"model_name": UNKNOWN, **entry, "litellm_params": {"model": UNKNOWN, **filled}, "flaw": flaw}
 
 
 def _layered(layers: tuple[Cleaned, ...]) -> Cleaned:

@@ -36,7 +36,7 @@ class Lacking:
 
     def _sort(self, path: KeyPath, unset: Unset, findings: Findings) -> None:
         section, index, part = (*path, "", "", "")[:3]
-        if section == "model_list" and isinstance(index, int) and part == "litellm_params":
+        if section == "model_list" and isinstance(index, int) and part in ("litellm_params", "model_name"):
             self._entries.setdefault(index, []).append((path, unset))
         elif section == "credential_list" and isinstance(index, int) and len(path) > 3:
             self._credentials.setdefault(index, []).append((path, unset))

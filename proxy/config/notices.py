@@ -29,44 +29,49 @@ class Findings:
     def __init__(self, source: str) -> None:
         self.root: Node | None = None
         """The file's nodes, once it could be read: what positions are looked up in."""
-        self.errors: list[Notice] = []
         self.missing: list[tuple[KeyPath, Unset]] = []
         """Keys that would be honoured, and whose variable is not set."""
-        self._source = source
         self.wrong: set[KeyPath] = set()
         """The keys that errors are about."""
-        self._warnings: dict[tuple[str, str], tuple[KeyPath, int]] = {}
+        self._source = source
+        self._errors: list[tuple[KeyPath, Notice]] = []
+        self._warnings: list[tuple[KeyPath, str]] = []
         self._warnings_at: list[Notice] = []
         self._written: dict[KeyPath, KeyPath] = {}
+
+    @property
+    def errors(self) -> list[Notice]:
+        """In the order in which they were found."""
+        return [notice for _, notice in self._errors]
 
     def error(self, path: KeyPath, text: str) -> None:
         """One error per key: what follows from the first is no news."""
         if path and path in self.wrong:
             return
         self.wrong.add(path)
-        self.errors.append(self._notice(path, text))
+        self._errors.append((path, self._notice(path, text)))
 
     def error_at(self, where: str, text: str, path: KeyPath = ()) -> None:
         """For problems found before the file has keys to look up."""
-        self.errors.append(Notice(where, dotted(path), text))
+        self._errors.append((path, Notice(where, dotted(path), text)))
 
     def warn(self, path: KeyPath, text: str) -> None:
         """The same words about the same key of many entries become one warning with a count."""
-        kind = (str(path[-1]) if path else "", text)
-        first, count = self._warnings.get(kind, (path, 0))
-        self._warnings[kind] = (first, count + 1)
-
-    def is_wrong(self, path: KeyPath) -> bool:
-        """Whether an error is about it, or about something in it."""
-        return any(wrong[: len(path)] == path for wrong in self.wrong)
-
-    def warn_each(self, path: KeyPath, text: str) -> None:
-        """As `warn`, but never counted together with others."""
-        self._warnings_at.append(self._notice(path, text))
+        self._warnings.append((path, text))
 
     def warn_at(self, where: str, text: str, path: KeyPath) -> None:
         """About another place than the one that a look-up of `path` would find."""
         self._warnings_at.append(Notice(where, dotted(path), text))
+
+    def is_wrong(self, path: KeyPath) -> bool:
+        """Whether an error is about it, or about something in it."""
+        return any(_within(path, wrong) for wrong in self.wrong)
+
+    def forgive(self, path: KeyPath) -> None:
+        """What was found in it does not matter: nothing is done with it."""
+        self._errors = [error for error in self._errors if not _within(path, error[0])]
+        self._warnings = [warning for warning in self._warnings if not _within(path, warning[0])]
+        self.wrong = {wrong for wrong in self.wrong if not _within(path, wrong)}
 
     def lacks(self, path: KeyPath, unset: Unset) -> None:
         """What follows depends on where it is: see `fill`."""
@@ -82,14 +87,20 @@ class Findings:
 
     def warnings(self) -> tuple[Notice, ...]:
         """As they stand in the file."""
-        found = ((first, text, count) for (_, text), (first, count) in self._warnings.items())
-        told = [self._notice(first, text + _more(count - 1)) for first, text, count in found]
+        kinds: dict[tuple[str, str], list[KeyPath]] = {}
+        for path, text in self._warnings:
+            kinds.setdefault((str(path[-1]) if path else "", text), []).append(path)
+        told = [self._notice(paths[0], text + _more(len(paths) - 1)) for (_, text), paths in kinds.items()]
         return tuple(sorted((*self._warnings_at, *told), key=_position))
 
     def _notice(self, path: KeyPath, text: str) -> Notice:
         written = self._written.get(path, path)
         where = self._source if self.root is None else locate(self.root, written)
         return Notice(where, dotted(written), text)
+
+
+def _within(path: KeyPath, other: KeyPath) -> bool:
+    return other[: len(path)] == path
 
 
 def _more(count: int) -> str:

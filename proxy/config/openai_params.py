@@ -69,7 +69,7 @@ class OpenAIParams(Section, frozen=True, kw_only=True):
     prompt_cache_retention: Text = UNSET
     quality: Text = UNSET
     reasoning: Mapping = UNSET
-    reasoning_effort: Text = UNSET
+    reasoning_effort: Json = UNSET
     response_format: Json = UNSET
     safety_identifier: Text = UNSET
     seed: Integer = UNSET

@@ -154,6 +154,10 @@ class _Unfit(Exception):  # noqa: N818 - a verdict, told as a Remark
 def _reach(entry: ModelEntry, environ: Mapping[str, str]) -> _Reached:
     """Raises _Unfit. A provider that is not served outranks a key that is not there: it need not be set."""
     params, flaw = entry.litellm_params, entry.flaw
+    if entry.model_name.count("*") > 1:
+        raise _Unfit(
+            ("model_name",), f"`{entry.model_name}` holds more than one `*`; write one, as in `openai/*`"
+        )
     if flaw is not None and flaw.key == _MODEL:
         raise _Unfit(flaw.key, flaw.text)
     provider, model = _provider_and_model(params)

@@ -57,9 +57,10 @@ class Router:
         self._dice = Dice(seed)
         self._states: dict[str, DeploymentState] = {}
         members = [self._member(deployment) for deployment in deployments]
-        self._groups = self._pools_by(
-            [(member.deployment.group, member) for member in members], compares=True
-        )
+        asked_for = [
+            m for m in members if m.deployment.unservable is None or m.deployment.group.count("*") < 2
+        ]
+        self._groups = self._pools_by([(m.deployment.group, m) for m in asked_for], compares=True)
         fit = [member.deployment for member in served(members)]
         serving = through(fit, env_deployment, environment_first=env_first)
         if env_deployment is not None and env_deployment in serving:

@@ -6,9 +6,7 @@ never end a gateway that serves well with another one.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import msgspec
 import trio
@@ -16,7 +14,7 @@ import trio
 from proxy.accounting.recorder import Recorder
 from proxy.config.nodes import KeyPath
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, unforeseen
 from proxy.worker.assembly import Gateway
 
 
@@ -58,15 +56,8 @@ def _fault(config: Config, environ: Mapping[str, str]) -> str | None:
     except ConfigError as problem:
         return str(problem)
     except Exception as error:  # noqa: BLE001 - the one place that holds for whatever building raises
-        return _told(error)
+        return unforeseen(error)
     return None
-
-
-def _told(error: Exception) -> str:
-    """Its own text may repeat a value, and so a secret."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
-    return f"cannot be built ({place}): this value is not understood, though it passed the checks: please report it"
 
 
 def _parts(config: Config) -> Iterator[tuple[KeyPath, Config]]:

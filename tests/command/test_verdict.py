@@ -87,7 +87,6 @@ def test_one_pass_tells_all(judged: Judge) -> None:
         ("config.yaml:8", "model_list[2].litellm_params.api_key"),
         ("config.yaml:10", "model_list[3].litellm_params.weigth"),
         ("config.yaml:10", "model_list[3].litellm_params.api_base"),
-        ("config.yaml:11", "model_list[4].litellm_params.timeout"),
         ("config.yaml:11", "model_list[4].litellm_params.model"),
         ("config.yaml:12", "model_list[5].litellm_params.api_base"),
         ("config.yaml:14", "general_settings.master_key"),
@@ -162,9 +161,20 @@ def test_what_cannot_be_built_is_an_error_with_its_place(
     )
     (error,) = verdict.errors
     assert str(error).startswith(
-        "config.yaml:3: model_list[1]: cannot be built (ZeroDivisionError in test_verdict.py:"
+        "config.yaml:3: model_list[1]: cannot be used (ZeroDivisionError in test_verdict.py:"
     )
     assert "sk-a-secret" not in str(error)
+
+
+def test_what_trips_the_checks_themselves_is_an_error_too(
+    judged: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RecursionError("sk-a-secret")
+
+    monkeypatch.setattr("proxy.config.consistency.check", fails)
+    (error,) = judged("model_list: [{model_name: a, litellm_params: {model: a, api_key: k}}]").errors
+    assert str(error).startswith("config.yaml: cannot be used (RecursionError in test_verdict.py:")
 
 
 def test_addresses_and_keys_are_looked_at_too(judged: Judge) -> None:
@@ -195,6 +205,19 @@ def test_the_gateways_own_key_is_not_sent_to_openai(judged: Judge) -> None:
     assert first.key == "model_list[1].litellm_params.api_key"
     assert second.text.startswith("OPENAI_API_KEY is this gateway's own master key")
     assert judged(text, {"OPENAI_API_KEY": "sk-another"}).warnings == ()
+
+
+def test_what_is_wrong_with_an_entry_of_another_vendor_does_not_matter(judged: Judge) -> None:
+    verdict = judged(
+        """\
+        model_list:
+          - {model_name: a, litellm_params: {model: a, api_key: k}}
+          - {model_name: b, litellm_params: {model: azure/b, api_base: my-resource, weigth: 1, api_version: 2, rpm: x}}
+        """
+    )
+    assert verdict.good is not None
+    assert [notice.key for notice in verdict.warnings] == ["model_list[1].litellm_params.model"]
+    assert verdict.unservable == 1
 
 
 def test_what_is_wrong_with_an_entry_is_told_once(judged: Judge) -> None:

@@ -53,11 +53,6 @@ def test_fallbacks_to_groups_that_are_not_there(read, written, told):
     ]
 
 
-def test_names_of_two_patterns(refuse):
-    (error,) = refuse('model_list: [{model_name: "a*b*", litellm_params: {model: a}}]')
-    assert error.startswith("config.yaml:1: model_list[0].model_name: `a*b*` holds more than one `*`")
-
-
 def test_certificates_are_looked_at_before_any_request(refuse, write):
     junk = write("no certificate", "junk.pem")
     errors = refuse(

@@ -135,6 +135,14 @@ def test_an_entry_whose_model_is_not_known(read):
     assert entry.flaw.key == ("litellm_params", "model")
 
 
+def test_an_entry_whose_name_is_not_known(read):
+    entry = read("model_list: [{model_name: os.environ/NOPE, litellm_params: {model: a}}]").config.model_list[
+        0
+    ]
+    assert entry.flaw is not None
+    assert entry.flaw.key == ("model_name",)
+
+
 def test_dollars_elsewhere_are_dollars(read):
     entry = read(ENTRY % "api_key: sk-$x, mock_response: '${PRICE} and $X', stop: [$END]").config.model_list[
         0

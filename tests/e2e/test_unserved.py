@@ -20,6 +20,7 @@ model_list:
   - {model_name: mixed, litellm_params: {model: openai/mixed, api_base: "%(base)s/v1", api_key: os.environ/KEY_1}}
   - {model_name: falls, litellm_params: {model: anthropic/falls}}
   - {model_name: "elsewhere/*", litellm_params: {model: "bedrock/*"}}
+  - {model_name: "a*b*", litellm_params: {model: openai/a, api_base: "%(base)s/v1", api_key: os.environ/KEY_1}}
   - {model_name: "*", litellm_params: {model: "openai/*", api_base: "%(base)s/v1", api_key: os.environ/KEY_1}}
   - model_name: often
     litellm_params:
@@ -86,7 +87,7 @@ def test_the_pages_say_why(client: RawClient, upstream: Upstream) -> None:
     for path in ("/health", "/health?probe=true"):
         health = msgspec.json.decode(client.request("GET", path).body)
         shown = {each["model_group"]: each for each in health["unhealthy_endpoints"]}
-        assert shown.keys() == {"elsewhere", "keyless", "mixed", "falls", "elsewhere/*"}
+        assert shown.keys() == {"elsewhere", "keyless", "mixed", "falls", "elsewhere/*", "a*b*"}
         assert shown["keyless"]["state"] == "unservable"
         assert shown["keyless"]["reason"].startswith("the environment variable KEY_2 is not set")
         assert shown["keyless"]["origin"] == "config.yaml:5"

@@ -129,6 +129,12 @@ def test_a_provider_that_is_not_served_outranks_a_variable_that_is_not_set() -> 
     assert why("unknown", "model") == "NOPE is not set"
 
 
+def test_names_of_two_patterns_cannot_be_served() -> None:
+    (remark,) = survey(config(LitellmParams(model="m"), group="a*b*"), ENVIRON).unservable
+    assert remark.key == ("model_name",)
+    assert "`a*b*` holds more than one `*`" in remark.text
+
+
 def test_shares_are_of_those_that_are_served() -> None:
     entries = LitellmParams(model="a/b", weight=5), LitellmParams(model="m"), LitellmParams(model="n")
     assert [one.weight for one in deployments(config(*entries), ENVIRON)] == [1, 1, 1]
