@@ -37,7 +37,17 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     body_timeout_s: Seconds = 30.0
     """Seconds between two pieces of a request body: a mobile uplink recovers in less."""
     peek_limit_mb: Megabytes = 32.0
-    """MiB of a multipart body held back to find form fields: they may follow a file of OpenAI's 25 MB for audio."""
+    """MiB of a multipart form held in memory, OpenAI's 25 MB of audio among them; a longer one is kept on disk."""
+    form_limit_mb: Megabytes = 1_024.0
+    """MiB of a multipart form: OpenAI's largest files have 512 MB, its image edits 16 images of 50 MB."""
+    spool_total_mb: Megabytes = 4_096.0
+    """MiB of forms on disk at once, per worker: four of the largest; further ones are told to retry."""
+    spool_folder: str | None = None
+    """Folder of those files, which have no name and end with their request; without it `/var/tmp`, else `TMPDIR`."""
+    held_bodies_mb: Megabytes = 1_024.0
+    """MiB of request bodies held in memory at once, per worker: 16 of the largest; further ones are told to retry."""
+    max_compression_ratio: Annotated[int, Meta(ge=10, le=100_000)] = 200
+    """Bytes that a compressed body may grow to per byte, from its first MiB on: JSON of prompts grows tenfold."""
     write_timeout_s: Seconds = 30.0
     """Seconds a client may take nothing of its answer before it is cut off: it has stopped reading."""
     connect_timeout_s: Seconds = 5.0

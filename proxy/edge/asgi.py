@@ -142,11 +142,13 @@ class AsgiExchange:
     def take_whole(self) -> bytes:
         return b""
 
-    async def read_body(self, limit_bytes: int) -> bytes:
+    async def read_body(self, limit_bytes: int, hold: Callable[[int], None] | None = None) -> bytes:
         if self.body_length > limit_bytes:
             raise body_too_large(limit_bytes)
         pieces, size = [], 0
         while piece := await self.read_some():
+            if hold is not None:
+                hold(len(piece))
             pieces.append(piece)
             size += len(piece)
             if size > limit_bytes:

@@ -43,22 +43,24 @@ class SocketBody:
         """Nothing of it is on the wire any more."""
         return self._framing.done
 
-    async def read_all(self, limit_bytes: int) -> bytes:
-        """Raises GatewayError 413 as soon as it is known to be too large, 408, 400, ClientGone."""
+    async def read_all(self, limit_bytes: int, hold: Callable[[int], None] | None = None) -> bytes:
+        """Raises GatewayError 413 as soon as it is known to be too large, 408, 400, what `hold` does, ClientGone."""
         if isinstance(self._framing, LengthFraming):
             if self._framing.remaining > limit_bytes:
                 raise body_too_large(limit_bytes)
             if self._framing.remaining > RECV_BYTES:
-                return await self._gather(self._framing)
+                return await self._gather(self._framing, hold)
         pieces, size = [], 0
         while piece := await self.read_some():
+            if hold is not None:
+                hold(len(piece))
             pieces.append(piece)
             size += len(piece)
             if size > limit_bytes:
                 raise body_too_large(limit_bytes)
         return b"".join(pieces)
 
-    async def _gather(self, framing: LengthFraming) -> bytes:
+    async def _gather(self, framing: LengthFraming, hold: Callable[[int], None] | None) -> bytes:
         """A large body that is held: few large pieces, which are joined, cost less than many."""
         pieces: list[bytes] = []
         try:
@@ -66,6 +68,8 @@ class SocketBody:
                 if not self._buffer:
                     self._link.gather(min(framing.remaining, READ_BYTES))
                 pieces.append(await self.read_some())
+                if hold is not None:
+                    hold(len(pieces[-1]))
         finally:
             if not self._link.closed:
                 self._link.gather(1)

@@ -87,8 +87,8 @@ class FastExchange:
         whole, self._whole = self._whole, b""
         return whole
 
-    async def read_body(self, limit_bytes: int) -> bytes:
-        return self.take_whole() if self._body is None else await self._body.read_all(limit_bytes)
+    async def read_body(self, limit_bytes: int, hold: Callable[[int], None] | None = None) -> bytes:
+        return self.take_whole() if self._body is None else await self._body.read_all(limit_bytes, hold)
 
     async def read_some(self) -> bytes:
         return self.take_whole() if self._body is None else await self._body.read_some()

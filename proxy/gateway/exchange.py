@@ -46,8 +46,11 @@ class Exchange(BodySource, Protocol):
     def take_whole(self) -> bytes:
         """The whole body, when it came with the head; b"" when it must be read."""
 
-    async def read_body(self, limit_bytes: int) -> bytes:
-        """The whole body, unframed. Raises GatewayError 413, or 408 when it stops coming."""
+    async def read_body(self, limit_bytes: int, hold: Callable[[int], None] | None = None) -> bytes:
+        """The whole body, unframed. Raises GatewayError 413, or 408 when it stops coming.
+
+        `hold` is told of each piece's length as it comes, and may raise: for bodies that are worth counting.
+        """
 
     async def read_some(self) -> bytes:
         """The next piece of the body, unframed; b"" at its end. Raises GatewayError 408 when it stops coming."""

@@ -14,7 +14,9 @@ from proxy.accounting.record import Record, call_id
 from proxy.accounting.recorder import Recorder
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
 from proxy.gateway.exchange import Exchange
-from proxy.gateway.reading.intake import IntakeLimits, Introduction, introduce, read_at_once, read_call
+from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.intake import IntakeLimits, read_at_once, read_call
+from proxy.gateway.reading.introduction import Introduction, introduce
 from proxy.gateway.reading.routes import Route, Routes
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
@@ -81,6 +83,7 @@ class Pipeline:
             door=exchange.door,
         )
         scope = RequestScope(exchange.parking, self._wall)
+        call: Call | None = None
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
@@ -96,7 +99,7 @@ class Pipeline:
                 record.model_asked, record.stream, record.request_bytes = (
                     call.model,
                     call.stream,
-                    len(call.body),
+                    len(call.body) if call.spool is None else call.length,
                 )
                 choice = choose(call, self._router)
                 await self._attempts.run(Run(exchange, call, choice, record, started, [], scope))
@@ -118,6 +121,8 @@ class Pipeline:
                 if scope.opened:
                     await scope.close()
             finally:  # a worker that stops cuts the closing off
+                if call is not None and call.held is not None:
+                    call.held.close()
                 record.duration_s = time.monotonic() - started
                 record.response_bytes = exchange.sent_bytes
                 self._recorder.record(record)

@@ -20,8 +20,11 @@ from proxy.edge.http1 import Doorway
 from proxy.edge.limits import DoorLimits
 from proxy.errors import workers_not_told
 from proxy.gateway.pipeline import Pipeline
+from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.intake import IntakeLimits
+from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Custom, Routes, described
+from proxy.gateway.reading.spool import SpoolLimits
 from proxy.gateway.telling.cors import ANY, Cors
 from proxy.gateway.telling.holding import HoldSettings
 from proxy.gateway.trying.attempts import Attempts
@@ -95,6 +98,8 @@ class Gateway:
         self._store = MemoryStore(limits.remembered_objects)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
+        self._memory = Budget(int(limits.held_bodies_mb * MEBIBYTE), memory_share_taken)
+        self._disk_share = Budget(int(limits.spool_total_mb * MEBIBYTE), disk_share_taken)
         self._pass_on = pass_on
         self._dial = dial
         self._said = LastWords()
@@ -138,6 +143,8 @@ class Gateway:
         limits = parts.config.sluice_settings
         self._budget.configure(limits.retry_budget_percent, limits.retry_budget_min)
         self._room.configure(limits.queue_limit, limits.queue_timeout_s)
+        self._memory.limit_bytes = int(limits.held_bodies_mb * MEBIBYTE)
+        self._disk_share.limit_bytes = int(limits.spool_total_mb * MEBIBYTE)
         self._room.call_next()
         self.pipeline = pipeline
         self.doorway.limits = self.app.limits = _door_limits(limits)
@@ -192,7 +199,7 @@ class Gateway:
             router,
             attempts,
             self.recorder,
-            _intake_limits(config),
+            _intake_limits(config, self._memory, self._disk_share),
             cors,
             self.reactor.walls.requests,
         )
@@ -315,10 +322,19 @@ def cors(config: Config, environ: Mapping[str, str]) -> Cors:
     return Cors([origin.strip() for origin in named if origin.strip()] or by_default)
 
 
-def _intake_limits(config: Config) -> IntakeLimits:
+def _intake_limits(config: Config, memory: Budget, disk: Budget) -> IntakeLimits:
+    ours = config.sluice_settings
+    form = SpoolLimits(
+        memory_bytes=int(ours.peek_limit_mb * MEBIBYTE),
+        size_bytes=int(ours.form_limit_mb * MEBIBYTE),
+        folder=ours.spool_folder,
+    )
     return IntakeLimits(
         body_bytes=int(config.general_settings.max_request_size_mb * MEBIBYTE),
-        peek_bytes=int(config.sluice_settings.peek_limit_mb * MEBIBYTE),
+        form=form,
+        ratio=ours.max_compression_ratio,
+        memory=memory,
+        disk=disk,
     )
 
 

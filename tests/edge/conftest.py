@@ -257,7 +257,8 @@ def make_house(tmp_path: Path) -> MakeHouse:
     async def make(
         *, far: int = 1, request_mb: float = 8.0, general: str = "", **settings: object
     ) -> AsyncIterator[House]:
-        limits = {"connect_timeout_s": 2, "drain_timeout_s": 2, **settings}
+        forms = {"peek_limit_mb": 1, "form_limit_mb": 8}
+        limits = {"connect_timeout_s": 2, "drain_timeout_s": 2, **forms, **settings}
         before = open_sockets()
         async with mock_upstream() as mock:
             text = "".join(f"  {name}: {value}\n" for name, value in limits.items())

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import gzip
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import brotli
 import pytest
 
 from loadtest.answers import Answer as Said
 from loadtest.answers import Fault, Framing, chat, chat_stream, error, reset, stalled, truncated
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 FRAMED_BY_THE_SERVER = frozenset((
     b"date",  # hypercorn adds one; the fast door passes on the upstream's, and dates only its own answers
@@ -38,6 +45,12 @@ FORM = (
     + bytes(range(256)) * 500
     + b"\r\n--B--\r\n"
 )
+MULTIPART = b"Content-Type: multipart/form-data; boundary=B"
+SDP = b"Content-Type: application/sdp"
+URLENCODED = b"Content-Type: application/x-www-form-urlencoded"
+BOMB = zstd.compress(b'{"model":"gpt-4o","x":"%b"}' % (BIG * 3))
+LONG_FORM = FORM.replace(bytes(range(256)) * 500, bytes(range(256)) * 25_000)
+"""6.4 MB; the house keeps 1 MiB of a form in memory, and takes 8 MiB."""
 
 
 def request(
@@ -84,12 +97,41 @@ CASES = {
     "azure": Case(post(b"{}", b"/openai/deployments/gpt-4o/chat/completions?api-version=2024")),
     "embeddings": Case(post(path=b"/v1/embeddings"), said=Said(body=b'{"object": "list"}')),
     "transcription": Case(
-        request(b"POST", b"/v1/audio/transcriptions", b"Content-Type: multipart/form-data; boundary=B", body=FORM)
+        request(b"POST", b"/v1/audio/transcriptions", MULTIPART, body=FORM)
     ),
     "canned": Case(post(b'{"model":"canned"}'), asked=0),
     "canned stream": Case(post(b'{"model":"canned","stream":true}'), asked=0),
     "gzip request": Case(post(gzip.compress(PLAIN, mtime=0), CHAT, b"Content-Encoding: gzip")),
+    "zstd request": Case(post(zstd.compress(PLAIN), CHAT, b"Content-Encoding: zstd")),
+    "br request, renamed": Case(post(brotli.compress(b'{"model":"renamed"}'), CHAT, b"Content-Encoding: br")),
+    "unknown coding": Case(post(PLAIN, CHAT, b"Content-Encoding: compress"), 415, asked=0),
+    "bomb": Case(post(BOMB, CHAT, b"Content-Encoding: zstd"), 413, asked=0),
+    "two models": Case(post(b'{"model":"gpt-4o","mod\\u0065l":"renamed"}'), 400, asked=0),
+    "two models in a form": Case(
+        request(b"POST", b"/v1/audio/transcriptions", MULTIPART,
+                body=FORM.replace(b"--B--", b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n--B--')),
+        400, asked=0,
+    ),
+    "form from the disk": Case(
+        request(b"POST", b"/v1/audio/transcriptions", MULTIPART, body=LONG_FORM)
+    ),
+    "form from the disk, retried": Case(
+        request(b"POST", b"/v1/audio/transcriptions", MULTIPART,
+                b"X-LiteLLM-Num-Retries: 1", body=LONG_FORM),
+        said=error(500), asked=2,
+    ),
+    "form over its limit": Case(
+        request(b"POST", b"/v1/images/edits", MULTIPART, body=LONG_FORM * 2),
+        413, asked=0,
+    ),
     # passed through
+    "untyped json": Case(request(b"POST", b"/v1/assistants", body=b'{"model":"renamed"}')),
+    "chunked untyped json": Case(chunked(b"/v1/assistants", SMALL_CHUNKS + b"0\r\n\r\n")),
+    "untyped and no json": Case(request(b"POST", b"/v1/realtime/calls?model=gpt-4o", SDP, body=b"v=0")),
+    "chunked and no json": Case(chunked(b"/v1/realtime/calls", b"3\r\nv=0\r\n0\r\n\r\n", SDP)),
+    "query renamed": Case(request(b"POST", b"/v1/realtime/calls?a=%2F&model=renamed&b", SDP, body=b"v=0")),
+    "query disagrees": Case(post(PLAIN, CHAT + b"?model=renamed"), 400, asked=0),
+    "urlencoded": Case(request(b"POST", b"/v1/videos", URLENCODED, body=b"model=x"), 415, asked=0),
     "get": Case(request(b"GET", b"/v1/files?limit=2&limit=3&after=%2F")),
     "get prefixed": Case(request(b"GET", b"/openai/v1/files/a%2Fb")),
     "delete": Case(request(b"DELETE", b"/v1/files/file-1")),

@@ -58,8 +58,10 @@ class FakeExchange:
     def take_whole(self) -> bytes:
         return self.pieces.pop() if len(self.pieces) == 1 and self.body_length != CHUNKED else b""
 
-    async def read_body(self, limit_bytes: int) -> bytes:
+    async def read_body(self, limit_bytes: int, hold: Callable[[int], None] | None = None) -> bytes:
         body = b"".join(self.pieces)
+        if hold is not None:
+            hold(len(body))
         if len(body) > limit_bytes:
             raise body_too_large(limit_bytes)
         self.pieces.clear()

@@ -18,6 +18,7 @@ from proxy.errors import ClientGone, Fault, GatewayError
 from proxy.gateway.pipeline import HEADS_KNOWN, Pipeline
 from proxy.gateway.reading.intake import IntakeLimits
 from proxy.gateway.reading.routes import Custom, Routes
+from proxy.gateway.reading.spool import SpoolLimits
 from proxy.gateway.trying.run import Run
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
@@ -83,7 +84,7 @@ class House:
             Router([deployment], RouterSettings(), store=MemoryStore(9)),
             self.attempts,  # type: ignore[arg-type]
             self.recorder,
-            IntakeLimits(1_000, 1_000),
+            IntakeLimits(1_000, SpoolLimits(1_000, 10_000)),
         )
 
     async def _page(self, request: PageRequest) -> Reply:

@@ -65,7 +65,7 @@ def test_a_name_too_long_to_be_one_stays_too_long(value: str) -> None:
     [f'{{"a": "{LONG}', f'{{"a": "{LONG}"', f'{{"a": "{LONG}""}}', f'{{"a": "{LONG}\\"}}', f'"{LONG}"', LONG],
 )
 def test_what_is_no_json_object_outside_its_strings_still_is_none(body: str) -> None:
-    assert peek_json(body.encode()).not_json
+    assert peek_json(body.encode()).not_object
 
 
 @pytest.mark.parametrize("inside", ['\\"', "\\", '"', "\\\\", '\\\\"'])

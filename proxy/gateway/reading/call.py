@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from proxy.access.keys import Caller
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Route
+from proxy.gateway.reading.spool import Spool
 from proxy.wire.head import RequestHead
+
+
+class Held(Protocol):
+    """Memory or disk that the request takes up."""
+
+    def close(self) -> None:
+        """Free it."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +30,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What the request names, in its path or its body."""
     body_model: str | None = None
     """The body's own `model`."""
+    query_model: str | None = None
+    """The query's `model`."""
     model_invalid: bool = False
     """The body has a `model` that is no name."""
     stream: bool = False
@@ -31,10 +43,16 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What has been read: all of it, or its beginning when `rest` is on the wire."""
     rest: bool = False
     length: int
-    """Of the whole body: bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
+    """Of the whole body, as far as it is kept or on the wire: bytes, or wire.head.CHUNKED, or wire.head.NO_BODY."""
     json: bytes | None = None
     """The JSON body without its compression; None when it is not JSON."""
     tokens: int = 0
     """What it may cost at most, estimated as OpenAI does it for its limits: the prompt's length, and `max_tokens`."""
     form: MultipartPeek | None = None
     """Where the gateway's fields lie in a multipart body."""
+    form_was_coded: bool = False
+    """A form is kept, and sent on, without its content coding."""
+    spool: Spool | None = None
+    """A form that is too large for memory: `body` is empty then."""
+    held: Held | None = None
+    """To be closed when the request ends."""

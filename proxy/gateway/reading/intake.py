@@ -1,131 +1,173 @@
-"""Reads as much of a request as routing needs: JSON whole, multipart to its fields, anything else not at all."""
+"""Reads as much of a request as routing needs: JSON and forms whole, anything else not at all.
+
+What is not read is not absent: where a body may name a model it is read, or the request is refused.
+"""
 
 from __future__ import annotations
 
-import enum
-import zlib
-from typing import Final
-
 import msgspec
 
-from proxy.access.keys import Caller
-from proxy.errors import GatewayError, body_too_large, model_missing
+from proxy.errors import GatewayError, body_too_large
 from proxy.gateway.exchange import Exchange
+from proxy.gateway.reading.budget import Budget, Lease
 from proxy.gateway.reading.call import Call
-from proxy.gateway.reading.multipart import MultipartPeek, boundary_of
+from proxy.gateway.reading.decoding import decoded, decoder_for
+from proxy.gateway.reading.forms import read_form
+from proxy.gateway.reading.introduction import BodyKind, Introduction
+from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.peek import Peeked, peek_json, target_names
-from proxy.gateway.reading.routes import Kind, Route
-from proxy.wire.head import NO_BODY, RequestHead
+from proxy.gateway.reading.refusals import (
+    ambiguous_key,
+    bad_model,
+    disagreeing_models,
+    disk_share_taken,
+    memory_share_taken,
+    not_json,
+    unreadable_type,
+)
+from proxy.gateway.reading.routes import Kind
+from proxy.gateway.reading.spool import Spool, SpoolLimits
+from proxy.wire.codings import CodingLimits
+from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
 
-_WINDOW_BITS: Final = {b"gzip": 31, b"deflate": 15}
-"""Codings that can be looked into; a body of another coding is routed by its headers."""
-
-
+_NATIVE = Kind.NATIVE
 BYTES_PER_TOKEN = 4
 """https://platform.openai.com/docs/guides/rate-limits: how OpenAI estimates a request before it runs."""
+SMALL_BYTES = 64 * 1024
+"""A body that a socket's buffer holds is the connection's: it is not counted."""
+_BEFORE_AN_OBJECT = b" \t\r\n\x00\xef\xbb\xbf\xfe\xff"
+"""Blanks, the byte order marks of UTF-8 and UTF-16, and half of a UTF-16 or a quarter of a UTF-32 brace."""
 
 
 class IntakeLimits(msgspec.Struct, frozen=True):
     body_bytes: int
-    """Of a body that must be held whole."""
-    peek_bytes: int
-    """Of a multipart body held to find its fields."""
-
-
-class BodyKind(enum.Enum):
-    """How much of a body must be read before it can be routed."""
-
-    JSON = "json"
-    FORM = "form"
-    OPAQUE = "opaque"
-
-
-_JSON = BodyKind.JSON
-
-
-class Introduction(msgspec.Struct, frozen=True):
-    """What a head alone tells. Made once per head; the parser shares heads between requests.
-
-    The collector must see it: its route's page leads back to the pipeline that remembers it.
-    """
-
-    route: Route
-    caller: Caller
-    body: BodyKind
-    boundary: bytes
-    """Of a form."""
-
-
-def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
-    content_type = head.get(b"content-type") or b""
-    kind = content_type.lower()
-    boundary = boundary_of(content_type) if kind.startswith(b"multipart/") else None
-    if route.kind is Kind.CUSTOM:
-        body = BodyKind.OPAQUE
-    elif b"json" in kind or (route.kind is Kind.NATIVE and not kind.startswith(b"multipart/")):
-        body = BodyKind.JSON
-    else:
-        body = BodyKind.OPAQUE if boundary is None else BodyKind.FORM
-    return Introduction(route, caller, body, boundary or b"")
+    """Of a body that must be held in memory whole, and of its text without its coding."""
+    form: SpoolLimits
+    ratio: int = 200
+    """Bytes of text per byte of a coded body, from its first MiB on."""
+    memory: Budget = msgspec.field(default_factory=lambda: Budget(1 << 30, memory_share_taken))
+    """Of all bodies that are held, whole or in part."""
+    disk: Budget = msgspec.field(default_factory=lambda: Budget(1 << 32, disk_share_taken))
 
 
 def read_at_once(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call | None:
     """HOT. What a request asks for whose JSON came with its head; None: `read_call`. Raises GatewayError 400, 413."""
-    body = exchange.take_whole() if known.body is _JSON else b""
-    return _complete(_json_call(exchange.head, known, body, limits)) if body else None
+    body = exchange.take_whole() if known.at_once else b""
+    if not body:
+        return None
+    if len(body) > limits.body_bytes:
+        raise body_too_large(limits.body_bytes)
+    return _complete(_json_call(exchange.head, known, body, body))
 
 
 async def read_call(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call:
-    """What the request asks for. Raises GatewayError 400, 408, 413; ClientGone."""
-    length = exchange.body_length
-    if length in (NO_BODY, 0):
-        call = Call(
-            route=known.route, head=exchange.head, caller=known.caller, model=known.route.model, length=length
-        )
-    elif known.body is _JSON:
-        body = await exchange.read_body(limits.body_bytes)
-        call = _json_call(exchange.head, known, body, limits)
+    """What the request asks for; its `held` is to be closed. Raises GatewayError 4xx, 503, 507; ClientGone."""
+    if exchange.body_length in (NO_BODY, 0):
+        call = _unread(exchange, known, rest=False)
+    elif known.body is BodyKind.JSON:
+        call = await _read_json(exchange, known, limits)
     elif known.body is BodyKind.FORM:
-        call = await _read_form(exchange, known, MultipartPeek(known.boundary, limits.peek_bytes))
+        call = await _read_form(exchange, known, limits)
+    elif known.body is BodyKind.UNKNOWN:
+        call = await _read_unknown(exchange, known, limits)
+    elif known.body is BodyKind.UNREADABLE:
+        raise unreadable_type(exchange.head.get_all(b"content-type"))
     else:
-        call = _opaque(exchange, known)
+        call = _unread(exchange, known, rest=True)
     return _complete(call)
 
 
 def _complete(call: Call) -> Call:
-    """Raises GatewayError 400 where a model must be named, and is not."""
-    if call.model is None and call.route.model_needed and not call.targets:
-        raise _bad_model(call)
+    """Raises GatewayError 400 where a model must be named, and is not; or is, in no way that can be read."""
+    if call.model is None:
+        route = call.route
+        if (route.model_needed and not call.targets) or (call.model_invalid and not route.model_free):
+            _close(call)
+            raise bad_model(invalid=call.model_invalid)
     return call
 
 
-def _opaque(exchange: Exchange, known: Introduction) -> Call:
-    """Its head alone decides; its body moves as the upstream takes it."""
+def _close(call: Call) -> None:
+    if call.held is not None:
+        call.held.close()
+
+
+def _unread(exchange: Exchange, known: Introduction, first: bytes = b"", *, rest: bool) -> Call:
+    """Its head alone decides; of its body, `first` is here, and the `rest` moves as the upstream takes it."""
     return Call(
         route=known.route,
         head=exchange.head,
         caller=known.caller,
-        model=known.route.model,
-        rest=True,
+        model=known.route.model or known.query_model,
+        query_model=known.query_model,
+        body=first,
+        rest=rest,
         length=exchange.body_length,
     )
 
 
-def _json_call(head: RequestHead, known: Introduction, body: bytes, limits: IntakeLimits) -> Call:
-    if len(body) > limits.body_bytes:
-        raise body_too_large(limits.body_bytes)
+async def _read_unknown(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call:
+    """An upstream may take it for JSON, whatever its type: what begins like an object is read as one."""
+    if known.coding:
+        return await _read_json(exchange, known, limits)
+    first = await exchange.read_some()
+    if first and _may_be_object(first):
+        return await _read_json(exchange, known, limits, first)
+    # What came in chunks goes on in chunks, whichever door saw its end already.
+    return _unread(exchange, known, first, rest=not exchange.body_read or exchange.body_length == CHUNKED)
+
+
+def _may_be_object(text: bytes) -> bool:
+    return text.lstrip(_BEFORE_AN_OBJECT)[:1] in (b"", b"{")
+
+
+async def _read_json(
+    exchange: Exchange, known: Introduction, limits: IntakeLimits, first: bytes = b""
+) -> Call:
+    try:
+        by = decoder_for(known.coding, CodingLimits(limits.body_bytes, limits.ratio))
+    except GatewayError:
+        if known.route.model_free:
+            return _unread(exchange, known, rest=True)
+        raise
+    lease = limits.memory.lease()
+    try:
+        body = await _whole(exchange, limits.body_bytes, lease, first)
+        text = body if by is None else await decoded(body, by, exchange.parking, lease)
+        return _json_call(exchange.head, known, body, text, lease)
+    except BaseException:
+        lease.close()
+        raise
+
+
+async def _whole(exchange: Exchange, limit_bytes: int, lease: Lease, first: bytes) -> bytes:
+    """Raises GatewayError 408, 413, 503; ClientGone."""
+    small = 0 <= exchange.body_length <= SMALL_BYTES
+    body = await exchange.read_body(limit_bytes, None if small else lease.take)
+    if not first:
+        return body
+    if len(first) + len(body) > limit_bytes:
+        raise body_too_large(limit_bytes)
+    return first + body
+
+
+def _json_call(
+    head: RequestHead, known: Introduction, body: bytes, text: bytes, held: Lease | None = None
+) -> Call:
+    """HOT. Raises GatewayError 400."""
     route = known.route
-    coding = head.get(b"content-encoding")
-    text = body if coding is None else _decompressed(body, coding.lower(), limits.body_bytes)
-    peeked = Peeked() if text is None else peek_json(text)
-    if peeked.not_json and route.kind is Kind.NATIVE:
-        raise GatewayError(400, "The request body is not a JSON object.", code="invalid_json")
+    peeked = peek_json(text)
+    if peeked.not_object or peeked.ambiguous is not None:
+        _refuse(known, peeked, text)
+    if known.query_model is not None:
+        _agree(known.query_model, route.model or peeked.model)
     return Call(
         route=route,
         head=head,
         caller=known.caller,
-        model=route.model or peeked.model,
+        model=route.model or peeked.model or known.query_model,
         body_model=peeked.model,
+        query_model=known.query_model,
         model_invalid=peeked.model_invalid,
         stream=peeked.stream,
         store=peeked.store,
@@ -133,47 +175,62 @@ def _json_call(head: RequestHead, known: Introduction, body: bytes, limits: Inta
         has_target_field=peeked.has_target_field,
         body=body,
         length=len(body),
-        json=None if peeked.not_json else text,
+        json=None if peeked.not_object else text,
         tokens=len(body) // BYTES_PER_TOKEN + peeked.max_tokens,
+        held=held,
     )
 
 
-def _decompressed(body: bytes, coding: bytes, limit_bytes: int) -> bytes | None:
-    """The text behind a coding this gateway knows; None for others. Raises GatewayError 400, 413."""
-    if coding == b"identity":
-        return body
-    if coding not in _WINDOW_BITS:
-        return None
-    inflater = zlib.decompressobj(_WINDOW_BITS[coding])
+def _refuse(known: Introduction, peeked: Peeked, text: bytes) -> None:
+    """Raises GatewayError 400, but where a body that is no object names no model, or may be anything."""
+    route = known.route
+    if peeked.ambiguous is not None:
+        raise ambiguous_key(peeked.ambiguous)
+    if route.kind is _NATIVE:
+        raise not_json()
+    lenient = route.model_free or not text or (known.body is BodyKind.UNKNOWN and not _may_be_object(text))
+    if peeked.not_json and not lenient:
+        raise not_json()
+
+
+def _agree(query_model: str, model: str | None) -> None:
+    """Raises GatewayError 400."""
+    if model is not None and model != query_model:
+        raise disagreeing_models(query_model, model)
+
+
+async def _read_form(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call:
+    peek = MultipartPeek(known.boundary)
+    spool = Spool(limits.form, limits.memory.lease(), limits.disk.lease(), exchange.parking)
     try:
-        text = inflater.decompress(body, limit_bytes)
-    except zlib.error as error:
-        raise GatewayError(400, f"The request body is not {coding.decode()}.", code="invalid_body") from error
-    if inflater.unconsumed_tail:
-        raise body_too_large(limit_bytes)
-    return text
+        by = decoder_for(known.coding, CodingLimits(limits.form.size_bytes, limits.ratio))
+        await read_form(exchange, peek, spool, by)
+        if known.query_model is not None:
+            _agree(known.query_model, known.route.model or peek.model)
+        return _form_call(exchange.head, known, peek, spool)
+    except BaseException:
+        spool.close()
+        raise
 
 
-async def _read_form(exchange: Exchange, known: Introduction, form: MultipartPeek) -> Call:
-    """Fields may stand behind the file, so reading goes on until the last one or the limit."""
-    pieces: list[bytes] = []
-    while not (form.done or form.gave_up) and (piece := await exchange.read_some()):
-        pieces.append(piece)
-        form.feed(piece)
+def _form_call(head: RequestHead, known: Introduction, form: MultipartPeek, spool: Spool) -> Call:
     return Call(
         route=known.route,
-        head=exchange.head,
+        head=head,
         caller=known.caller,
-        model=known.route.model or form.model,
+        model=known.route.model or form.model or known.query_model,
         body_model=form.model,
+        query_model=known.query_model,
         model_invalid=form.model_invalid,
         stream=form.stream,
         targets=form.target_model_names,
         has_target_field=bool(form.target_ranges),
-        body=b"".join(pieces),
-        rest=not exchange.body_read,
-        length=exchange.body_length,
+        body=b"" if spool.on_disk else spool.in_memory(),
+        spool=spool if spool.on_disk else None,
+        length=spool.size_bytes,
         form=form,
+        form_was_coded=bool(known.coding),
+        held=spool,
     )
 
 
@@ -181,9 +238,3 @@ def header_targets(call: Call) -> tuple[str, ...]:
     """`X-LiteLLM-Target-Model`, for calls whose body names nothing."""
     value = call.head.get(b"x-litellm-target-model")
     return target_names(value.decode("utf-8", "replace")) if value else ()
-
-
-def _bad_model(call: Call) -> GatewayError:
-    if call.model_invalid:
-        return GatewayError(400, "`model` must be a string.", param="model", code="invalid_type")
-    return model_missing()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from proxy.gateway.reading.peek import MAX_TARGETS, target_names, usable_model
 
@@ -26,6 +26,8 @@ MAX_VALUE_BYTES = 64 * 1024
 MAX_PARTS = 1000
 """OpenAI's largest form has some twenty."""
 
+TOO_LONG = f"a field is longer than {MAX_VALUE_BYTES} bytes"
+
 _PARAMETER = re.compile(
     rb';[ \t]*([^\s;="]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))[ \t]*', re.DOTALL
 )
@@ -36,7 +38,10 @@ _DISPOSITION = re.compile(
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _CRLF = b"\r\n"
 _READ_FIELDS = frozenset({b"model", b"stream"})
+_NAME_PARAMETERS = frozenset({b"name", b"name*"})
 _FILE_PARAMETERS = frozenset({b"filename", b"filename*"})
+_ENCODING = re.compile(rb"^content-transfer-encoding[ \t]*:[ \t]*(\S*)", re.IGNORECASE | re.MULTILINE)
+_PLAIN_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 _TRUE = frozenset({b"true", b"1"})
 
 
@@ -74,24 +79,25 @@ class _State(enum.Enum):
 class MultipartPeek:
     """Sans-io: feed it the body as it comes, in any split. Never raises.
 
-    Stop feeding when `done` (the closing delimiter was seen) or `gave_up`: after that nothing changes. Over
-    `limit_bytes` it keeps what was found so far; of a malformed body it keeps nothing, and `model_invalid` is set.
+    When `done` (the closing delimiter was seen) or `wrong`, nothing changes any more. What is wrong is malformed, or
+    other parsers would read it in another way: nothing of it is kept.
     """
 
-    def __init__(self, boundary: bytes, limit_bytes: int) -> None:
-        """`limit_bytes`: how much of the body may be read before giving up."""
+    def __init__(self, boundary: bytes) -> None:
         self.done = False
-        self.gave_up = False
+        self.wrong: str | None = None
+        """What is wrong with the form, in words for who sent it."""
+        self.repeated: str | None = None
+        """The one field of the gateway's that the form holds twice, or in other letters."""
         self.model: str | None = None
         self.model_range: Range | None = None
         """Where the value of the one `model` field lies."""
         self.model_invalid = False
-        """True: `model` is no usable name, or several fields disagree on it."""
+        """True: `model` is no usable name."""
         self.stream = False
         self.target_model_names: tuple[str, ...] = ()
         self._target_parts: list[Range] = []
         self._delimiter = _CRLF + b"--" + boundary
-        self._bytes_left = limit_bytes
         self._buffer = bytearray(_CRLF)
         """The CRLF that a delimiter begins with is not sent before the first one."""
         self._base = -len(_CRLF)
@@ -101,8 +107,13 @@ class MultipartPeek:
         self._parts = 0
         self._state = _State.PREAMBLE
         self._field = b""
+        self._seen: set[bytes] = set()
         self._part_start = 0
         """Where the delimiter before this part begins, in the body."""
+
+    def over(self) -> bool:
+        """Nothing changes any more."""
+        return self.done or self.wrong is not None
 
     @property
     def target_ranges(self) -> tuple[Range, ...]:
@@ -110,20 +121,17 @@ class MultipartPeek:
         return tuple(map(_without_virtual_crlf, self._target_parts))
 
     def feed(self, data: bytes) -> None:
-        if self.done or self.gave_up:
+        if self.over():
             return
-        self._buffer += data[: self._bytes_left]
-        self._bytes_left -= len(data)
+        self._buffer += data
         while self._step():
             pass
-        if self._bytes_left < 0 and not self.done:
-            self.gave_up = True
-        if self.done or self.gave_up:
+        if self.over():
             self._buffer.clear()
 
     def _step(self) -> bool:
         """One move of the state machine. False: more bytes are needed, or it is over."""
-        if self.done or self.gave_up:
+        if self.over():
             return False
         if self._state is _State.PADDING:
             return self._read_padding()
@@ -149,7 +157,7 @@ class MultipartPeek:
         if self._state is not _State.VALUE:
             self._drop(self._searched)
         elif self._searched > len(_CRLF) + MAX_VALUE_BYTES:
-            self._refuse()
+            self._refuse(TOO_LONG)
 
     def _read_padding(self) -> bool:
         """Behind a delimiter: `--` closes the body; blanks and CRLF begin a part.
@@ -164,7 +172,7 @@ class MultipartPeek:
             self._begin_part(len(line) - len(rest))
             return True
         elif len(line) > MAX_PADDING_BYTES or not (rest in (b"", b"\r") or line == b"-"):
-            self._refuse()
+            self._refuse("there is something behind a boundary that does not belong there")
         return False
 
     def _begin_part(self, blanks: int) -> None:
@@ -173,17 +181,19 @@ class MultipartPeek:
         self._parts += 1
         self._state = _State.HEAD
         if self._parts > MAX_PARTS:
-            self._refuse()
+            self._refuse(f"it has more than {MAX_PARTS} parts")
 
     def _read_head(self) -> bool:
         end = self._buffer.find(_CRLF + _CRLF, self._searched)
         if end < 0:
             self._searched = max(0, len(self._buffer) - 3)
         if max(end, self._searched) > MAX_PART_HEAD_BYTES or self._delimiter in self._buffer[: max(end, 0)]:
-            self._refuse()
-        if end < 0 or self.gave_up:
+            self._refuse("the headers of a part are too long, or have no end")
+        if end < 0 or self.over():
             return False
-        self._field = _field_name(bytes(self._buffer[:end]))
+        self._read_disposition(bytes(self._buffer[:end]))
+        if self.over():
+            return False
         wanted = self._field in _READ_FIELDS or _TARGET_FIELD.fullmatch(self._field) is not None
         self._state = _State.VALUE if wanted else _State.SKIP
         self._drop(
@@ -196,7 +206,7 @@ class MultipartPeek:
         value = bytes(self._buffer[len(_CRLF) : at])
         end = self._base + at
         if len(value) > MAX_VALUE_BYTES:
-            self._refuse()
+            self._refuse(TOO_LONG)
         elif self._field == b"model":
             self._read_model(value, (end - len(value), end))
         elif self._field == b"stream":
@@ -204,12 +214,23 @@ class MultipartPeek:
         else:
             self._read_targets(value, (self._part_start, end))
 
-    def _read_model(self, value: bytes, where: Range) -> None:
-        """Of several `model` fields nobody knows which one the upstream takes."""
-        name = usable_model(value.decode("utf-8", "replace"))
-        if self.model_range is not None or self.model_invalid:
-            self.model, self.model_range, self.model_invalid = None, None, True
+    def _read_disposition(self, head: bytes) -> None:
+        """Which field this part is. Of several `model` fields nobody knows which one the upstream takes."""
+        part = _part(_FOLD.sub(b"", head))
+        if isinstance(part, str):
+            self._refuse(part)
             return
+        self._field = b"" if part.is_file else part.name
+        for key in _READ_FIELDS & {part.name.lower()}:
+            if key in self._seen or key != self._field:
+                self._refuse(
+                    f"`{key.decode()}` stands in it more than once, or as a file, or in other letters"
+                )
+                self.repeated = key.decode()
+            self._seen.add(key)
+
+    def _read_model(self, value: bytes, where: Range) -> None:
+        name = usable_model(value.decode("utf-8", "replace"))
         self.model, self.model_range = name, where
         self.model_invalid = name is None and bool(value)
 
@@ -225,22 +246,34 @@ class MultipartPeek:
         self._base += size_bytes
         self._searched = 0
 
-    def _refuse(self) -> None:
+    def _refuse(self, wrong: str) -> None:
         """The upstream may read this body in another way: nothing is known of it."""
-        self.gave_up = True
+        self.wrong = wrong
         self.model, self.model_range, self.model_invalid = None, None, True
         self.stream = False
         self.target_model_names = ()
         self._target_parts.clear()
 
 
-def _field_name(head: bytes) -> bytes:
-    """The name of a part that is a field; b"" for files and for parts that do not say."""
-    found = _DISPOSITION.search(_FOLD.sub(b"", head))
-    parameters = _parameters(found[1]) if found is not None else []
-    names = [value for name, value in parameters if name == b"name"]
-    is_file = any(name in _FILE_PARAMETERS for name, _ in parameters)
-    return names[0] if len(names) == 1 and not is_file else b""
+class _Part(NamedTuple):
+    name: bytes
+    is_file: bool
+
+
+def _part(head: bytes) -> _Part | str:
+    """Which part it is; or why that is not certain."""
+    found = _DISPOSITION.findall(head)
+    if len(found) != 1:
+        return "a part has no `Content-Disposition: form-data`, or several"
+    parameters = _parameters(found[0])
+    names = [(key, value) for key, value in parameters if key in _NAME_PARAMETERS]
+    if len(names) != 1 or names[0][0] != b"name":
+        return "a part has no plain `name`, or several"
+    name = names[0][1]
+    encoding = _ENCODING.search(head)
+    if name.lower() in _READ_FIELDS and encoding and encoding[1].lower() not in _PLAIN_ENCODINGS:
+        return f"the field `{name.decode('latin-1')}` has a content-transfer-encoding, which not every server undoes"
+    return _Part(name, is_file=any(key in _FILE_PARAMETERS for key, _ in parameters))
 
 
 def _without_virtual_crlf(part: Range) -> Range:

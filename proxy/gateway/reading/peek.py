@@ -1,9 +1,17 @@
 """What a JSON request asks for: its model, whether it streams, and the fields that belong to the gateway.
 
 Only these fields are decoded; the body itself stays bytes.
+
+Parsers differ in which of two equal keys they take (RFC 8259 section 4), and Go's take keys in any letters. What
+another parser could read as another request is `ambiguous`: the decoder tells `_hear` each occurrence of a routing
+key, however it is escaped.
 """
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -27,70 +35,149 @@ class Peeked(msgspec.Struct, frozen=True):
     model_invalid: bool = False
     """True: there is a `model` that is not one usable name, so it is no model of the router's."""
     not_json: bool = False
-    """True: the body is not a JSON object (RFC 8259)."""
+    """True: the body is not JSON (RFC 8259)."""
+    not_object: bool = False
+    """True: the body is not a JSON object."""
+    ambiguous: str | None = None
+    """The routing key that occurs twice, or in other letters; nothing else is known then."""
     max_tokens: int = 0
     """The most that the answer may have; 0: not said."""
 
 
-NOT_JSON = Peeked(not_json=True)
+NOT_JSON = Peeked(not_json=True, not_object=True)
+NOT_OBJECT = Peeked(not_object=True)
 
 
-class _Fields(msgspec.Struct, gc=False):
-    model: str | None = None
-    stream: bool | None = None
-    store: bool | None = None
-    target_model_names: msgspec.Raw = msgspec.Raw()
+class _Key:
+    """The type of a field that `_hear` is told of."""
+
+    __slots__ = ()
+    name = ""
+
+
+class _Model(_Key):
+    name = "model"
+
+
+class _ModelInOtherLetters(_Key):
+    name = "model"
+
+
+class _Stream(_Key):
+    name = "stream"
+
+
+class _Store(_Key):
+    name = "store"
+
+
+class _Targets(_Key):
+    name = "target_model_names"
+
+
+class _Limits(msgspec.Struct, gc=False):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
+
+
+class _Ambiguous(Exception):  # noqa: N818 - a fact, not an error
+    def __init__(self, key: str) -> None:
+        self.key = key
 
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than the interpreter's stack."""
 
-_decode_fields = msgspec.json.Decoder(_Fields).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_heard: Final[dict[type[_Key], object]] = {}
+"""The values of the body that is being read; nothing waits meanwhile."""
+_INSTANCES: Final[dict[type[_Key], _Key]] = {kind: kind() for kind in (_Model, _Stream, _Store, _Targets)}
+"""The decoder wants one in return."""
+
+
+def _hear(kind: type[_Key], value: object) -> _Key:
+    """HOT: the decoder's `dec_hook`."""
+    if kind in _heard or kind is _ModelInOtherLetters:
+        raise _Ambiguous(kind.name)
+    _heard[kind] = value
+    return _INSTANCES[kind]
+
+
+def _decoder(base: type[msgspec.Struct]) -> Callable[[bytes], _Limits]:
+    """Of `base` and the routing keys."""
+    fields: list[tuple[str, type[_Key], _Key]] = [(kind.name, kind, key) for kind, key in _INSTANCES.items()]
+    letters = itertools.product(*((small, small.upper()) for small in _Model.name))
+    spellings = ["".join(each) for each in letters][1:]
+    fields += [(spelling, _ModelInOtherLetters, _ModelInOtherLetters()) for spelling in spellings]
+    struct: Any = msgspec.defstruct("_Fields", fields, bases=(base,), gc=False)
+    return cast(Callable[[bytes], _Limits], msgspec.json.Decoder(struct, dec_hook=_hear).decode)
+
+
+_decode = _decoder(_Limits)
+_decode_keys = _decoder(msgspec.Struct)
+_decode_whole = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_str = msgspec.json.Decoder(str).decode
-_decode_bool = msgspec.json.Decoder(bool).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def peek_json(body: bytes) -> Peeked:
-    """Never raises: a body that is no JSON object gives `not_json`, a wrong type gives that field's default.
+    """Never raises: a body that is no JSON object says so, a wrong type gives that field's default.
 
     Of a string that is long the inside is not looked at: there the upstream may still find what is no JSON.
     """
-    body = outline(body).text
+    text = outline(body).text
     try:
-        fields = _decode_fields(body)
+        return _peek(text)
     except msgspec.ValidationError:
-        return _peek_leniently(body)
+        return _peek_leniently(text)
+    except _Ambiguous as ambiguous:
+        return Peeked(ambiguous=ambiguous.key)
     except _UNREADABLE:
         return NOT_JSON
-    model = fields.model
-    if fields.target_model_names or (model is not None and not 0 < len(model) <= MAX_MODEL_CHARS):
-        return _peek_leniently(body)
-    most = fields.max_completion_tokens or fields.max_tokens or 0
-    if most < 0:
-        most = 0
-    return Peeked(model, fields.stream is True, fields.store, max_tokens=most)
+    finally:
+        _heard.clear()
 
 
-def _peek_leniently(body: bytes) -> Peeked:
-    """Field by field: for bodies with the gateway's own fields, and those only an upstream may understand."""
+def _peek(text: bytes) -> Peeked:
+    limits = _decode(text)
+    most = limits.max_completion_tokens or limits.max_tokens or 0
+    return _peeked(max(most, 0))
+
+
+def _peek_leniently(text: bytes) -> Peeked:
+    """For limits that are no numbers, and for what is no object."""
+    _heard.clear()
     try:
-        fields = _decode_object(body)
+        _decode_keys(text)
+        return _peeked(0)
+    except msgspec.ValidationError:
+        return _not_an_object(text)
+    except _Ambiguous as ambiguous:
+        return Peeked(ambiguous=ambiguous.key)
     except _UNREADABLE:
         return NOT_JSON
-    raw_model = fields.get("model")
-    raw_targets = fields.get("target_model_names")
-    model = usable_model(_str_or_none(raw_model))
+
+
+def _not_an_object(text: bytes) -> Peeked:
+    try:
+        _decode_whole(text)
+    except _UNREADABLE:
+        return NOT_JSON
+    return NOT_OBJECT
+
+
+def _peeked(max_tokens: int) -> Peeked:
+    """HOT: of what was heard."""
+    said = _heard.get(_Model)
+    model = usable_model(said) if isinstance(said, str) else None
+    store = _heard.get(_Store)
     return Peeked(
         model,
-        _bool_or_none(fields.get("stream")) is True,
-        _bool_or_none(fields.get("store")),
-        _target_names(raw_targets) if raw_targets else (),
-        raw_targets is not None,
-        model_invalid=model is None and raw_model is not None and bytes(raw_model) not in (b"null", b'""'),
+        _heard.get(_Stream) is True,
+        store if isinstance(store, bool) else None,
+        _target_names(_heard[_Targets]) if _Targets in _heard else (),
+        _Targets in _heard,
+        model is None and said not in (None, ""),
+        max_tokens=max_tokens,
     )
 
 
@@ -102,38 +189,32 @@ def usable_model(name: str | None) -> str | None:
 def target_names(text: str) -> tuple[str, ...]:
     """The names in one text: `a`, `a, b`, or a JSON list (form fields and headers hold all three)."""
     if text.lstrip().startswith("["):
-        return _names_in_list(msgspec.Raw(text.encode("utf-8", "replace")))
+        return _names_in_list(text)
     names = (usable_model(name.strip()) for name in text.split(",", MAX_TARGETS)[:MAX_TARGETS])
     return tuple(name for name in names if name)
 
 
-def _target_names(raw: msgspec.Raw) -> tuple[str, ...]:
-    text = _str_or_none(raw)
-    return _names_in_list(raw) if text is None else target_names(text)
+def _target_names(said: object) -> tuple[str, ...]:
+    if isinstance(said, str):
+        return target_names(said)
+    return _names_of(said) if isinstance(said, list) else ()
 
 
-def _names_in_list(raw: msgspec.Raw) -> tuple[str, ...]:
+def _names_in_list(text: str) -> tuple[str, ...]:
     try:
-        items = _decode_list(raw)[:MAX_TARGETS]
+        items = _decode_list(text.encode("utf-8", "replace"))[:MAX_TARGETS]
     except _UNREADABLE:
         return ()
-    names = (usable_model((_str_or_none(item) or "").strip()) for item in items)
+    return _names_of([_str_or_none(item) for item in items])
+
+
+def _names_of(items: list[object] | list[str | None]) -> tuple[str, ...]:
+    names = (usable_model(item.strip()) for item in items[:MAX_TARGETS] if isinstance(item, str))
     return tuple(name for name in names if name)
 
 
-def _str_or_none(raw: msgspec.Raw | None) -> str | None:
-    if raw is None:
-        return None
+def _str_or_none(raw: msgspec.Raw) -> str | None:
     try:
         return _decode_str(raw)
-    except _UNREADABLE:
-        return None
-
-
-def _bool_or_none(raw: msgspec.Raw | None) -> bool | None:
-    if raw is None:
-        return None
-    try:
-        return _decode_bool(raw)
     except _UNREADABLE:
         return None

@@ -54,6 +54,8 @@ class Route(msgspec.Struct, frozen=True):
     model: str | None = None
     """Named by the path itself."""
     model_needed: bool = False
+    model_free: bool = False
+    """No body on it names a model: there one that cannot be read may go on as it is."""
     chat: bool = False
     page: Page | None = None
     custom: Custom | None = None
@@ -83,6 +85,11 @@ FAMILIES = frozenset(
      b"webhook_endpoints", b"webhook_event_types")
 )  # fmt: skip
 """First path segments that are OpenAI's without /v1 too, for clients whose base URL ends before it."""
+MODEL_FREE = frozenset(
+    (b"containers", b"content_provenance_checks", b"conversations", b"files", b"organization", b"projects",
+     b"skills", b"uploads", b"vector_stores", b"webhook_endpoints")
+)  # fmt: skip
+"""Families whose bodies hold objects and never a model."""
 PREFIXES = (b"/openai_passthrough", b"/openai")
 AZURE = b"/openai/deployments/"
 ENGINES = (b"/v1/engines/", b"/engines/")
@@ -213,15 +220,19 @@ def _prefixed(method: bytes, path: bytes) -> Route | None:
     for prefix in PREFIXES:
         if path == prefix or path.startswith(prefix + b"/"):
             rest = path[len(prefix) :] or b"/"
-            name = f"{prefix.decode()}/{_family_name(rest)}"
-            return Route(Kind.THROUGH, name, rest, family=family_of(method, rest))
+            return _through(f"{prefix.decode()}/{_family_name(rest)}", method, rest)
     return None
 
 
 def _family(method: bytes, path: bytes) -> Route | None:
     if path.startswith(b"/v1/") or _is_openai(path):
-        return Route(Kind.THROUGH, f"/{_family_name(path)}", path, family=family_of(method, path))
+        return _through(f"/{_family_name(path)}", method, path)
     return None
+
+
+def _through(name: str, method: bytes, path: bytes) -> Route:
+    model_free = _after_version(path).partition(b"/")[0] in MODEL_FREE
+    return Route(Kind.THROUGH, name, path, model_free=model_free, family=family_of(method, path))
 
 
 def _family_name(path: bytes) -> str:

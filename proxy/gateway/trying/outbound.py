@@ -7,8 +7,10 @@ import msgspec
 from proxy.errors import GatewayError
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
-from proxy.gateway.reading.multipart import splice
+from proxy.gateway.reading.multipart import Range, splice
+from proxy.gateway.reading.query import with_model
 from proxy.gateway.reading.routes import Kind
+from proxy.gateway.reading.spool import Spool
 from proxy.gateway.trying.selection import Choice
 from proxy.providers import text_completion
 from proxy.providers.body import outbound_body, upstream_model
@@ -45,6 +47,8 @@ class Sender:
     def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
         """Raises GatewayError 400 for a path that climbs."""
         deployment = destination.deployment
+        if call.spool is not None:
+            return self._from_spool(call, call.spool, choice, destination, exchange)
         # HOT: the same model's name on both sides, and nothing else to change.
         same = call.json is call.body and call.body_model == deployment.model and not call.has_target_field
         body = call.body if same and not _adapts(deployment) else _body(call, choice, deployment)
@@ -55,12 +59,28 @@ class Sender:
         forwarding = self._forwarding(call, body)
         if (call.stream and deployment.keepalive_s) or translated(call, deployment):
             forwarding = self._written_here.get(forwarding, forwarding)
-        head = destination.head(call.head, forwarding, length) or destination.learn(
-            call.head, forwarding, length, _target(call, destination)
-        )
+        head = self._head(call, choice, destination, forwarding, length)
         if call.rest and length == CHUNKED and body:
             body = encode_chunk(body)
         return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
+
+    def _from_spool(
+        self, call: Call, spool: Spool, choice: Choice, destination: Destination, exchange: Exchange
+    ) -> Outbound:
+        """A large form is read off the disk by each attempt."""
+        source = spool.source(_form_edits(call, _model(call, choice, destination.deployment)))
+        forwarding = self._forwarding(call, call.body)
+        if call.stream and destination.deployment.keepalive_s:
+            forwarding = self._written_here.get(forwarding, forwarding)
+        head = self._head(call, choice, destination, forwarding, source.length)
+        return Outbound(call.head.method, head, b"", source, exchange.inform)
+
+    def _head(
+        self, call: Call, choice: Choice, destination: Destination, forwarding: Forwarding, length: int
+    ) -> bytes:
+        """HOT. One whose query names a model is made anew: its target depends on where it goes."""
+        known = None if call.query_model else destination.head(call.head, forwarding, length)
+        return known or destination.learn(call.head, forwarding, length, _target(call, choice, destination))
 
     def forwards(self, call: Call) -> Forwarding:
         """Which of the client's headers go on, but for those that describe a body which is written anew."""
@@ -75,7 +95,8 @@ class Sender:
             base = self.forwards(call)
             if call.route.custom is not None:
                 return base
-        if body is not call.body and call.json is not None and call.json is not call.body:
+        rewritten = body is not call.body and call.json is not None and call.json is not call.body
+        if rewritten or call.form_was_coded:
             return self._recoded[base]
         return base
 
@@ -96,9 +117,12 @@ def model_sent(call: Call, choice: Choice, deployment: Deployment) -> str | None
     return call.model
 
 
-def _target(call: Call, destination: Destination) -> bytes:
-    """Raises GatewayError 400. The query is the client's own."""
+def _target(call: Call, choice: Choice, destination: Destination) -> bytes:
+    """Raises GatewayError 400. The query is the client's own, but for a model's name."""
     path, query = _path(call, destination), call.head.query
+    if call.query_model is not None and query is not None:
+        model = _model(call, choice, destination.deployment)
+        query = query if model is None else with_model(query, model)
     return path if query is None else b"%b?%b" % (path, query)
 
 
@@ -138,6 +162,13 @@ def _adapted(call: Call, choice: Choice, deployment: Deployment) -> bytes:
     return call.body
 
 
+def _model(call: Call, choice: Choice, deployment: Deployment) -> str | None:
+    """The upstream's name, where the one that was asked for is to be replaced."""
+    if not _renames(call, choice, deployment):
+        return None
+    return upstream_model(deployment, choice.wildcard, call.model or "")
+
+
 def _renames(call: Call, choice: Choice, deployment: Deployment) -> bool:
     """An object's keys may lie outside the group that was named: their names of models are not ours to give."""
     if not choice.group_named:
@@ -159,10 +190,15 @@ def _json_body(call: Call, text: bytes, deployment: Deployment, model: str | Non
 
 
 def _form_body(call: Call, model: str | None) -> bytes:
+    edits = _form_edits(call, model)
+    return splice(call.body, edits) if edits else call.body
+
+
+def _form_edits(call: Call, model: str | None) -> list[tuple[Range, bytes]]:
     """The gateway's fields are cut out and the model's value is replaced; every other byte stays."""
     form = call.form
     assert form is not None
     edits = [(range_, b"") for range_ in form.target_ranges]
     if model is not None and form.model_range is not None and model != call.body_model:
         edits.append((form.model_range, model.encode()))
-    return splice(call.body, edits) if edits else call.body
+    return edits

@@ -2,26 +2,40 @@ from __future__ import annotations
 
 import gc
 import gzip
+import random
+import sys
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import brotli
 import pytest
 
 from proxy.access.keys import Caller
 from proxy.errors import ClientGone, GatewayError
+from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.call import Call
-from proxy.gateway.reading.intake import BodyKind, IntakeLimits, header_targets, introduce, read_call
+from proxy.gateway.reading.intake import IntakeLimits, header_targets, read_call
+from proxy.gateway.reading.introduction import BodyKind, introduce
+from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Kind, Route
+from proxy.gateway.reading.spool import SpoolLimits
 from proxy.types import Headers
 from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 MakeExchange = Callable[..., Any]
 CALLER = Caller("tester", b"id")
-LIMITS = IntakeLimits(body_bytes=10_000, peek_bytes=2_000)
+LIMITS = IntakeLimits(10_000, SpoolLimits(memory_bytes=2_000, size_bytes=20_000))
 CHAT = Route(Kind.NATIVE, "/chat/completions", b"/chat/completions", model_needed=True, chat=True)
 IMAGES = Route(Kind.NATIVE, "/images/edits", b"/images/edits")
-FILES = Route(Kind.THROUGH, "/files", b"/v1/files")
+FILES = Route(Kind.THROUGH, "/files", b"/v1/files", model_free=True)
+ASSISTANTS = Route(Kind.THROUGH, "/assistants", b"/v1/assistants")
 IN_PATH = Route(Kind.NATIVE, "/completions", b"/completions", model="path", model_needed=True)
 FORM = b"multipart/form-data; boundary=b"
 
@@ -58,6 +72,13 @@ async def refusal(door: Any, route: Route = CHAT) -> GatewayError:
         (b"text/plain", CHAT, BodyKind.JSON),
         (b"", FILES, BodyKind.OPAQUE),
         (b"application/octet-stream", FILES, BodyKind.OPAQUE),
+        (b"", ASSISTANTS, BodyKind.UNKNOWN),
+        (b"application/octet-stream", ASSISTANTS, BodyKind.UNKNOWN),
+        (b"text/plain", ASSISTANTS, BodyKind.UNKNOWN),
+        (b"Application/X-WWW-Form-Urlencoded; charset=x", ASSISTANTS, BodyKind.UNREADABLE),
+        (b"multipart/form-data", ASSISTANTS, BodyKind.UNREADABLE),
+        (b"multipart/mixed; boundary=b", IMAGES, BodyKind.UNREADABLE),
+        (b"multipart/form-data; boundary=a; boundary=b", IMAGES, BodyKind.UNREADABLE),
         (FORM, IMAGES, BodyKind.FORM),
         (FORM, FILES, BodyKind.FORM),
         (b"multipart/form-data", FILES, BodyKind.OPAQUE),
@@ -115,6 +136,112 @@ async def test_what_is_no_json_object_is_400_where_the_endpoint_is_known(
     assert (through.body, through.json, through.model) == (body, None, None)
 
 
+@pytest.mark.parametrize(
+    "content_type", [b"application/json", b"", b"application/octet-stream", b"text/plain"]
+)
+@pytest.mark.parametrize("body", [b'{"model":"m",}', b'{"model":"m"', b'{"model":"m","x":NaN}', b'{"model":"m"}{}',
+                                  b'\xef\xbb\xbf{"model":"m"}', '{"model":"m"}'.encode("utf-16"),
+                                  '{"model":"m"}'.encode("utf-32-be")])  # fmt: skip
+async def test_what_a_lenient_server_may_take_for_json_is_400_where_a_model_may_be_named(
+    exchange: MakeExchange, body: bytes, content_type: bytes
+) -> None:
+    for pieces in ((body,), (body[:1], body[1:])):
+        error = await refusal(exchange(*pieces, content_type=content_type), ASSISTANTS)
+        assert (error.status, error.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b'[{"model": "m"}]'])
+async def test_json_that_is_no_object_names_no_model(exchange: MakeExchange, body: bytes) -> None:
+    call = await read(exchange(body), ASSISTANTS)
+    assert (call.body, call.json, call.model) == (body, None, None)
+
+
+@pytest.mark.parametrize("content_type", [b"", b"application/octet-stream", b"text/plain"])
+async def test_json_that_is_not_called_so_is_read(exchange: MakeExchange, content_type: bytes) -> None:
+    body = b' {"model":"m","stream":true}'
+    for pieces, length in (((body,), None), ((body[:1], body[1:]), None), ((body[:9], body[9:]), CHUNKED)):
+        door = exchange(*pieces, content_type=content_type, **({} if length is None else {"length": length}))
+        call = await read(door, ASSISTANTS)
+        assert (call.model, call.stream, call.body, call.json, call.rest) == ("m", True, body, body, False)
+
+
+@pytest.mark.parametrize("body", [b"v=0\r\no=- 1 1 IN IP4", b"RIFF{", b"\x89PNG{"])
+async def test_what_cannot_be_json_moves_on_from_its_first_piece(exchange: MakeExchange, body: bytes) -> None:
+    door = exchange(body, b"more", content_type=b"application/sdp")
+    call = await read(door, ASSISTANTS)
+    assert (call.model, call.body, call.rest, call.length) == (None, body, True, len(body) + 4)
+    assert door.pieces == [b"more"]
+    whole = await read(exchange(body, content_type=b"application/sdp"), ASSISTANTS)
+    assert (whole.body, whole.rest) == (body, False)
+
+
+@pytest.mark.parametrize(
+    "content_type", [b"application/x-www-form-urlencoded", b"multipart/mixed; boundary=b"]
+)
+async def test_a_type_that_is_not_read_is_415_where_a_model_may_be_named(
+    exchange: MakeExchange, content_type: bytes
+) -> None:
+    error = await refusal(exchange(b"model=m", content_type=content_type), ASSISTANTS)
+    assert (error.status, error.code) == (415, "unsupported_media_type")
+    assert content_type.decode() in error.message
+    assert (await read(exchange(b"model=m", content_type=content_type), FILES)).rest
+    bodyless = await read(exchange(length=NO_BODY, content_type=content_type), ASSISTANTS)
+    assert (bodyless.rest, bodyless.body) == (False, b"")
+
+
+@pytest.mark.parametrize("route", [CHAT, IMAGES, ASSISTANTS, FILES])
+@pytest.mark.parametrize("body", [b'{"model":"nope","model":"m"}', b'{"model":"m","mod\\u0065l":"nope"}',
+                                  b'{"model":"m","Model":"nope"}', b'{"Model":"nope"}'])  # fmt: skip
+async def test_a_model_that_servers_read_in_two_ways_is_400(
+    exchange: MakeExchange, body: bytes, route: Route
+) -> None:
+    error = await refusal(exchange(body), route)
+    assert (error.status, error.param, error.code) == (400, "model", "duplicate_key")
+    assert "`model`" in error.message
+
+
+# -- the query's model
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "model"),
+    [
+        (b"model=m", b'{"model":"m"}', "m"),
+        (b"a=b&model=m", b"{}", "m"),
+        (b"%6dodel=a%2Fb+c", b"{}", "a/b c"),
+        (b"models=x&my_model=y", b'{"model":"m"}', "m"),
+        (b"", b'{"model":"m"}', "m"),
+        (b"model", b'{"model":"m"}', "m"),
+        (b"model=&x", b'{"model":"m"}', "m"),
+    ],
+)
+async def test_the_querys_model(exchange: MakeExchange, query: bytes, body: bytes, model: str) -> None:
+    for route in (CHAT, ASSISTANTS):
+        assert (await read(exchange(body, target=b"/x?" + query), route)).model == model
+
+
+@pytest.mark.parametrize(
+    "query",
+    [b"model=n", b"model=m&model=m", b"Model=m", b"model=m&MODEL=x", b"model=&model=m", b"model=%6e"],
+)
+@pytest.mark.parametrize("content_type", [b"application/json", FORM])
+async def test_a_query_and_a_body_that_disagree_are_400(
+    exchange: MakeExchange, query: bytes, content_type: bytes
+) -> None:
+    body = b'{"model":"m"}' if content_type != FORM else part("model", b"m") + b"--b--\r\n"
+    for route in (CHAT, ASSISTANTS):
+        error = await refusal(exchange(body, target=b"/x?" + query, content_type=content_type), route)
+        assert (error.status, error.param) == (400, "model")
+
+
+async def test_a_query_may_be_all_that_names_a_model(exchange: MakeExchange) -> None:
+    sdp = exchange(b"v=0", target=b"/x?model=m", content_type=b"application/sdp")
+    assert (await read(sdp, ASSISTANTS)).model == "m"
+    assert (
+        await read(exchange(length=NO_BODY, target=b"/x?model=m", method=b"GET"), ASSISTANTS)
+    ).model == "m"
+
+
 @pytest.mark.parametrize("depth", [1_000, 3_000])
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 async def test_deep_nesting_is_400_and_no_crash(
@@ -123,7 +250,7 @@ async def test_deep_nesting_is_400_and_no_crash(
     body = b'{"model":"m","x":%b1%b}' % (opening * depth, closing * depth)
     door = exchange(body)
     with pytest.raises(GatewayError) as caught:
-        await read(door, limits=IntakeLimits(100_000, 100))
+        await read(door, limits=IntakeLimits(100_000, LIMITS.form))
     assert (caught.value.status, caught.value.code) == (400, "invalid_json")
 
 
@@ -142,6 +269,11 @@ async def test_a_model_that_is_none(exchange: MakeExchange, body: bytes, code: s
     error = await refusal(exchange(body))
     assert (error.status, error.param, error.code) == (400, "model", code)
     assert (await read(exchange(body), FILES)).model is None
+    if code == "invalid_type":
+        for route in (ASSISTANTS, IMAGES):
+            assert (await refusal(exchange(body), route)).code == code
+    else:
+        assert (await read(exchange(body), ASSISTANTS)).model is None
 
 
 async def test_targets_stand_in_for_a_model(exchange: MakeExchange) -> None:
@@ -158,25 +290,62 @@ async def test_a_body_too_large(exchange: MakeExchange) -> None:
 # -- compressed JSON
 
 
-def deflated(text: bytes) -> bytes:
-    return zlib.compress(text)
+def bare(text: bytes) -> bytes:
+    """Deflate without zlib's wrapper, as some clients send it."""
+    coder = zlib.compressobj(wbits=-15)
+    return coder.compress(text) + coder.flush()
 
 
-@pytest.mark.parametrize("coding", [b"gzip", b"GZIP", b"deflate"])
-async def test_a_compressed_body_is_looked_into_and_kept_as_it_is(
-    exchange: MakeExchange, coding: bytes
+CODERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": gzip.compress,
+    b"x-gzip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"Deflate": bare,
+    b"br": partial(brotli.compress, quality=1),
+    b"zstd": zstd.compress,
+    b"gzip, gzip": lambda text: gzip.compress(gzip.compress(text)),
+    b"zstd, br, identity": lambda text: brotli.compress(zstd.compress(text)),
+}
+
+
+def coded(coding: bytes) -> Headers:
+    return tuple((b"Content-Encoding", each.strip()) for each in coding.split(b","))
+
+
+@pytest.mark.parametrize("route", [CHAT, IMAGES, ASSISTANTS])
+@pytest.mark.parametrize("coding", CODERS)
+async def test_a_coded_body_is_looked_into_and_kept_as_it_is(
+    exchange: MakeExchange, coding: bytes, route: Route
 ) -> None:
     text = b'{"model":"m","stream":true}'
-    body = gzip.compress(text) if coding.lower() == b"gzip" else deflated(text)
-    call = await read(exchange(body, headers=((b"Content-Encoding", coding),)))
-    assert (call.model, call.stream, call.body, call.json) == ("m", True, body, text)
+    body = CODERS[coding](text)
+    for headers in (coded(coding), ((b"Content-Encoding", coding.upper()),)):
+        call = await read(exchange(body, headers=headers), route)
+        assert (call.model, call.stream, call.body, call.json) == ("m", True, body, text)
+    untyped = await read(exchange(body, headers=coded(coding), content_type=b""), route)
+    assert (untyped.model, untyped.body, untyped.json) == ("m", body, text)
 
 
-@pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, gzip"])
-async def test_an_unknown_coding_is_not_looked_into(exchange: MakeExchange, coding: bytes) -> None:
+@pytest.mark.parametrize("coding", [b"compress", b"gzip, aes128gcm", b"x", b"gzip;q=1"])
+async def test_an_unknown_coding_is_415_and_named(exchange: MakeExchange, coding: bytes) -> None:
     headers = ((b"Content-Encoding", coding),)
-    assert (await read(exchange(b"\x00\x01", headers=headers), FILES)).json is None
-    assert (await refusal(exchange(b"\x00\x01", headers=headers))).code == "missing_required_parameter"
+    for route in (CHAT, IMAGES, ASSISTANTS):
+        error = await refusal(exchange(b"\x00\x01", headers=headers), route)
+        assert (error.status, error.code) == (415, "unsupported_content_encoding")
+        assert f"`{coding.rpartition(b' ')[2].decode()}`" in error.message
+        assert dict(error.headers)[b"accept-encoding"] == b"gzip, deflate, br, zstd"
+    form = exchange(b"--b--", headers=headers, content_type=FORM)
+    assert (await refusal(form, FILES)).status == 415
+    assert (await read(exchange(b"\x00\x01", headers=headers), FILES)).rest
+
+
+async def test_many_codings_are_too_many(exchange: MakeExchange) -> None:
+    body = b'{"model":"m"}'
+    for _ in range(6):
+        body = gzip.compress(body)
+    assert (
+        await refusal(exchange(body, headers=((b"Content-Encoding", b", ".join([b"gzip"] * 6)),)))
+    ).status == 413
 
 
 async def test_identity_is_no_coding(exchange: MakeExchange) -> None:
@@ -184,31 +353,38 @@ async def test_identity_is_no_coding(exchange: MakeExchange) -> None:
     assert call.json is call.body
 
 
-@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
-@pytest.mark.parametrize("damage", [lambda _: b"plain", lambda good: good[:5] + b"\xff" * 9])
+ONE_BY_ONE = [coding for coding in CODERS if b"," not in coding]
+
+
+@pytest.mark.parametrize("coding", ONE_BY_ONE)
+@pytest.mark.parametrize("damage", [lambda _: b"plain text", lambda good: good[:5] + b"\xff" * 9])
 async def test_a_damaged_coding_is_400(
     exchange: MakeExchange, coding: bytes, damage: Callable[[bytes], bytes]
 ) -> None:
-    good = gzip.compress(b'{"model":"m"}') if coding == b"gzip" else deflated(b'{"model":"m"}')
-    error = await refusal(exchange(damage(good), headers=((b"Content-Encoding", coding),)))
-    assert error.status == 400
-    assert error.code in ("invalid_body", "invalid_json")  # half of a text may unpack without a fault
+    good = CODERS[coding](b'{"model":"m"}')
+    error = await refusal(exchange(damage(good), headers=coded(coding)))
+    assert (error.status, error.code) == (400, "invalid_body")
 
 
-@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
+@pytest.mark.parametrize("coding", CODERS)
 async def test_a_truncated_coding_is_400(exchange: MakeExchange, coding: bytes) -> None:
     text = b'{"model":"m","x":"' + bytes(range(35, 90)) * 20 + b'"}'
-    good = gzip.compress(text) if coding == b"gzip" else deflated(text)
-    error = await refusal(exchange(good[: len(good) // 2], headers=((b"Content-Encoding", coding),)))
-    assert error.status == 400
+    good = CODERS[coding](text)
+    for end in (len(good) // 2, -1):
+        error = await refusal(exchange(good[:end], headers=coded(coding)))
+        assert (error.status, error.code) == (400, "invalid_body")
 
 
-@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
+@pytest.mark.parametrize("coding", CODERS)
 async def test_a_bomb_is_413_and_never_unpacked(exchange: MakeExchange, coding: bytes) -> None:
-    text = b'{"model":"m","x":"' + b"0" * 5_000_000 + b'"}'
-    bomb = gzip.compress(text) if coding == b"gzip" else deflated(text)
+    bomb = CODERS[coding](b'{"model":"m","x":"' + b"0" * 5_000_000 + b'"}')
     assert len(bomb) < LIMITS.body_bytes
-    assert (await refusal(exchange(bomb, headers=((b"Content-Encoding", coding),)))).status == 413
+    assert (await refusal(exchange(bomb, headers=coded(coding)))).status == 413
+    wide = IntakeLimits(100_000_000, LIMITS.form, ratio=100)
+    with pytest.raises(GatewayError) as caught:
+        await read(exchange(bomb, headers=coded(coding)), limits=wide)
+    assert (caught.value.status, wide.memory.held_bytes) == (413, 0)
+    assert "100 times" in caught.value.message
 
 
 async def test_a_body_that_unpacks_to_the_limit_exactly(exchange: MakeExchange) -> None:
@@ -216,6 +392,43 @@ async def test_a_body_that_unpacks_to_the_limit_exactly(exchange: MakeExchange) 
     headers = ((b"Content-Encoding", b"gzip"),)
     assert (await read(exchange(gzip.compress(text), headers=headers))).json == text
     assert (await refusal(exchange(gzip.compress(text + b" "), headers=headers))).status == 413
+
+
+@pytest.mark.parametrize("coding", ONE_BY_ONE)
+async def test_a_long_text_is_decoded_whole(exchange: MakeExchange, coding: bytes) -> None:
+    """Beyond the first pieces in another thread."""
+    noise = random.Random(1).randbytes(1_500_000).hex().encode()
+    text = b'{"model":"m","x":"' + noise + b'"}'
+    limits = IntakeLimits(20_000_000, LIMITS.form)
+    body = CODERS[coding](text)
+    call = await read(exchange(body, headers=coded(coding)), limits=limits)
+    assert call.json == text
+    assert limits.memory.held_bytes == len(body) + len(text)
+    assert call.held is not None
+    call.held.close()
+    assert limits.memory.held_bytes == 0
+
+
+# -- what all requests hold together
+
+
+@pytest.mark.parametrize("coding", [b"", b"gzip"])
+async def test_there_is_no_room_for_ever_more_bodies(exchange: MakeExchange, coding: bytes) -> None:
+    text = b'{"model":"m","x":"' + random.Random(1).randbytes(100_000).hex().encode() + b'"}'
+    body = gzip.compress(text) if coding else text
+    size = len(body) + (len(text) if coding else 0)
+    limits = IntakeLimits(1_000_000, LIMITS.form, memory=Budget(2 * size, memory_share_taken))
+    calls = [await read(exchange(body, headers=coded(coding)), limits=limits) for _ in range(2)]
+    with pytest.raises(GatewayError) as caught:
+        await read(exchange(body, headers=coded(coding)), limits=limits)
+    assert (caught.value.status, caught.value.code) == (503, "gateway_busy")
+    assert dict(caught.value.headers)[b"retry-after"] == b"1"
+    assert limits.memory.held_bytes == 2 * size
+    assert calls[0].held is not None
+    calls[0].held.close()
+    await read(exchange(body, headers=coded(coding)), limits=limits)
+    small = await read(exchange(b'{"model":', b'"m"}'), limits=limits)
+    assert small.model == "m"
 
 
 # -- forms
@@ -247,15 +460,96 @@ async def test_a_form_in_pieces_is_the_same(exchange: MakeExchange) -> None:
     assert body.startswith(call.body)
 
 
-async def test_a_form_over_the_peek_limit_goes_on_unread(exchange: MakeExchange) -> None:
-    first = part("model", b"m") + b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
-    pieces = [first, *[b"x" * 500] * 20]
-    door = exchange(*pieces, content_type=FORM)
+def image_edit(size: int) -> bytes:
+    """As openai-node sends it: the file comes first."""
+    return part("image", b"x" * size, "a.png") + part("model", b"m") + part("prompt", b"p") + b"--b--\r\n"
+
+
+@pytest.mark.parametrize("route", [IMAGES, FILES])
+@pytest.mark.parametrize("size", [500, 5_000])
+async def test_fields_are_found_behind_any_file(exchange: MakeExchange, size: int, route: Route) -> None:
+    body = image_edit(size)
+    limits = IntakeLimits(10_000, LIMITS.form)
+    call = await read(exchange(*in_pieces(body, 700), content_type=FORM), route, limits)
+    assert (call.model, call.rest, call.length) == ("m", False, len(body))
+    assert call.held is not None
+    if size == 500:
+        assert (call.body, call.spool, limits.memory.held_bytes) == (body, None, len(body))
+    else:
+        assert (call.body, limits.disk.held_bytes, limits.memory.held_bytes) == (b"", len(body), 0)
+        assert call.spool is not None
+    call.held.close()
+    assert (limits.memory.held_bytes, limits.disk.held_bytes) == (0, 0)
+
+
+def in_pieces(body: bytes, size: int) -> list[bytes]:
+    return [body[at : at + size] for at in range(0, len(body), size)]
+
+
+async def test_a_form_over_its_limit_is_413_which_names_the_limit(exchange: MakeExchange) -> None:
+    limits = IntakeLimits(10_000, LIMITS.form)
+    with pytest.raises(GatewayError) as caught:
+        await read(exchange(*in_pieces(image_edit(20_000), 700), content_type=FORM), IMAGES, limits)
+    assert (caught.value.status, caught.value.code) == (413, "request_too_large")
+    assert "form_limit_mb" in caught.value.message
+    assert "20000 bytes" in caught.value.message
+    assert (limits.memory.held_bytes, limits.disk.held_bytes) == (0, 0)
+
+
+async def test_there_is_no_disk_for_ever_more_forms(exchange: MakeExchange) -> None:
+    limits = IntakeLimits(10_000, LIMITS.form, disk=Budget(9_000, disk_share_taken))
+    pieces = in_pieces(image_edit(5_000), 700)
+    call = await read(exchange(*pieces, content_type=FORM), IMAGES, limits)
+    with pytest.raises(GatewayError) as caught:
+        await read(exchange(*pieces, content_type=FORM), IMAGES, limits)
+    assert (caught.value.status, caught.value.code) == (503, "gateway_busy")
+    assert call.held is not None
+    call.held.close()
+    (await read(exchange(*pieces, content_type=FORM), IMAGES, limits)).held.close()  # type: ignore[union-attr]
+
+
+async def test_where_memory_is_short_small_forms_go_to_the_disk(exchange: MakeExchange) -> None:
+    limits = IntakeLimits(10_000, LIMITS.form, memory=Budget(100, memory_share_taken))
+    call = await read(exchange(*in_pieces(image_edit(500), 90), content_type=FORM), IMAGES, limits)
+    assert call.model == "m"
+    assert call.spool is not None
+    call.spool.close()
+
+
+@pytest.mark.parametrize("coding", CODERS)
+async def test_a_coded_form_is_kept_without_its_coding(exchange: MakeExchange, coding: bytes) -> None:
+    body = image_edit(800)
+    door = exchange(*in_pieces(CODERS[coding](body), 90), content_type=FORM, headers=coded(coding))
     call = await read(door, IMAGES)
-    assert (call.model, call.rest) == ("m", True)
-    assert LIMITS.peek_bytes <= len(call.body) <= LIMITS.peek_bytes + 500
-    assert call.body + b"".join(door.pieces) == b"".join(pieces)
-    assert call.length == len(b"".join(pieces))
+    assert (call.model, call.body, call.form_was_coded, call.length) == ("m", body, True, len(body))
+
+
+async def test_a_form_that_becomes_a_bomb_is_413(exchange: MakeExchange) -> None:
+    bomb = gzip.compress(image_edit(5_000_000))
+    error = await refusal(exchange(bomb, content_type=FORM, headers=coded(b"gzip")), IMAGES)
+    assert error.status == 413
+
+
+@pytest.mark.parametrize("route", [IMAGES, ASSISTANTS, FILES])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (part("model", b"nope") + part("model", b"m") + b"--b--", "duplicate_key"),
+        (part("model", b"m") + part("model", b"nope", "f") + b"--b--", "duplicate_key"),
+        (part("model", b"m"), "invalid_form"),
+        (part("model", b"m") + b"--bjunk", "invalid_form"),
+        (b"no form at all", "invalid_form"),
+        (b"", "invalid_form"),
+    ],
+)
+async def test_a_form_that_servers_read_in_two_ways_is_400(
+    exchange: MakeExchange, body: bytes, code: str, route: Route
+) -> None:
+    limits = IntakeLimits(10_000, LIMITS.form)
+    with pytest.raises(GatewayError) as caught:
+        await read(exchange(*in_pieces(body, 50), content_type=FORM, length=CHUNKED), route, limits)
+    assert (caught.value.status, caught.value.code) == (400, code)
+    assert limits.memory.held_bytes == 0
 
 
 async def test_a_client_that_leaves_amid_its_form(exchange: MakeExchange) -> None:

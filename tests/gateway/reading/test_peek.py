@@ -18,7 +18,6 @@ from proxy.gateway.reading.peek import MAX_MODEL_CHARS, MAX_TARGETS, Peeked, pee
         (b'{"model": ""}', Peeked()),
         (b'{"model": "m", "stream": true, "store": false}', Peeked(model="m", stream=True, store=False)),
         (b'{"mod\\u0065l": "m"}', Peeked(model="m")),
-        (b'{"model": "first", "model": "last"}', Peeked(model="last")),
         (b' \n{"messages": [{"model": "inner", "stream": true}]} ', Peeked()),
     ],
 )
@@ -67,23 +66,68 @@ def test_wrong_types_elsewhere_do_not_hide_the_model() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"model": "nope", "messages": [], "model": "m"}', "model"),
+        (b'{"model": "m", "model": "m"}', "model"),
+        (b'{"model": null, "model": "m"}', "model"),
+        (b'{"model": "m", "mod\\u0065l": "nope"}', "model"),
+        (b'{"\\u006dodel": "nope", "model": "m"}', "model"),
+        (b'{"model": "m", "Model": "nope"}', "model"),
+        (b'{"MODEL": "nope"}', "model"),
+        (b'{"mod\\u0045l": "nope", "model": "m"}', "model"),
+        (b'{"stream": true, "model": "m", "stream": false}', "stream"),
+        (b'{"store": true, "store": true, "model": "m"}', "store"),
+        (b'{"target_model_names": "a", "target_model_names": ["b"]}', "target_model_names"),
+        (b'{"max_tokens": "many", "model": "m", "model": "nope"}', "model"),
+        (b'{"model": "m", "input": "' + b"x" * 100_000 + b'", "mod\\u0065l": "nope"}', "model"),
+    ],
+)
+def test_a_routing_key_that_parsers_read_in_two_ways(body: bytes, key: str) -> None:
+    assert peek_json(body) == Peeked(ambiguous=key)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "m", "messages": [{"model": "x", "Model": "y", "model": "z"}]}',
+        b'{"model": "m", "user": "a", "user": "b", "User": "c"}',
+        b'{"model": "m", "text": "\\"model\\": \\"nope\\", \\u0022model\\u0022"}',
+        b'{"model": "m", "models": [], "modelId": "x", " model": "y"}',
+    ],
+)
+def test_the_same_words_elsewhere_are_nothing(body: bytes) -> None:
+    assert peek_json(body) == Peeked(model="m")
+
+
+def test_one_body_leaves_nothing_to_the_next() -> None:
+    for body in (b'{"model": "a", "model": "b"}', b'{"model": "a", "x"', b'{"model": "a", "max_tokens": []}'):
+        peek_json(body)
+        assert peek_json(b'{"stream": true}') == Peeked(stream=True)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
         b"not json",
-        b"[1]",
-        b'"text"',
-        b"null",
+        b"[1",
         b"{} {}",
         b'{"model": "m"',
         b'{"model": "\xff"}',
         b'{"model": "\\ud800"}',
-        b'{"stream": 1, "\xff": 1}',
+        b'{"model": "m", "x": NaN}',
         b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"[" * 100_000 + b"]" * 100_000,
     ],
 )
-def test_what_is_no_json_object_is_said_to_be_none(body: bytes) -> None:
-    assert peek_json(body) == Peeked(not_json=True)
+def test_what_is_no_json_is_said_to_be_none(body: bytes) -> None:
+    assert peek_json(body) == Peeked(not_json=True, not_object=True)
+
+
+@pytest.mark.parametrize("body", [b"[1]", b'"text"', b"null", b' [{"model": "m"}] ', b"5"])
+def test_what_is_no_object_is_said_to_be_none(body: bytes) -> None:
+    assert peek_json(body) == Peeked(not_object=True)
 
 
 words = st.text(alphabet=" ab,é[", max_size=6)

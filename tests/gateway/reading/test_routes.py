@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from proxy.errors import GatewayError
@@ -225,3 +228,22 @@ def test_described_tells_every_kind() -> None:
     assert {"/v1/chat/completions", "/chat/completions", "/openai/{path}", "/v1/{path}", "/rerank"} <= paths
     assert next(methods for path, methods, *_ in rows if path == "/rerank") == ("POST",)
     assert {kind for *_, kind in rows} == {"native", "through", "custom"}
+
+
+OPERATIONS = json.loads((Path(__file__).parents[2] / "data" / "openai-operations.json").read_text())[
+    "operations"
+]
+
+
+@pytest.mark.parametrize("prefix", [b"/v1", b"/openai/v1", b"/openai", b"/openai_passthrough"])
+def test_no_body_of_a_model_free_family_names_a_model(routes: Routes, prefix: bytes) -> None:
+    found = {o["path"]: routes.find(o["method"].encode(), prefix + o["path"].encode()) for o in OPERATIONS}
+    assert any(route.model_free for route in found.values())
+    assert not [o["path"] for o in OPERATIONS if o["model"] and found[o["path"]].model_free]
+
+
+@pytest.mark.parametrize(
+    "path", [b"/v1/filesx", b"/v1//files", b"/v1/%66iles", b"/v1/unknown/files", b"/v1/chat/files"]
+)
+def test_what_is_no_known_family_may_name_a_model(routes: Routes, path: bytes) -> None:
+    assert not routes.find(b"POST", path).model_free

@@ -154,7 +154,7 @@ def test_a_compressed_body_goes_plain_where_it_changes(
 
 
 def form_call(a_call: MakeCall, body: bytes, **fields: Any) -> Call:
-    form = MultipartPeek(b"b", 10_000)
+    form = MultipartPeek(b"b")
     form.feed(body)
     return a_call(body, json=None, form=form, model=form.model, body_model=form.model, **fields)
 
