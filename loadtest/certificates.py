@@ -28,6 +28,7 @@ class Certificates:
 
 def make_certificates(folder: Path) -> Certificates:
     """Writes an authority and a server certificate into `folder`."""
+    folder.mkdir(exist_ok=True)
     made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     authority = trustme.CA()
     server = authority.issue_cert("localhost", "127.0.0.1")

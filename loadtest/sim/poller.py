@@ -46,6 +46,9 @@ class MemoryPoller:
         told = [(fd, self._ends[fd].mask()) for fd in fds]
         return [(fd, mask) for fd, mask in told if mask]
 
+    def arrived(self, fd: int, /) -> bool:
+        return self._ends[fd].unread
+
     async def wait(self) -> None:
         if not self._ready:
             self._waiting = current_task()

@@ -163,6 +163,11 @@ class End:
         """When what was sent last, the end included, is there."""
         return self._arrives
 
+    @property
+    def unread(self) -> bool:
+        """Bytes are there to be read."""
+        return bool(self._inbox)
+
     def mask(self) -> int:
         """What an epoll would say of it now."""
         mask = 0

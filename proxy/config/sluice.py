@@ -52,6 +52,10 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds a client may take nothing of its answer before it is cut off: it has stopped reading."""
     connect_timeout_s: Seconds = 5.0
     """Seconds for TCP and TLS to an upstream: two lost packets and their repetition."""
+    dns_fresh_s: SecondsOrZero = 30.0
+    """Seconds an upstream's addresses are used without asking again: most names say a minute themselves."""
+    dns_stale_s: SecondsOrZero = 600.0
+    """Seconds beyond that for which old addresses go on while new ones are asked for: name servers have outages."""
     first_byte_timeout_s: Seconds | None = None
     """Seconds until an upstream's first byte; without it the request's timeout: reasoning models think for minutes."""
     first_token_timeout_s: Seconds = 180.0

@@ -138,7 +138,7 @@ class UpstreamClient:
     async def _secure(
         self, sock: socket.socket, parking: Parking, endpoint: Endpoint, deadline: float
     ) -> TlsLink:
-        context = client_context(endpoint.verify)
+        context = client_context(endpoint.verify, endpoint.bundle)
         session = self._pool.session(endpoint)
         link = TlsLink(self._reactor, sock, parking, context, endpoint.host, session)
         established = False

@@ -55,6 +55,9 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     port: int
     tls: bool
     verify: bool | str = True
+    bundle: str = ""
+    """Which edition of the trusted certificates, by `wire.tls.bundle_mark`: with another, neither connections nor TLS
+    sessions go on."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -229,8 +229,9 @@ class Link:
         return True
 
     def has_spoken(self) -> bool:
-        """`spoke`, asked of the socket itself: the reactor may not have heard of it yet."""
-        self.readable = True
+        """`spoke`, though the reactor may not have heard of it yet."""
+        if self.reactor.arrived(self.sock.fileno()):
+            self.readable = True
         return self.spoke()
 
     def overhear(self) -> bytes | None:

@@ -12,6 +12,7 @@ import socket
 import ssl
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 from proxy.errors import ClientGone
 from proxy.wire.link import RECV_BYTES, Link
@@ -21,13 +22,33 @@ from proxy.wire.reactor import Reactor
 SEAL_BYTES = 64 * 1024
 """Encrypted at once: what a slow socket leaves of it is held."""
 MAX_CONTEXTS = 64
-"""Different `ssl_verify` values in one configuration; more is a mistake."""
+"""Different `ssl_verify` values in one configuration, and editions of their files; more is a mistake."""
+
+
+def bundle_mark(verify: bool | str) -> str:  # noqa: FBT001 - the config's own three-way value
+    """Says which edition of the trusted certificates is there now: another one after they were replaced."""
+    if verify is False:
+        return ""
+    paths = ssl.get_default_verify_paths()
+    places = (verify,) if isinstance(verify, str) else (paths.cafile, paths.capath)
+    return " ".join(_mark(Path(place)) for place in places if place)
+
+
+def _mark(path: Path) -> str:
+    try:
+        seen = path.stat()
+    except OSError:
+        return "-"
+    return f"{seen.st_dev}:{seen.st_ino}:{seen.st_mtime_ns}:{seen.st_size}"
 
 
 @lru_cache(maxsize=MAX_CONTEXTS)
-def client_context(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - the config's own three-way value
+def client_context(verify: bool | str, bundle: str = "") -> ssl.SSLContext:  # noqa: FBT001 - as above
     """The context for `ssl_verify`: True the system's store (SSL_CERT_FILE and SSL_CERT_DIR honoured),
-    a path that CA bundle, False no check at all."""
+    a path that CA bundle, False no check at all.
+
+    `bundle`: its `bundle_mark` when the configuration was read. Raises OSError when the bundle cannot be read.
+    """
     context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
     if verify is True and "SSL_CERT_FILE" not in os.environ:
         _add_certifi(context)

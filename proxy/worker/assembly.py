@@ -43,7 +43,9 @@ from proxy.types import Deployment, Page, Secret
 from proxy.upstream.client import Dial, Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
 from proxy.upstream.pool import Pool
+from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
+from proxy.wire.tls import bundle_mark
 
 MEBIBYTE = 1024 * 1024
 UNNAMED = ""
@@ -94,6 +96,7 @@ class Gateway:
         self.worker = worker
         self.reactor = Reactor(poller)
         self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
+        self.resolver = Resolver(limits.dns_fresh_s, limits.dns_stale_s)
         self.recorder = recorder
         self._store = MemoryStore(limits.remembered_objects)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
@@ -146,6 +149,7 @@ class Gateway:
         for deployment_id, hold in self._said.of(parts.by_id.keys() - old.by_id.keys()):
             parts.router.hold(deployment_id, hold, now)
         limits = parts.config.sluice_settings
+        self.resolver.configure(limits.dns_fresh_s, limits.dns_stale_s)
         self._budget.configure(limits.retry_budget_percent, limits.retry_budget_min)
         self._room.configure(limits.queue_limit, limits.queue_timeout_s)
         self._memory.limit_bytes = int(limits.held_bodies_mb * MEBIBYTE)
@@ -359,7 +363,9 @@ def _door_limits(limits: SluiceSettings) -> DoorLimits:
 def _destination(deployment: Deployment, forwards_organization: bool) -> Destination:  # noqa: FBT001
     """`forward_openai_org_id: true`: the client's organization wins over the deployment's."""
     place = origin(deployment.api_base)
-    endpoint = Endpoint(place.host, place.port, place.scheme == "https", deployment.ssl_verify)
+    secure = place.scheme == "https"
+    bundle = bundle_mark(deployment.ssl_verify) if secure else ""
+    endpoint = Endpoint(place.host, place.port, secure, deployment.ssl_verify, bundle)
     yielding = frozenset((ORGANIZATION,)) if forwards_organization else frozenset[bytes]()
     return Destination(deployment, endpoint, place.base_path, place.host_header, yielding)
 

@@ -79,10 +79,10 @@ async def test_a_connection_closed_by_its_peer_is_not_taken(caller, mock) -> Non
 
 async def test_a_connection_that_spoke_unasked_is_not_taken(caller, mock) -> None:
     await caller.whole()
-    await wait_all_tasks_blocked()  # the mock's own task is still leaving its send
     (kept,) = caller.pool._stacks[caller.endpoint]
+    await wait_all_tasks_blocked()
     assert not kept.link.readable
-    await mock.connections[0]._stream.send_all(LATE)
+    await say(mock, 0, LATE)
     await until(lambda: kept.link.readable)
     assert caller.pool.take(caller.endpoint) is None
 
@@ -95,8 +95,13 @@ async def spoke_late(caller, mock, said: bytes = LATE) -> None:
     await caller.whole()
     await wait_all_tasks_blocked()
     link = caller.pool._stacks[caller.endpoint][-1].link
-    await mock.connections[-1]._stream.send_all(said)
+    await say(mock, -1, said)
     await until(lambda: link.readable)
+
+
+async def say(mock, connection: int, said: bytes) -> None:
+    await wait_all_tasks_blocked()  # the mock's own task is still leaving its send
+    await mock.connections[connection]._stream.send_all(said)
 
 
 async def test_who_spoke_unasked_gets_each_connection_used_once(caller, mock, caplog) -> None:
@@ -113,7 +118,7 @@ async def test_the_reaper_hears_it_too(caller, mock) -> None:
     for answer in await at_once(caller, 2):
         answer.close()
     link = caller.pool._stacks[caller.endpoint][0].link
-    await mock.connections[0]._stream.send_all(LATE)
+    await say(mock, 0, LATE)
     await until(lambda: link.readable)
     caller.pool._reap(caller.pool._stacks[caller.endpoint])
     assert caller.pool.idle() == 0, "the other connection is the same peer's"
@@ -125,7 +130,7 @@ async def test_what_has_come_by_the_time_of_giving_back_is_heard(caller, mock) -
     """Between the answer's last byte and its end."""
     answer = await caller.ask()
     await answer.read_all(10_000)
-    await mock.connections[0]._stream.send_all(LATE)
+    await say(mock, 0, LATE)
     link = answer._connection.link
     await until(lambda: link.readable)
     answer.close()

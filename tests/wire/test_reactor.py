@@ -268,6 +268,9 @@ class OneEvent:
         told, self.told = self.told[:most], self.told[most:]
         return told
 
+    def arrived(self, _fd: int, /) -> bool:
+        return False
+
     async def wait(self) -> None:
         self.waited.set()
         await trio.sleep_forever()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 import trio
@@ -12,7 +13,7 @@ from proxy.errors import ClientGone
 from proxy.wire.framing import CloseFraming, LengthFraming
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Pump
-from proxy.wire.tls import TlsLink, client_context
+from proxy.wire.tls import TlsLink, bundle_mark, client_context
 
 
 def soon() -> float:
@@ -273,3 +274,19 @@ async def test_a_pump_from_tls_that_is_cut_without_close_notify(server, bench) -
     await stream.transport_stream.aclose()
     with trio.fail_after(5):
         assert await Pump(source, client, CloseFraming(), None, 5, 5).run() is End.SOURCE_BROKEN
+
+
+def test_a_bundle_that_was_replaced_is_another_edition(tmp_path: Path, certificates) -> None:
+    bundle = tmp_path / "ca.pem"
+    assert bundle_mark(str(bundle)) == "-", "it is missing: the handshake will say"
+    bundle.write_bytes(certificates.authority.read_bytes())
+    first = bundle_mark(str(bundle))
+    assert first == bundle_mark(str(bundle))
+    assert client_context(str(bundle), first) is client_context(str(bundle), first)
+    other = tmp_path / "other.pem"
+    other.write_bytes(bundle.read_bytes())
+    other.replace(bundle)
+    assert bundle_mark(str(bundle)) != first
+    assert client_context(str(bundle), bundle_mark(str(bundle))) is not client_context(str(bundle), first)
+    assert bundle_mark(True) != "", "the system's store is replaced by its updates"
+    assert bundle_mark(False) == ""

@@ -13,6 +13,8 @@ import pytest
 import trio
 
 from loadtest.answers import SSE_TYPE, Answer, Framing
+from loadtest.certificates import make_certificates
+from loadtest.client import Seen, connected
 from loadtest.gateway_within import GatewayWithin, gateway_within
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.config.load import Loaded, load
@@ -176,3 +178,36 @@ async def test_the_word_of_another_worker(within: GatewayWithin, loaded: Callabl
     assert within.status("both").reason == "draining"
     within.gateway.obey(Order(target_of("both"), Hold.revived()))
     assert within.status("both").state == "closed"
+
+
+async def test_a_certificate_bundle_that_was_replaced_is_read_by_a_reload(tmp_path: Path) -> None:
+    """The authority changes, and with it the upstream's certificate; the configuration's text stays as it is."""
+    old, new = (make_certificates(tmp_path / name) for name in ("old", "new"))
+    bundle, path = tmp_path / "ca.pem", tmp_path / "config.yaml"
+    bundle.write_bytes(old.authority.read_bytes())
+    async with mock_upstream(tls=old.server_context()) as mock:
+        entry = entries("both", url=mock.url).replace("api_key", f"ssl_verify: {bundle}, api_key")
+        path.write_text(entry)
+        async with gateway_within(path) as within:
+            assert (await asked(within)).status == 200
+            mock._tls = new.server_context()
+            within.gateway.pool.close()
+            assert (await asked(within)).status == 502
+            replaced = tmp_path / "next.pem"
+            replaced.write_bytes(new.authority.read_bytes())
+            replaced.replace(bundle)
+            loaded = load(path, {})
+            within.gateway.reload(loaded.config, loaded.environ)
+            within.gateway.router.hold("both", Hold.revived(), time.monotonic())
+            assert [(await asked(within)).status for _ in range(2)] == [200, 200]
+            assert mock.accepted == 3, "and the connection is kept"
+            within.gateway.reload(loaded.config, loaded.environ)
+            assert (await asked(within)).status == 200
+            assert mock.accepted == 3, "nothing was replaced: connections go on"
+
+
+async def asked(within: GatewayWithin) -> Seen:
+    async with connected(within.port, "sk-any") as client:
+        await client.send(b'{"model":"both","messages":[]}')
+        with trio.fail_after(WAIT_S):
+            return await client.read()
