@@ -34,6 +34,9 @@ class _NoPoller:
     def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
         return []
 
+    def arrived(self, fd: int, /) -> bool:
+        return False
+
     async def wait(self) -> None:
         await trio.sleep_forever()
 
