@@ -21,11 +21,12 @@ LEGEND = {
     Seen.ANSWER: "the whole answer",
     Seen.ELSEWHERE: "the whole answer of another key, or of the fallback group; nothing of the fault shows",
     Seen.OWN_ERROR: "the upstream's own error, byte for byte",
+    Seen.TRUE_STATUS: "the upstream's own error, byte for byte, with the status that it would have had",
     Seen.FAILED: "an error in OpenAI's shape, code `upstream_failed`",
     Seen.TIMEOUT: "an error in OpenAI's shape, code `upstream_timeout`",
     Seen.EVENT_AND_CUT: "what came, one error event in the endpoint's own language, no `[DONE]`, and a cut connection",
     Seen.CUT: "what came, and a cut connection: an event would not fit there",
-    Seen.AS_CAME: "what came, to the end that the upstream's framing gives it: no gateway can tell more",
+    Seen.AS_CAME: "what came, to the end that the upstream's framing gives it; an error in it is known to the record",
 }
 OPENING = f"""\
 <!-- Written by: {COMMAND} -->
@@ -48,7 +49,8 @@ Stream modes are explained in [operations.md](operations.md#streams).
 CLOSING = f"""
 **The key**: `refused`, `auth` and `rate_limited` bench it at once; "counts" is a failure, of which {ALLOWED_FAILS} in
 a row bench it (`allowed_fails`); how long a bench lasts is in [operations.md](operations.md#health-of-keys). A fault
-that shows when the answer has begun counts in the same way; what passes "{Seen.AS_CAME.value}" counts for nothing.
+that shows when the answer has begun counts in the same way; what passes "{Seen.AS_CAME.value}" counts for nothing, but
+for an error in it.
 
 **Asked again**: further attempts of the same request on the same key, after a wait, when it is the last of its group
 (`num_retries`); none once a part of the answer was sent. With another key, that one is asked, at once.

@@ -75,6 +75,8 @@ class Seen(enum.Enum):
     OWN_ERROR = "its error"
     """The upstream's status and body, byte for byte."""
     FAILED = "502"
+    TRUE_STATUS = "its error, its status"
+    """The upstream's body, byte for byte, with the status that the error in it would have had."""
     TIMEOUT = "504"
     EVENT_AND_CUT = "event, cut"
     """What came, one error event, and an end without `[DONE]`."""
@@ -101,6 +103,10 @@ class Sort(enum.Enum):
     """409: worth another attempt, and nobody's fault."""
     CLIENT = "client"
     """400: the request's own fault."""
+    HIDDEN = "hidden"
+    """An error of a server's in a good stream."""
+    HIDDEN_LIMIT = "hidden limit"
+    """A 429 in the body of a 200."""
     HARMLESS = "harmless"
 
 
@@ -129,6 +135,8 @@ CONSEQUENCES = {
     Sort.LOCKED: Consequence(Seen.OWN_ERROR, bench="auth"),
     Sort.CONFLICT: Consequence(Seen.OWN_ERROR, asked_again=True, counts=False),
     Sort.CLIENT: Consequence(Seen.OWN_ERROR, moves_on=False, counts=False),
+    Sort.HIDDEN: Consequence(Seen.AS_CAME, asked_again=True),
+    Sort.HIDDEN_LIMIT: Consequence(Seen.TRUE_STATUS, bench="rate_limited"),
     Sort.HARMLESS: Consequence(Seen.ANSWER, moves_on=False, counts=False),
 }
 
@@ -175,7 +183,10 @@ FAULTS = (
     Fault("head-then-reset", "sends its head, then resets", Shows.HEAD, Sort.FAILED),
     Fault("preamble-then-close", "closes after an event without content", Shows.PREAMBLE, Sort.FAILED,
           event_fits=True, only_streams=True),
-    Fault("error-event", "begins its stream with an error event", Shows.PREAMBLE, Sort.FAILED,
+    Fault("200-error", "answers 200 with nothing but an error that says 429", Shows.HEAD, Sort.HIDDEN_LIMIT),
+    Fault("200-empty", "answers 200 with nothing", Shows.HEAD, Sort.FAILED),
+    Fault("200-page", "answers 200 with a page of HTML", Shows.HEAD, Sort.FAILED),
+    Fault("error-event", "begins its stream with an error event", Shows.PREAMBLE, Sort.HIDDEN,
           only_streams=True, as_came=True),
     Fault("preamble-then-silence", "falls silent after an event without content", Shows.CONTENT, Sort.FAILED,
           event_fits=True, only_streams=True),
@@ -261,7 +272,7 @@ def _error_outcome(fault: Fault) -> str:
 
 def _after_the_commit(fault: Fault, mode: Mode) -> Expected:
     """The client has a part of it, so nobody else is asked."""
-    if fault.as_came:
-        return Expected(Seen.AS_CAME, 1, 0, "", "ok")
+    if fault.as_came:  # and the record and the key's health learn of it
+        return Expected(Seen.AS_CAME, 1, 1, "", "upstream_error")
     seen = Seen.EVENT_AND_CUT if mode.streams and fault.event_fits else Seen.CUT
     return Expected(seen, 1, 1, "", "truncated")

@@ -27,7 +27,9 @@ STATUSES: dict[Fault, tuple[int, ...]] = {
     Fault.REJECTING: (400, 404, 409, 413, 422),
 }
 EARLY_STATUSES = (413, 503)
-CODES = {Fault.NO_MONEY: b"insufficient_quota"}
+CODES = {Fault.NO_MONEY: b"insufficient_quota", Fault.HIDDEN: b"insufficient_quota"}
+HIDES = {Fault.ERROR_EVENT: 502, Fault.HIDDEN: 403}
+"""What the status of a good answer should have been."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Question:
     wants_usage: bool
     chat: bool = True
     """Else completions."""
+    generates: bool = True
+    """Else an upload."""
     lines: bytes = b""
     """Header lines of good answers."""
 
@@ -61,6 +65,8 @@ def answer(question: Question, phase: Phase | None, fault: Fault, chance: random
         return Said(fault, question.tag, 0, question.streams, b"", False, None, [chance.choice(_GARBAGE)])
     if fault is Fault.EARLY:
         return _error(question, fault, chance.choice(EARLY_STATUSES), phase, chance)
+    if fault is Fault.HIDDEN:
+        return _error(question, fault, 200, phase, chance)
     if fault in STATUSES:
         return _error(question, fault, chance.choice(STATUSES[fault]), phase, chance)
     body = _stream(question, fault, chance) if question.streams else _completion(question, chance)
@@ -186,6 +192,8 @@ def _framed(
         lines,
     )
     said = Said(fault, question.tag, status, question.streams, body.payload, True, body.usage, [])
+    if question.generates and (fault is not Fault.ERROR_EVENT or question.streams):
+        said.hides = HIDES.get(fault, 0)
     _FRAME[framing](said, head, body, chance)
     return said
 
@@ -212,7 +220,7 @@ def _by_chunks(said: Said, head: bytes, body: _Body, chance: random.Random) -> N
         said.whole = False
     else:
         pieces.append(LAST_CHUNK)
-        if chance.random() < 0.7:
+        if chance.random() < 0.5:
             pieces[-2:] = [b"".join(pieces[-2:])]
     said.pieces = [head + b"transfer-encoding: chunked\r\n\r\n", *pieces]
     if chance.random() < 0.5:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Generator
 
 from loadtest.sim.actors import Pause, Script, Signal
+from loadtest.sim.answers import DONE
 from loadtest.sim.clock import VirtualClock
 from loadtest.sim.network import Network
 from loadtest.sim.plan import KEY, Ask, ClientPlan, Kind, Leaves, Manner
@@ -107,6 +108,9 @@ class Client:
             if not data:
                 break
             self._take(asked, reader, data)
+            if ask.leaves is Leaves.DONE and reader.payload.endswith(DONE) and not reader.done:
+                yield from self._leave(asked, end)
+                return
             if self._plan.pace_s:
                 yield self._plan.pace_s
         whole = reader.done or reader.whole_at_close()

@@ -53,7 +53,7 @@ class Crowd:
         kind = chance.choices(
             (Kind.CHAT, Kind.UPLOAD, Kind.PAGE, Kind.ADMIN, Kind.NONSENSE), (85, 6, 4, 4, 1)
         )[0]
-        leaves = chance.choices(tuple(Leaves), (70, 3, 4, 11, 12))[0]
+        leaves = chance.choices(tuple(Leaves), (62, 3, 4, 10, 11, 10))[0]
         ask = Ask(
             number=self._asks,
             pause_s=chance.choice((0.0, 0.0, 0.3, 2.0, 9.0)),
@@ -125,4 +125,5 @@ _LEAVES_AT: dict[Leaves, Callable[[random.Random], float]] = {
     Leaves.BODY: lambda chance: chance.uniform(0.0, 0.95),
     Leaves.WAIT: lambda chance: chance.choice((0.0, 0.02, 0.5, 3.0)) * chance.random(),
     Leaves.ANSWER: lambda chance: float(chance.choice((1, 300, 3000))),
+    Leaves.DONE: lambda _: 0.0,
 }

@@ -43,6 +43,7 @@ class Fault(enum.Enum):
     EARLY = "answers before the body"
     INTERIM = "interim answers"
     ERROR_EVENT = "stream of an error"
+    HIDDEN = "no money behind a 200"
 
 
 UNREACHABLE = frozenset({Fault.REFUSED, Fault.HANGS})
@@ -101,6 +102,8 @@ class Leaves(enum.Enum):
     BODY = "in the body"
     WAIT = "while waiting"
     ANSWER = "in the answer"
+    DONE = "with the last event"
+    """As OpenAI's SDKs do: what comes behind it is not read."""
 
 
 class Manner(enum.Enum):

@@ -32,6 +32,8 @@ class Said:
     pieces: list[bytes]
     """As written, head and framing included."""
     until_close: bool = False
+    hides: int = 0
+    """The status that its error would have had, behind a good one."""
     translated: bool = False
     """Its client reads other bytes: chat."""
 

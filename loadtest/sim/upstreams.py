@@ -175,6 +175,7 @@ class _Serving:
             streams=_STREAMS.search(body) is not None,
             wants_usage=b"include_usage" in body,
             chat=not request.head.startswith(b"POST /v1/completions "),
+            generates=b"completions " in request.head.partition(b"\r\n")[0],
             lines=self._limits(),
         )
         return (yield from self._say(attempt, question, phase, fault))

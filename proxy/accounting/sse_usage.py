@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.accounting.suspects import MARK, MOST, suspect, suspects_in
 from proxy.accounting.usage import UNREADABLE, Tail, UsageFields
 from proxy.types import Usage
 
@@ -57,11 +58,22 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 class SseUsageTap:
     """For `text/event-stream`. The last usage said is the one that counts."""
 
-    __slots__ = ("_ending", "_held", "_held_bytes", "_looks_left", "_tail", "_usage", "finish_seen", "model")
+    __slots__ = (
+        "_ending",
+        "_held",
+        "_held_bytes",
+        "_looks_left",
+        "_tail",
+        "_usage",
+        "finish_seen",
+        "model",
+        "suspects",
+    )
 
     def __init__(self) -> None:
         self.model: str | None = None
         self.finish_seen = False
+        self.suspects: tuple[bytes, ...] = ()
         self._usage: Usage | None = None
         self._held: list[bytes] = []
         """Pieces of the line not finished yet."""
@@ -82,6 +94,8 @@ class SseUsageTap:
             self.finish_seen = True
         if self._ending or block.find(b"event:") >= 0:
             self._read_event_name(block)
+        if block.find(MARK) >= 0 and suspect(block):
+            self.suspects = (*self.suspects, *suspects_in(block))[-MOST:]
 
     def result(self) -> Usage | None:
         if self._held:

@@ -12,6 +12,7 @@ from typing import Annotated, Protocol, TypeAlias
 
 import msgspec
 
+from proxy.accounting.suspects import suspect
 from proxy.types import Usage
 
 
@@ -22,6 +23,10 @@ class Tap(Protocol):
     """The model named by the answer; known after `result()`."""
     finish_seen: bool
     """The body's own end mark came; True where a body has none and the framing alone tells its end."""
+
+    @property
+    def suspects(self) -> tuple[bytes, ...]:
+        """What may be an error in a good answer: the answer itself, or data of its last such events."""
 
     def feed(self, payload: bytes) -> None: ...
 
@@ -121,6 +126,11 @@ class JsonUsageTap:
         self.model = answer.model
         return answer.usage.usage() if answer.usage is not None else None
 
+    @property
+    def suspects(self) -> tuple[bytes, ...]:
+        text = b"".join(self._pieces)
+        return (text,) if suspect(text) else ()
+
 
 class NullTap:
     """For what holds no usage a gateway could read: audio, files, compressed bodies."""
@@ -136,6 +146,10 @@ class NullTap:
 
     def result(self) -> Usage | None:
         return None
+
+    @property
+    def suspects(self) -> tuple[bytes, ...]:
+        return ()
 
 
 _USAGE_OBJECT = re.compile(r'"usage"\s*:\s*(?=\{)')

@@ -6,6 +6,7 @@ import enum
 
 import msgspec
 
+from proxy.providers.hidden import Hidden, in_answer
 from proxy.providers.said import UNREADABLE
 from proxy.providers.sse import SseReader
 
@@ -37,13 +38,12 @@ class _Choice(msgspec.Struct):
 
 class _Event(msgspec.Struct):
     type: str | None = None
-    error: msgspec.Raw = msgspec.Raw()
+    object: str | None = None
     choices: list[_Choice] | None = None
 
 
 _decode = msgspec.json.Decoder(_Event).decode
 _EMPTY = frozenset((b"", b"null", b'""', b"[]", b"{}"))
-_FAILED = frozenset(("error", "response.failed"))
 _PREPARING = frozenset((
     "keepalive", "response.created", "response.queued", "response.in_progress", "response.output_item.added",
     "response.content_part.added", "response.reasoning_summary_part.added",
@@ -52,6 +52,11 @@ _PREPARING = frozenset((
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
+_PREPARING_OBJECTS = frozenset(("thread", "thread.run", "thread.run.step", "thread.message"))
+"""What an assistant's stream tells of before its first delta.
+
+https://platform.openai.com/docs/api-reference/assistants-streaming/events
+"""
 
 
 class FirstContent:
@@ -59,11 +64,14 @@ class FirstContent:
 
     def __init__(self) -> None:
         self._reader = SseReader()
+        self.error: Hidden | None = None
+        """With ERROR."""
 
     def feed(self, payload: bytes) -> Beginning:
         """What came so far. After CONTENT or ERROR there is no need to ask again. Raises UpstreamFailure."""
         for data in self._reader.feed(payload):
-            said = _said(data)
+            self.error = in_answer(data)
+            said = Beginning.ERROR if self.error is not None else _said(data)
             if said is not Beginning.NOTHING:
                 return said
         return Beginning.NOTHING
@@ -76,11 +84,10 @@ def _said(data: bytes) -> Beginning:
         event = _decode(data)
     except UNREADABLE:
         return Beginning.CONTENT  # not OpenAI's: nothing is known of it, so nothing is held back
-    if event.type in _FAILED or bytes(event.error) not in _EMPTY:
-        return Beginning.ERROR
     if event.choices is not None:
         return Beginning.CONTENT if any(map(_has_content, event.choices)) else Beginning.NOTHING
-    return Beginning.NOTHING if event.type in _PREPARING else Beginning.CONTENT
+    preparing = event.type in _PREPARING or event.object in _PREPARING_OBJECTS
+    return Beginning.NOTHING if preparing else Beginning.CONTENT
 
 
 def _has_content(choice: _Choice) -> bool:

@@ -44,6 +44,9 @@ MADE_UP = {
     "401": error(401),
     "409": error(409),
     "400": error(400),
+    "200-error": Answer(body=b'{"error":{"message":"slow","type":"x","param":null,"code":429}}'),
+    "200-empty": Answer(),
+    "200-page": Answer(headers=((b"content-type", b"text/html"),), body=b"<p>down</p>"),
     "error-event": replace(STREAM, body=(ERROR_EVENT, DONE)),
     "no-done": replace(STREAM, body=PIECES[:-1]),
 }

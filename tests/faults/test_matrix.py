@@ -65,6 +65,8 @@ def promised(cell: Cell, wanted: Seen) -> tuple[int, bytes]:
     if wanted is Seen.ELSEWHERE:
         return 200, GOOD[cell.mode.streams]
     name, streams = cell.fault.name, cell.mode.streams
+    if wanted is Seen.TRUE_STATUS:
+        return 429, came(name, streams=streams)
     return answer(name, streams=streams).status, came(name, streams=streams) + LAST_WORDS.get(wanted, b"")
 
 
@@ -80,7 +82,9 @@ def assert_headers_say(found: Observed, cell: Cell, wanted: Expected) -> None:
         assert found.seen.retries == wanted.attempts - 1
         assert headers[b"x-litellm-model-id"] == answered_by(cell, wanted).encode()
         assert headers[b"x-litellm-attempted-fallbacks"] == b"%d" % fell_back(cell, wanted)
-    told_off = wanted.seen in (*STATUSES, Seen.OWN_ERROR) and wanted.attempts > 1
+    own = (*STATUSES, Seen.OWN_ERROR, Seen.TRUE_STATUS)
+    hidden = cell.fault.sort is Sort.HIDDEN and wanted.seen is Seen.AS_CAME
+    told_off = (wanted.seen in own or hidden) and wanted.attempts > 1
     assert headers.get(b"x-should-retry") == (b"false" if told_off else None)
     if wanted.seen is Seen.OWN_ERROR:
         said = dict(answer(cell.fault.name, streams=cell.mode.streams).headers)

@@ -18,9 +18,10 @@ from proxy.accounting.usage import JsonUsageTap
 from proxy.edge.exchange import FastExchange
 from proxy.errors import Fault
 from proxy.gateway import pipeline
-from proxy.gateway.telling import answering
+from proxy.gateway.telling import answering, ends, holding
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.following import Following
+from proxy.providers import hidden
 from proxy.routing.health import Health
 from proxy.routing.member import Member
 from proxy.routing.quota import Quota
@@ -50,14 +51,14 @@ def _record_lies(patch: pytest.MonkeyPatch) -> None:
 
 
 def _invented_done(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(answering, "BROKE_OFF", b"data: [DONE]\n\n")
+    patch.setattr(ends, "last_words", lambda *_: b"data: [DONE]\n\n")
 
 
 def _clean_end(patch: pytest.MonkeyPatch) -> None:
-    async def end(exchange: FastExchange, _last_words: bytes) -> None:
+    async def end(exchange: FastExchange, *_: object) -> None:
         await exchange.end()
 
-    patch.setattr(answering, "_break_off", end)
+    patch.setattr(answering, "break_off", end)
 
 
 def _bytes_twice(patch: pytest.MonkeyPatch) -> None:
@@ -108,6 +109,20 @@ def _leaving_unnoticed(patch: pytest.MonkeyPatch) -> None:
 
 def _never_rests(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Health, "_can_bench", lambda _: False)
+
+
+def _hidden_from_health(patch: pytest.MonkeyPatch) -> None:
+    """A quota behind a 200 is taken for a fault of its server."""
+    patch.setattr(hidden, "status_of", lambda _body: 502)
+
+
+def _hidden_from_records(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(answering, "hidden_error", lambda *_: None)
+    patch.setattr(holding, "in_answer", lambda _text: None)
+
+
+def _delivered_is_gone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(answering, "delivered", lambda *_: False)
 
 
 def _never_comes_back(patch: pytest.MonkeyPatch) -> None:
@@ -171,6 +186,9 @@ FAULTS: dict[str, tuple[Patch, str, Sort]] = {
     "a bug": (_bug, "ends", Sort.STORM),
     "leaving is not noticed": (_leaving_unnoticed, "leaving", Sort.STORM),
     "a key never rests": (_never_rests, "rests", Sort.STORM),
+    "a quota behind a 200 is not seen": (_hidden_from_health, "rests", Sort.STORM),
+    "an error behind a 200 is recorded as good": (_hidden_from_records, "records", Sort.STORM),
+    "who leaves with the last event is gone": (_delivered_is_gone, "records", Sort.STORM),
     "a key never comes back": (_never_comes_back, "rests", Sort.HEALING),
     "the first gets it all": (_first_come_first_served, "shares", Sort.CALM),
     "usage is made up": (_made_up_usage, "money", Sort.CALM),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.sim.answers import DONE
 from loadtest.sim.judges.case import Case
 from loadtest.sim.plan import Fault, Kind
 from loadtest.sim.story import Asked, Attempt
+from proxy.gateway.telling.ends import REST_S
 
 AT_ONCE_S = 0.05
+READS_ON_S = REST_S + 0.2
+"""What follows a stream's last event is read without its client."""
 DRAINS_S = 2.0
 """Less than any limit that drains have here."""
 SHORT_S = 10.0
@@ -24,12 +28,12 @@ def judge(case: Case) -> Iterator[str]:
         for attempt in case.attempts[asked.ask.number]:
             if not case.targets[attempt.upstream].drains:
                 yield from _of_one(case, asked, attempt, asked.left_s)
-            elif asked.ask.kind is Kind.CHAT and case.story.stopped_s is not None:
+            elif case.story.stopped_s is not None and not _had_all(asked, attempt):
                 yield from _read_on(asked, attempt, asked.left_s, case.story.stopped_s)
 
 
 def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterator[str]:
-    known_s = left_s + AT_ONCE_S
+    known_s = left_s + (READS_ON_S if _had_all(asked, attempt) else AT_ONCE_S)
     on_its_way_s = case.latency_s[attempt.upstream] + ON_ITS_WAY_S
     if attempt.asked_s - on_its_way_s > known_s:
         late_s = attempt.asked_s - left_s
@@ -43,10 +47,23 @@ def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterat
         )
 
 
+def _had_all(asked: Asked, attempt: Attempt) -> bool:
+    """The stream's last event, or the error in its place."""
+    payload, said = bytes(asked.payload), attempt.said
+    return payload.endswith(DONE) or (said is not None and bool(said.hides) and b'"error"' in payload)
+
+
 def _read_on(asked: Asked, attempt: Attempt, left_s: float, stopped_s: float) -> Iterator[str]:
     """An answer that was on its way, and whole soon after."""
     said, over_s, gateway = attempt.said, attempt.over_s, attempt.connection.gateway
-    if said is None or not said.whole or said.status != 200 or over_s is None or attempt.head_sent_s is None:
+    if (
+        asked.ask.kind is not Kind.CHAT
+        or said is None
+        or not said.whole
+        or said.status != 200
+        or over_s is None
+        or attempt.head_sent_s is None
+    ):
         return
     if said.fault is Fault.SHORT_LENGTH:  # it is over before its upstream knows
         return

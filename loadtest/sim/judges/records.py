@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.sim.answers import DONE
 from loadtest.sim.judges.case import CARRIED, Case
-from loadtest.sim.plan import Kind, Manner
-from loadtest.sim.story import Asked, Ending, Recorded
+from loadtest.sim.plan import Kind, Leaves, Manner
+from loadtest.sim.story import Asked, Attempt, Ending, Recorded
 from proxy.gateway.telling.refusals import STOPPING
 from proxy.types import Outcome
 
@@ -51,8 +52,11 @@ def _of_one(case: Case, asked: Asked, recorded: Recorded) -> Iterator[str]:
     told = asked.headers.get(b"x-litellm-call-id")
     if told is not None and told.decode() != record.call_id:
         yield f"{what}, as the call {record.call_id} and not {told.decode()}"
-    if asked.ending is Ending.WHOLE and (asked.status < 400) != (record.outcome is Outcome.OK):
+    good = asked.status < 400 and not hides(case.attempts[ask.number])
+    if asked.ending is Ending.WHOLE and good != (record.outcome is Outcome.OK):
         yield what
+    if had_all(asked) and record.outcome is Outcome.CLIENT_GONE:
+        yield f"{what}, and had the last event"
     if asked.status >= 400 and record.outcome not in (*_ERRORS, Outcome.CLIENT_GONE, Outcome.TRUNCATED):
         yield what
     if record.outcome is Outcome.CLIENT_GONE and not _may_be_gone(case, asked, record.duration_s):
@@ -60,6 +64,17 @@ def _of_one(case: Case, asked: Asked, recorded: Recorded) -> Iterator[str]:
     seen = [attempt for attempt in case.attempts[ask.number] if id(attempt) not in case.stale]
     if ask.kind in CARRIED and record.attempts < len(seen):
         yield f"{what} with {record.attempts} attempts of {len(seen)}"
+
+
+def hides(attempts: list[Attempt]) -> bool:
+    """The answer that came held an error behind its good status."""
+    said = attempts[-1].said if attempts else None
+    return said is not None and bool(said.hides)
+
+
+def had_all(asked: Asked) -> bool:
+    """It left with a stream's last event."""
+    return asked.ask.leaves is Leaves.DONE and asked.ending is Ending.LEFT and asked.payload.endswith(DONE)
 
 
 def _hung_up_on(asked: Asked, recorded: Recorded) -> bool:

@@ -100,7 +100,7 @@ def _told(case: Case, attempt: Attempt) -> tuple[float, str, bool] | None:
     said = attempt.said
     if said is None or not _understood(attempt):
         return None
-    if said.fault in (Fault.UNAUTHORIZED, Fault.NO_MONEY):
+    if said.fault in (Fault.UNAUTHORIZED, Fault.NO_MONEY) or (said.fault is Fault.HIDDEN and said.hides):
         return AUTH_S, said.fault.value, True
     if said.fault is Fault.LIMITED:
         found = re.search(rb"retry-after: (\d+)", said.pieces[0])

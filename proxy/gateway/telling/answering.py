@@ -12,6 +12,7 @@ from proxy.gateway.telling.ends import (
     break_off,
     delivered,
     ends_by_its_words,
+    hidden_error,
     outcome_of,
     read_rest,
     streams,
@@ -41,6 +42,7 @@ class Taps:
 
 
 _DONE = End.DONE
+_OK = ResultKind.OK
 _ENDS = {
     End.SINK_GONE: (Outcome.CLIENT_GONE, ResultKind.NEUTRAL),
     End.SINK_STALLED: (Outcome.CLIENT_GONE, ResultKind.NEUTRAL),
@@ -76,20 +78,26 @@ async def relay(
     tap = inflated(taps, head.content_encoding) if head.content_encoding else taps
     at_once = exchange.relay_at_once(answer, extra, tap)
     end = _DONE if at_once else await exchange.relay(answer, extra, tap)
+    good = result.kind is _OK and not at_once
+    hidden = hidden_error(call, usage) if good else None
     if end in _ENDS:
-        if delivered(answer, usage):
+        had_all = delivered(answer, usage, hidden)
+        if had_all:
             end = _DONE
-        await read_rest(answer, tap, usage, drain_s)
+        await read_rest(answer, tap, drain_s, had_all=had_all)
+        if good and hidden is None:
+            hidden = hidden_error(call, usage)
     # Asking again for an object repeats its usage: only what was made now is counted.
     if call.head.method == b"POST":
         record.usage = usage.result()
         record.model_served = usage.model
     if end is _DONE:
-        return Delivery(outcome_of(result.status, result.kind), result)
+        return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden)
     outcome, kind = _ENDS.get(end, _BROKEN)
     if outcome is Outcome.TRUNCATED:
-        await break_off(exchange, record, broke_off() if is_stream and not head.content_encoding else None)
-    return Delivery(outcome, Result(kind, result.status), end.value)
+        tells = is_stream and not head.content_encoding and hidden is None
+        await break_off(exchange, record, broke_off() if tells else None)
+    return Delivery(outcome, Result(kind, result.status), end.value, hidden)
 
 
 def without_header(lines: bytes, name_lower: bytes) -> bytes:

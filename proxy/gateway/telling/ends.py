@@ -14,7 +14,9 @@ from proxy.accounting.record import Record
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import ClientGone, GatewayError, UpstreamFailure
 from proxy.gateway.exchange import Exchange
+from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.last_words import last_words
+from proxy.providers.hidden import Hidden, among, looked_into
 from proxy.types import Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.wire.pump import Tap
@@ -32,6 +34,8 @@ class Delivery(msgspec.Struct, frozen=True):
     outcome: Outcome
     result: Result
     error: str | None = None
+    hidden: Hidden | None = None
+    """What was found in a good answer while it passed."""
 
 
 _OUTCOMES = {2: Outcome.OK, 3: Outcome.OK, 4: Outcome.CLIENT_ERROR, 5: Outcome.UPSTREAM_ERROR}
@@ -69,14 +73,20 @@ def _finish_seen(tap: UsageTap) -> bool:
     return tap.finish_seen
 
 
-def delivered(answer: Answer, usage: UsageTap) -> bool:
-    """The client that has left had the stream's last event: what it did not wait for is framing."""
-    return streams(answer.head) and answer.passed_on and usage.finish_seen
+def hidden_error(call: Call, usage: UsageTap) -> Hidden | None:
+    """In an answer that was made for this request."""
+    suspects = usage.suspects
+    return among(suspects) if suspects and looked_into(call.head.method, call.route.path) else None
 
 
-async def read_rest(answer: Answer, tap: Tap | None, usage: UsageTap, drain_s: float) -> None:
+def delivered(answer: Answer, usage: UsageTap, hidden: Hidden | None = None) -> bool:
+    """The client that has left had the stream's last event, or its error: what it did not wait for is framing."""
+    return streams(answer.head) and answer.passed_on and (usage.finish_seen or hidden is not None)
+
+
+async def read_rest(answer: Answer, tap: Tap | None, drain_s: float, *, had_all: bool) -> None:
     """Nobody hears it. `drain_s`: how long, for the sake of its usage."""
-    if delivered(answer, usage):
+    if had_all:
         await read_on(answer, None, REST_S, REST_BYTES)
     elif drain_s:
         await read_on(answer, tap, drain_s)
@@ -94,7 +104,9 @@ async def read_on(answer: Answer, tap: Tap | None, limit_s: float, limit_bytes: 
 
 
 @asynccontextmanager
-async def accounted(answer: Answer, usage: UsageTap, record: Record, drain_s: float) -> AsyncIterator[None]:
+async def accounted(
+    answer: Answer, call: Call, usage: UsageTap, record: Record, drain_s: float
+) -> AsyncIterator[None]:
     """However the reading ends, what was used is in the record; with `drain_s` also what no client heard.
 
     A client that leaves with the last event has not left.
@@ -102,8 +114,8 @@ async def accounted(answer: Answer, usage: UsageTap, record: Record, drain_s: fl
     try:
         yield
     except ClientGone:
-        had_all = delivered(answer, usage)
-        await read_rest(answer, usage, usage, drain_s)
+        had_all = delivered(answer, usage, hidden_error(call, usage))
+        await read_rest(answer, usage, drain_s, had_all=had_all)
         if not had_all:
             raise
     finally:

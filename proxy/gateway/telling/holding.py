@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 
 import msgspec
 
 from proxy.accounting.inflate import beginning_of
+from proxy.accounting.suspects import MARK, suspect
 from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.reading.call import Call
-from proxy.gateway.telling.ends import EVENT_STREAM, finished, said_all
+from proxy.gateway.telling.ends import finished, said_all, streams
 from proxy.providers.first_content import Beginning, FirstContent
+from proxy.providers.hidden import Hidden, fits, in_answer
 from proxy.types import Deployment, ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
+from proxy.wire.framing import LAST_CHUNK
 from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.parking import Late
 from proxy.wire.response_head import ResponseHead
@@ -27,7 +31,13 @@ ERROR_WAIT_S = 1.0
 """For the rest of an error whose head is here: both were written together."""
 _SILENT = "the upstream's answer did not begin in time"
 _STALLED = "the upstream stopped sending"
-
+_PAGE = "the upstream answered 200 with a page of HTML"
+_EMPTY = "the upstream answered 200 with nothing"
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+JSON = b"application/json"
+_ERROR_BEGINS = (b'{"error"', b'[{"error"')
+CODED_ERROR_BYTES = 2048
+"""Errors are short: a longer answer that is compressed is not unpacked twice."""
 
 STREAM_MODE = b"x-litellm-stream-mode"
 _MODES = {mode.value.encode(): mode for mode in StreamMode}
@@ -53,18 +63,62 @@ def mode_of(call: Call, deployment: Deployment) -> StreamMode:
 
 
 async def hold(
-    answer: Answer, mode: StreamMode, token_deadline: float, gap_s: float, settings: HoldSettings
-) -> None:
-    """Returns when the relay may begin. Raises UpstreamFailure while failing over is still possible, ClientGone."""
-    if mode is StreamMode.LIVE and answer.begun:
-        return
-    ahead = Ahead(answer)
-    if mode is StreamMode.BUFFERED:
-        await _whole(answer, ahead, token_deadline, gap_s, settings.buffer_bytes)
-        return
-    await _begun(ahead, token_deadline)
-    if mode is StreamMode.PROBE and answer.head.content_type.startswith(EVENT_STREAM):
-        await _content(ahead, min(token_deadline, time.monotonic() + settings.probe_s))
+    answer: Answer,
+    mode: StreamMode,
+    token_deadline: float,
+    gap_s: float,
+    settings: HoldSettings,
+    *,
+    generated: bool = False,
+) -> Hidden | None:
+    """Returns when the relay may begin, or what error hides in the answer.
+
+    `generated`: it was made for this request, so that a page, nothing at all, or an error in it is a failure. Raises
+    UpstreamFailure while failing over is still possible, ClientGone.
+    """
+    head = answer.head
+    looked = generated and head.status == 200
+    if looked and not fits(head.content_type):
+        raise UpstreamFailure(ResultKind.SERVER_ERROR, _PAGE)
+    if mode is not StreamMode.LIVE or not answer.begun or answer.held.startswith(LAST_CHUNK):
+        ahead = Ahead(answer)
+        await _begun(ahead, token_deadline)
+        if looked and ahead.done and not ahead.payload:
+            raise UpstreamFailure(ResultKind.SERVER_ERROR, _EMPTY)
+        if mode is StreamMode.BUFFERED:
+            return await _whole(answer, ahead, gap_s, settings.buffer_bytes, looked=looked)
+        if mode is StreamMode.PROBE and streams(head):
+            return await _content(ahead, min(token_deadline, time.monotonic() + settings.probe_s))
+    return await _look(answer) if looked and not streams(head) else None
+
+
+def is_plainly_good(answer: Answer) -> bool:
+    """HOT. It is here whole, is JSON, and no word in it could be an error's."""
+    whole, head = answer.whole, answer.head
+    return (
+        bool(whole)
+        and head.content_type.startswith(JSON)
+        and not head.content_encoding
+        and whole.find(MARK) < 0  # type: ignore[union-attr]
+    )
+
+
+def tell_status(head: ResponseHead, hidden: Hidden) -> None:
+    """An answer that is nothing but an error is passed on with the status that says so."""
+    if hidden.whole and not streams(head):
+        head.status, head.reason = hidden.status, _REASONS.get(hidden.status, b"")
+
+
+async def _look(answer: Answer) -> Hidden | None:
+    """Into what is here of an answer that is no stream, and all of one that begins as an error. Raises ClientGone."""
+    here = answer.beginning()
+    coding = answer.head.content_encoding
+    if answer.whole is None and (coding or not _may_begin_an_error(here)):
+        return None
+    if coding and len(here) > CODED_ERROR_BYTES:
+        return None
+    text = here if answer.whole is not None and not coding else await error_text(answer)
+    return in_answer(text) if suspect(text) else None
 
 
 async def error_text(answer: Answer) -> bytes:
@@ -93,39 +147,50 @@ async def _begun(ahead: Ahead, deadline: float) -> None:
         raise UpstreamFailure(ResultKind.TIMEOUT, _SILENT) from late
 
 
-async def _content(ahead: Ahead, deadline: float) -> None:
-    """Its first content; a stream that is alive but has none in time goes on as it is."""
+def _may_begin_an_error(here: bytes) -> bool:
+    here = here.lstrip()
+    return any(here.startswith(begins) or begins.startswith(here) for begins in _ERROR_BEGINS)
+
+
+async def _content(ahead: Ahead, deadline: float) -> Hidden | None:
+    """Until its first content, or the error in its place; a stream that has neither in time goes on as it is."""
     looking = FirstContent()
     found = looking.feed(ahead.payload)
     try:
         while found is Beginning.NOTHING and not ahead.done:
             found = looking.feed(await ahead.read(deadline))
     except Late:
-        return
-    if found is Beginning.ERROR:
-        raise UpstreamFailure(ResultKind.SERVER_ERROR, "the upstream's stream began with an error")
+        return None
+    return looking.error
 
 
-async def _whole(answer: Answer, ahead: Ahead, token_deadline: float, gap_s: float, limit_bytes: int) -> None:
+async def _whole(
+    answer: Answer, ahead: Ahead, gap_s: float, limit_bytes: int, *, looked: bool
+) -> Hidden | None:
     """All of it; a stream beyond the limit passes live from there on."""
-    await _begun(ahead, token_deadline)
+    head = answer.head
     try:
         while not ahead.done and ahead.size <= limit_bytes:
             await ahead.read(time.monotonic() + gap_s)
     except Late as late:
         raise UpstreamFailure(ResultKind.BROKEN, _STALLED) from late
     except UpstreamFailure:
-        if answer.head.framing != UNTIL_CLOSE or not _ends_whole(answer.head, ahead.payload, said_all):
+        if head.framing != UNTIL_CLOSE or not _ends_whole(head, ahead.payload, said_all):
             raise
-        return
-    if FirstContent().feed(ahead.payload) is Beginning.ERROR:
-        raise UpstreamFailure(ResultKind.SERVER_ERROR, "the upstream's stream began with an error")
-    if (
-        ahead.done
-        and answer.head.framing == UNTIL_CLOSE
-        and not _ends_whole(answer.head, ahead.payload, finished)
-    ):
+    found = _begins_with(ahead.payload) if streams(head) else await _look(answer) if looked else None
+    if found is None and ahead.done and _closed_early(head, ahead.payload):
         raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")
+    return found
+
+
+def _begins_with(payload: bytes) -> Hidden | None:
+    looking = FirstContent()
+    looking.feed(payload)
+    return looking.error
+
+
+def _closed_early(head: ResponseHead, payload: bytes) -> bool:
+    return head.framing == UNTIL_CLOSE and not _ends_whole(head, payload, finished)
 
 
 def _ends_whole(head: ResponseHead, payload: bytes, says: Callable[[UsageTap, ResponseHead], bool]) -> bool:

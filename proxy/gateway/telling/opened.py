@@ -6,11 +6,13 @@ from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
 from proxy.errors import UpstreamFailure
 from proxy.gateway.exchange import Exchange
+from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.ends import (
     Delivery,
     accounted,
     break_off,
     ends_by_its_words,
+    hidden_error,
     outcome_of,
     pass_on,
     streams,
@@ -27,7 +29,7 @@ NO_STREAM = "told in the stream"
 
 
 async def relay_into_open(
-    exchange: Exchange, answer: Answer, result: Result, record: Record, drain_s: float = 0.0
+    exchange: Exchange, call: Call, answer: Answer, result: Result, record: Record, drain_s: float = 0.0
 ) -> Delivery:
     """Raises ClientGone, UpstreamFailure when an answer that is no stream breaks off."""
     record.status = 200
@@ -40,7 +42,7 @@ async def relay_into_open(
     ends_by_its_words(answer, usage)
     last = b"\n\n"
     try:
-        async with accounted(answer, usage, record, drain_s):
+        async with accounted(answer, call, usage, record, drain_s):
             while piece := await answer.read():
                 usage.feed(piece)
                 number.feed(piece)
@@ -48,7 +50,8 @@ async def relay_into_open(
                 last = (last + piece)[-ENDING_BYTES:]
             await exchange.end()
     except UpstreamFailure as failure:
-        between = last.endswith((b"\n\n", b"\r\n\r\n"))
-        await break_off(exchange, record, broke_off() if between else None)
-        return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
-    return Delivery(outcome_of(result.status, result.kind), result)
+        hidden = hidden_error(call, usage)
+        tells = last.endswith((b"\n\n", b"\r\n\r\n")) and hidden is None
+        await break_off(exchange, record, broke_off() if tells else None)
+        return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason, hidden)
+    return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden_error(call, usage))

@@ -7,11 +7,13 @@ from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.exchange import Exchange
+from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.ends import (
     Delivery,
     accounted,
     break_off,
     ends_by_its_words,
+    hidden_error,
     outcome_of,
     pass_on,
     streams,
@@ -28,7 +30,13 @@ MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
 
 
 async def relay_translated(
-    exchange: Exchange, answer: Answer, result: Result, extra: bytes, record: Record, drain_s: float = 0.0
+    exchange: Exchange,
+    call: Call,
+    answer: Answer,
+    result: Result,
+    extra: bytes,
+    record: Record,
+    drain_s: float = 0.0,
 ) -> Delivery:
     """Raises ClientGone; UpstreamFailure while nothing of it was sent."""
     usage = tap_for(answer.head.content_type)
@@ -37,14 +45,15 @@ async def relay_translated(
         extra += unheld_lines(answer.head)
     record.status = answer.head.status
     try:
-        async with accounted(answer, usage, record, drain_s):
+        async with accounted(answer, call, usage, record, drain_s):
             await (_translate_stream if is_stream else _translate_whole)(exchange, answer, extra, usage)
     except UpstreamFailure as failure:
         if not is_stream:
             raise
-        await break_off(exchange, record, broke_off())
-        return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason)
-    return Delivery(outcome_of(result.status, result.kind), result)
+        hidden = hidden_error(call, usage)
+        await break_off(exchange, record, broke_off() if hidden is None else None)
+        return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason, hidden)
+    return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden_error(call, usage))
 
 
 async def _translate_whole(exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap) -> None:

@@ -18,8 +18,8 @@ from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.telling.answering import relay, remember, without_header
 from proxy.gateway.telling.cors import without_cors
-from proxy.gateway.telling.ends import Delivery
-from proxy.gateway.telling.holding import error_text, hold, mode_of
+from proxy.gateway.telling.ends import Delivery, outcome_of
+from proxy.gateway.telling.holding import error_text, hold, is_plainly_good, mode_of, tell_status
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.telling.mock import mocks, send_mock
 from proxy.gateway.telling.opened import relay_into_open
@@ -37,12 +37,13 @@ from proxy.gateway.trying.outbound import Sender, translated
 from proxy.gateway.trying.retrying import RetryBudget
 from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.waiting import WaitingRoom
+from proxy.providers.hidden import Hidden, looked_into
 from proxy.providers.objects import IdTap
 from proxy.providers.outcome import REFUSING, limits_of, refusal_of, result_of, retryable
-from proxy.providers.verdict import needs_words, verdict
+from proxy.providers.verdict import Asked, needs_words, verdict
 from proxy.routing.refusal import NOT_SERVED
 from proxy.routing.router import Router, Unavailable
-from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, StreamMode
+from proxy.types import Deployment, Headers, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint
@@ -53,7 +54,6 @@ log = logging.getLogger("sluice")
 
 RATE_LIMITS = b"x-ratelimit-remaining-"
 _OK = ResultKind.OK
-_LIVE = StreamMode.LIVE
 GOOD = Result(_OK, 200)
 NOTHING_LEARNED = Result(ResultKind.NEUTRAL)
 PLAIN = FollowingSettings()
@@ -162,11 +162,7 @@ class Attempts:
         settled = False
         answer: Answer | None = None
         call, record, lane = run.call, run.record, self._lanes[deployment.id]
-        record.attempts += 1
-        record.deployment_id = deployment.id
-        run.tried.append(deployment)
-        if self._tells_every_attempt:
-            _log_attempt(run, deployment)
+        self._begin(run, deployment)
         try:
             if deployment.mock_response is not None and mocks(call):
                 await self._mock(run, deployment)
@@ -179,22 +175,23 @@ class Attempts:
             record.first_byte_s = answered - run.started
             head = answer.head
             result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
-            if result is not GOOD or self._router.listens(deployment, answered):
-                result = self._hear(head, result, deployment, answered, sent, call.tokens)
-            if result.kind is _OK:
-                # HOT: nearly every plain answer is here with its head.
-                here = answer.whole is not None or answer.begun
-                if call.stream or not here or deployment.stream_mode is not _LIVE:
-                    await self._hold(run, lane, answer, sent)
-            else:
-                failed = await self._failure(run, lane, answer, result)
-                settled, result = True, failed.result
+            failed: Failure | None = None
+            word: str | None = None
+            # HOT: nearly every plain answer is here with its head, and holds no error.
+            if result is not GOOD or call.stream or not is_plainly_good(answer):
+                failed = await self._failed(run, lane, answer, result, answered, sent)
+            if failed is not None:
+                settled, result, word = True, failed.result, failed.word
                 following = self._after(run, deployment, failed)
                 if following is not None:
                     return following
+            elif result is not GOOD or self._router.listens(deployment, answered):
+                result = self._hear(head, result, deployment, answered, sent, call.tokens)
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
+            if delivery.hidden is not None:
+                delivery = self._learned(run, lane, head, delivery, delivery.hidden)
             result = _used(delivery.result, answered - sent, record)
-            record.outcome, record.error = delivery.outcome, delivery.error
+            record.outcome, record.error = delivery.outcome, delivery.error or word
         except UpstreamFailure as failure:
             result = Result(failure.kind)
             record.error = failure.reason
@@ -213,6 +210,13 @@ class Attempts:
             if not settled:
                 self._settle(run, deployment, result)
         return None
+
+    def _begin(self, run: Run, deployment: Deployment) -> None:
+        run.record.attempts += 1
+        run.record.deployment_id = deployment.id
+        run.tried.append(deployment)
+        if self._tells_every_attempt:
+            _log_attempt(run, deployment)
 
     def _send(self, run: Run, lane: Lane, outbound: Outbound) -> Awaitable[Answer]:
         """Raises UpstreamFailure, ClientGone."""
@@ -257,25 +261,62 @@ class Attempts:
         status = result.status
         if not (needs_words(status, asked) or (self._reads_refusals and status in REFUSING)):
             return Failure(result)
-        text = await error_text(answer)
+        return self._judge(lane, result, await error_text(answer), asked)
+
+    def _judge(self, lane: Lane, result: Result, text: bytes, asked: Asked) -> Failure:
+        status = result.status
         result = verdict(result, text, asked)
-        self._unknown_words.tell(destination.deployment, result)
+        if result.word:
+            self._unknown_words.tell(lane.destination.deployment, result)
         return Failure(result, refusal_of(status, text) if self._reads_refusals else None)
 
-    async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> None:
-        """Until the relay may begin. Raises UpstreamFailure, ClientGone."""
+    def _judge_hidden(self, run: Run, lane: Lane, head: ResponseHead, hidden: Hidden) -> Failure:
+        asked = asked_of(run.call, run.choice, lane.destination, self._sender.forwards(run.call))
+        failed = self._judge(lane, result_of(hidden.status, head.get, time.time()), hidden.body, asked)
+        word = failed.result.word or hidden.word
+        return Failure(msgspec.structs.replace(failed.result, word=word), failed.refusal, word)
+
+    def _learned(
+        self, run: Run, lane: Lane, head: ResponseHead, delivery: Delivery, hidden: Hidden
+    ) -> Delivery:
+        """What passed as a good answer was none: its record and its key's health say so."""
+        result = self._judge_hidden(run, lane, head, hidden).result
+        gone = delivery.outcome is Outcome.CLIENT_GONE
+        return Delivery(
+            delivery.outcome if gone else outcome_of(result.status, result.kind), result, result.word
+        )
+
+    async def _failed(
+        self, run: Run, lane: Lane, answer: Answer, result: Result, answered: float, sent: float
+    ) -> Failure | None:
+        """Whether a good answer, as far as its head goes, is one; how one failed that is none."""
+        if result.kind is _OK:
+            return await self._hold(run, lane, answer, sent)
+        heard = self._hear(answer.head, result, lane.destination.deployment, answered, sent, run.call.tokens)
+        return await self._failure(run, lane, answer, heard)
+
+    async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> Failure | None:
+        """Until the relay may begin; what failed behind a good status. Raises UpstreamFailure, ClientGone."""
         deployment = lane.destination.deployment
         if run.exchange.parking.gone and deployment.drains:
-            return
+            return None
         wait_s = lane.first_token_s if run.call.stream else lane.whole.first_byte_s
         deadline = min(sent + wait_s, run.until)
+        mode = mode_of(run.call, deployment)
         try:
-            await hold(
-                answer, mode_of(run.call, deployment), deadline, lane.stream.gap_s, self._settings.hold
+            generated = looked_into(run.call.head.method, run.call.route.path)
+            hidden = await hold(
+                answer, mode, deadline, lane.stream.gap_s, self._settings.hold, generated=generated
             )
         except ClientGone:
             if not deployment.drains:  # the relay reads on
                 raise
+            return None
+        if hidden is None:
+            return None
+        failed = self._judge_hidden(run, lane, answer.head, hidden)
+        tell_status(answer.head, hidden)
+        return failed
 
     def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:
         """The failure is told first: what follows must not be a key that it has just benched. Raises ClientGone."""
@@ -298,13 +339,13 @@ class Attempts:
         if exchange.lines:
             answer.head.lines = without_cors(answer.head.lines)
         if exchange.opened_early:
-            return relay_into_open(exchange, answer, result, record, drain_s)
+            return relay_into_open(exchange, run.call, answer, result, record, drain_s)
         extra = self._extra_lines(record, lane, overhead_s)
         if result.kind is not _OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
             extra += SHOULD_NOT_RETRY_LINE
         if translated(run.call, deployment) and answer.head.status == 200:
-            return relay_translated(exchange, answer, result, extra, record, drain_s)
+            return relay_translated(exchange, run.call, answer, result, extra, record, drain_s)
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
             return self._relay_and_remember(run, deployment, answer, result, extra, drain_s)

@@ -46,5 +46,7 @@ class Failure(msgspec.Struct, frozen=True):
 
     result: Result
     refusal: Refusal | None = None
+    word: str | None = None
+    """Its own name for what failed behind a good status."""
     unsent: bool = False
     """No connection took any of the request."""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from proxy.access.keys import Caller
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.reading.call import Call
@@ -19,6 +20,7 @@ from proxy.gateway.telling.translating import relay_translated
 from proxy.providers.objects import IdTap
 from proxy.routing.affinity import MemoryStore
 from proxy.types import Outcome, Result, ResultKind, Usage
+from proxy.wire.head import RequestHead
 from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead, parse_response_head
 
@@ -34,6 +36,17 @@ TEXT_EVENT = (
     b'data: {"object":"text_completion","choices":[{"index":0,"text":"hi","finish_reason":null}]}\n\n'
 )
 TEXT = b'{"object":"text_completion","choices":[{"index":0,"text":"hi","finish_reason":"stop"}]}'
+
+
+CALL = Call(
+    route=Route(Kind.NATIVE, "/chat/completions", b"/chat/completions"),
+    head=RequestHead(b"POST", b"/v1/chat/completions", ()),
+    caller=Caller("tester", b"id"),
+    model="m",
+    body_model="m",
+    body=b"",
+    length=0,
+)
 
 
 def head_of(lines: bytes, status: int = 200) -> ResponseHead:
@@ -220,7 +233,7 @@ def test_outcomes(status: int, kind: ResultKind, outcome: Outcome) -> None:
 
 async def test_a_whole_completion_becomes_a_chat_answer(exchange: Callable[..., Any], record: Record) -> None:
     door = exchange()
-    delivery = await relay_translated(door, FakeAnswer(JSON, TEXT), OK, b"", record)  # type: ignore[arg-type]
+    delivery = await relay_translated(door, CALL, FakeAnswer(JSON, TEXT), OK, b"", record)  # type: ignore[arg-type]
     answer = msgspec.json.decode(b"".join(door.written))
     assert answer["choices"][0]["message"]["content"] == "hi"
     assert (door.ended, delivery.outcome, record.status) == (True, Outcome.OK, 200)
@@ -231,7 +244,7 @@ async def test_a_whole_completion_that_breaks_may_be_asked_again(
 ) -> None:
     door = exchange()
     with pytest.raises(UpstreamFailure):
-        await relay_translated(door, FakeAnswer(JSON, TEXT, broken=True), OK, b"", record)  # type: ignore[arg-type]
+        await relay_translated(door, CALL, FakeAnswer(JSON, TEXT, broken=True), OK, b"", record)  # type: ignore[arg-type]
     assert not door.committed
 
 
@@ -241,7 +254,7 @@ async def test_a_stream_is_translated_event_by_event(
 ) -> None:
     door = exchange()
     answer = FakeAnswer(SSE + framing, TEXT_EVENT[:30], TEXT_EVENT[30:] + DONE)
-    delivery = await relay_translated(door, answer, OK, b"", record)  # type: ignore[arg-type]
+    delivery = await relay_translated(door, CALL, answer, OK, b"", record)  # type: ignore[arg-type]
     first, done, _ = b"".join(door.written).split(b"\n\n")
     choice = msgspec.json.decode(first.removeprefix(b"data: "))["choices"][0]
     assert choice["delta"] == {"role": "assistant", "content": "hi"}
@@ -256,7 +269,7 @@ async def test_a_translated_stream_that_breaks_says_so(
 ) -> None:
     door = exchange()
     answer = FakeAnswer(SSE + framing, TEXT_EVENT, broken=broken)
-    delivery = await relay_translated(door, answer, OK, b"", record)  # type: ignore[arg-type]
+    delivery = await relay_translated(door, CALL, answer, OK, b"", record)  # type: ignore[arg-type]
     assert (door.last_words, door.ended) == (BROKE_OFF, False)
     assert b"[DONE]" not in b"".join(door.written)
     assert (delivery.outcome, delivery.result) == (Outcome.TRUNCATED, Result(ResultKind.BROKEN, 200))
@@ -267,7 +280,7 @@ async def test_a_client_that_leaves_a_translated_stream(exchange: Callable[..., 
     door = exchange()
     door.gone_at = "write"
     with pytest.raises(ClientGone):
-        await relay_translated(door, FakeAnswer(SSE + CHUNKED, TEXT_EVENT), OK, b"", record)  # type: ignore[arg-type]
+        await relay_translated(door, CALL, FakeAnswer(SSE + CHUNKED, TEXT_EVENT), OK, b"", record)  # type: ignore[arg-type]
 
 
 # -- objects
@@ -281,14 +294,14 @@ def taught(body: bytes) -> IdTap:
 
 def test_objects_of_a_good_answer_are_remembered(a_call: Callable[..., Call], a_deployment: Any) -> None:
     store = MemoryStore(9)
-    remember(store, a_call(), a_deployment(), 200, taught(b'{"id":"file-1","object":"file"}'))
+    remember(store, CALL, a_deployment(), 200, taught(b'{"id":"file-1","object":"file"}'))
     assert store.get("file-1") == "scope-d"
 
 
 @pytest.mark.parametrize("status", [199, 302, 404, 500])
 def test_those_of_a_bad_answer_are_not(a_call: Callable[..., Call], a_deployment: Any, status: int) -> None:
     store = MemoryStore(9)
-    remember(store, a_call(), a_deployment(), status, taught(b'{"id":"file-1","object":"file"}'))
+    remember(store, CALL, a_deployment(), status, taught(b'{"id":"file-1","object":"file"}'))
     assert len(store) == 0
 
 
@@ -320,7 +333,7 @@ async def test_its_breaking_off_is_told_between_events_only(
     door: Any, record: Record, pieces: list[bytes], last_words: bytes
 ) -> None:
     answer: Any = FakeAnswer(SSE + CHUNKED, *pieces, broken=True)
-    delivery = await relay_into_open(door, answer, OK, record)
+    delivery = await relay_into_open(door, CALL, answer, OK, record)
     assert (delivery.outcome, delivery.result.kind) == (Outcome.TRUNCATED, ResultKind.BROKEN)
     assert (door.written, door.last_words, door.ended) == (pieces, last_words, False)
 
@@ -329,10 +342,10 @@ async def test_a_stream_begun_early_that_ends_by_closing_is_whole_by_its_own_las
     door: Any, record: Record
 ) -> None:
     cut = FakeAnswer(SSE, b"data: 1\n\n")
-    delivery = await relay_into_open(door, cut, OK, record)  # type: ignore[arg-type]
+    delivery = await relay_into_open(door, CALL, cut, OK, record)  # type: ignore[arg-type]
     assert (delivery.outcome, door.ended, door.last_words) == (Outcome.TRUNCATED, False, BROKE_OFF)
     whole = FakeAnswer(SSE, b"data: 1\n\n", DONE)
-    delivery = await relay_into_open(door, whole, OK, record)  # type: ignore[arg-type]
+    delivery = await relay_into_open(door, CALL, whole, OK, record)  # type: ignore[arg-type]
     assert (delivery.outcome, door.ended) == (Outcome.OK, True)
 
 
@@ -340,11 +353,11 @@ async def test_a_stream_begun_early_that_ends_by_closing_is_whole_by_its_own_las
 
 
 async def into_open(door: Any, answer: Any, record: Record, drain_s: float) -> None:
-    await relay_into_open(door, answer, OK, record, drain_s)
+    await relay_into_open(door, CALL, answer, OK, record, drain_s)
 
 
 async def as_chat(door: Any, answer: Any, record: Record, drain_s: float) -> None:
-    await relay_translated(door, answer, OK, b"", record, drain_s)
+    await relay_translated(door, CALL, answer, OK, b"", record, drain_s)
 
 
 DRAINED = {
@@ -391,9 +404,9 @@ async def test_a_translated_stream_whose_client_leaves_with_its_last_event(
     answer.gone_after = len(pieces)
     if not delivered:
         with pytest.raises(ClientGone):
-            await relay_translated(door, answer, OK, b"", record)
+            await relay_translated(door, CALL, answer, OK, b"", record)
         return
-    delivery = await relay_translated(door, answer, OK, b"", record)
+    delivery = await relay_translated(door, CALL, answer, OK, b"", record)
     assert (delivery.outcome, delivery.result) == (Outcome.OK, OK)
     assert answer.outlasts, "the rest is read for its connection's sake"
 
@@ -412,5 +425,5 @@ async def test_proxies_in_front_are_told_not_to_hold_a_stream(
 ) -> None:
     await relayed(door, a_call(), FakeAnswer(SSE + sent + CHUNKED, USAGE_EVENT + DONE), record)
     assert door.extra == b"x-a: b\r\n" + added
-    await relay_translated(door, FakeAnswer(SSE + sent + CHUNKED, TEXT_EVENT, DONE), OK, b"", record)
+    await relay_translated(door, CALL, FakeAnswer(SSE + sent + CHUNKED, TEXT_EVENT, DONE), OK, b"", record)
     assert door.extra == added

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 
-from loadtest.answers import Answer, Fault, chat, error, reset, stalled
+from loadtest.answers import Answer, Fault, Framing, chat, error, reset, stalled
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, GatewayError
@@ -380,12 +380,12 @@ async def test_a_files_content_teaches_nothing(stage: Any, exchange: Any, a_call
 async def test_an_answer_whose_client_leaves_while_it_is_held_is_read_on_where_it_drains(
     stage: Any, exchange: Any, a_call: Any, monkeypatch: pytest.MonkeyPatch, drains: bool
 ) -> None:
-    async def left(*_: object) -> None:
+    async def left(*_: object, **__: object) -> None:
         raise ClientGone
 
     monkeypatch.setattr(attempts, "hold", left)
     s, door = stage({"stream_mode": StreamMode.BUFFERED, "drains": drains}), exchange()
-    s.mocks[0].script(chat())
+    s.mocks[0].script(replace(chat(), framing=Framing.CHUNKED))
     with nullcontext() if drains else pytest.raises(ClientGone):
         await s.run(door, a_call())
     assert bool(door.written) is drains  # the relay is what reads it
