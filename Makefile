@@ -58,6 +58,9 @@ compat: $(VENV)/.dev .venv-compat/.done ## real clients: Node, LangChain, LlamaI
 
 check: lint types test ## what CI runs
 
+fuzz-config: $(VENV)/.dev ## generated configurations: what validates starts and reloads (FILES=500 for less)
+	FUZZ_FILES=$(or $(FILES),10000) $(BIN)/python -m pytest tests/command/test_fuzz_config.py --hypothesis-show-statistics
+
 format: $(VENV)/.dev ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
