@@ -38,7 +38,14 @@ def _router_settings(cleaned: Cleaned) -> object:
     if not isinstance(router, dict):
         return router
     shared = {key: litellm[key] for key in SHARED if key in litellm} if isinstance(litellm, dict) else {}
-    return {**shared, **router}
+    return {**shared, **router, **_allowed_fails(router)}
+
+
+def _allowed_fails(router: Cleaned) -> Cleaned:
+    """A policy outranks the plain number; failures are counted together, whatever they were."""
+    said = _mapping(router.get("allowed_fails_policy")).values()
+    counts = [count for count in said if isinstance(count, int)]
+    return {"allowed_fails": min(counts)} if counts else {}
 
 
 def _general_settings(cleaned: Cleaned, environ: Mapping[str, str]) -> object:

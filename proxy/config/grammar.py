@@ -15,7 +15,14 @@ from proxy.config.fields import Section
 from proxy.config.models import LitellmParams, ModelEntry, ModelInfo, UpstreamParams
 from proxy.config.openai_params import OpenAIParams
 from proxy.config.schema import Config
-from proxy.config.settings import GeneralSettings, LitellmSettings, PassThroughEndpoint, RouterSettings
+from proxy.config.settings import (
+    AllowedFailsPolicy,
+    GeneralSettings,
+    LitellmSettings,
+    PassThroughEndpoint,
+    RetryPolicy,
+    RouterSettings,
+)
 from proxy.config.slips import slip_of
 from proxy.config.upstream_params import WELL_KNOWN
 from proxy.config.wording import did_you_mean
@@ -39,6 +46,8 @@ NOT_YET: Mapping[type[Section], frozenset[str]] = {
     LitellmParams: known.LITELLM_PARAMS,
     ModelInfo: known.MODEL_INFO,
     RouterSettings: known.ROUTER_SETTINGS,
+    AllowedFailsPolicy: known.ALLOWED_FAILS_POLICY,
+    RetryPolicy: known.RETRY_POLICY,
     LitellmSettings: known.LITELLM_SETTINGS,
     GeneralSettings: known.GENERAL_SETTINGS,
     PassThroughEndpoint: known.PASS_THROUGH_ENDPOINT,
@@ -52,6 +61,7 @@ UNMISSED: Mapping[type[Section], frozenset[str]] = {
     UpstreamParams: unmissed.LITELLM_PARAMS,
     LitellmParams: unmissed.LITELLM_PARAMS,
     RouterSettings: unmissed.ROUTER_SETTINGS,
+    AllowedFailsPolicy: unmissed.ALLOWED_FAILS_POLICY,
     LitellmSettings: unmissed.LITELLM_SETTINGS,
     GeneralSettings: unmissed.GENERAL_SETTINGS,
 }

@@ -81,7 +81,7 @@ MODEL_INFO_DESCRIPTIVE = names("""
 """)
 """`model_list[].model_info`: facts about the model, kept out without a word."""
 ROUTER_SETTINGS = names("""
-    alerting_config allowed_fails_policy assistants_config background_health_check_model_groups
+    alerting_config assistants_config background_health_check_model_groups
     cache_kwargs cache_responses caching_groups client_ttl default_priority
     deployment_affinity_ttl_seconds enable_health_check_routing
     enable_mid_stream_fallback_continuation enable_tag_filtering enable_weighted_failover
@@ -93,6 +93,10 @@ ROUTER_SETTINGS = names("""
     tag_filtering_match_any tag_routing_prefix timeout_by_service_tier weights
 """)
 """`router_settings`"""
+ALLOWED_FAILS_POLICY = names("AuthenticationErrorAllowedFails RateLimitErrorAllowedFails")
+"""`router_settings.allowed_fails_policy`: keys that will not do, or are at their limit, rest at once."""
+RETRY_POLICY = names("DefaultRetries NotFoundErrorRetries ServiceUnavailableErrorRetries")
+"""`router_settings.retry_policy`"""
 LITELLM_SETTINGS = names("""
     add_function_to_prompt add_user_information_to_llm_headers agent_search_embedding_model
     aiohttp_trust_env allow_dynamic_callback_disabling always_include_stream_usage

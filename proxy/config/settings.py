@@ -60,6 +60,15 @@ class RetryPolicy(Section, frozen=True, kw_only=True):
     """After a 5xx, a refused connection or a broken answer."""
 
 
+class AllowedFailsPolicy(Section, frozen=True, kw_only=True):
+    """Failures in a row before a deployment rests, by what failed, in place of `allowed_fails`: the smaller counts."""
+
+    TimeoutErrorAllowedFails: Count | None = None
+    """Upstreams that were too slow."""
+    InternalServerErrorAllowedFails: Count | None = None
+    """5xx and broken answers."""
+
+
 class RouterSettings(Section, frozen=True, kw_only=True):
     """Which deployment gets a request, and what happens when it fails."""
 
@@ -90,6 +99,8 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     """Seconds until the first byte of a streamed answer; without it `timeout`."""
     allowed_fails: Count = 3
     """Failures in a row before a deployment rests."""
+    allowed_fails_policy: AllowedFailsPolicy = AllowedFailsPolicy()
+    """`allowed_fails` by what failed."""
     cooldown_time: SecondsOrZero = 5.0
     """Seconds a failing deployment rests, the first time."""
     disable_cooldowns: bool = False

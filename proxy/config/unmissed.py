@@ -18,6 +18,11 @@ LITELLM_SETTINGS = names("""
 """No prompt, answer or key is logged, no tokenizer is loaded, nothing is printed over."""
 ROUTER_SETTINGS = names("debug_level enable_pre_call_checks")
 """Limits are looked at before each attempt; a prompt that is too long has `context_window_fallbacks`."""
+ALLOWED_FAILS_POLICY = names("""
+    BadGatewayErrorAllowedFails BadRequestErrorAllowedFails ContentPolicyViolationErrorAllowedFails
+    NotFoundErrorAllowedFails ServiceUnavailableErrorAllowedFails
+""")
+"""No deployment rests for what a client did; the rest is counted with InternalServerErrorAllowedFails."""
 GENERAL_SETTINGS = names("""
     disable_error_logs disable_spend_logs disable_spend_updates health_check_interval proxy_batch_write_at
     user_header_name

@@ -84,3 +84,17 @@ def test_shapes_that_make_no_sense_are_errors_and_no_crash(refuse, text):
     assert all(
         "expected" in line or "missing" in line for line in refuse(text, {"LITELLM_MASTER_KEY": "sk-x"})
     )
+
+
+def test_a_policy_of_failures_outranks_their_number(read):
+    def allowed(written: str) -> int:
+        return read(f"router_settings: {{{written}}}").config.router_settings.allowed_fails
+
+    assert allowed("allowed_fails: 7") == 7
+    assert allowed("allowed_fails: 7, allowed_fails_policy: {BadRequestErrorAllowedFails: 1000}") == 7
+    both = "TimeoutErrorAllowedFails: 9, InternalServerErrorAllowedFails: 5"
+    assert allowed(f"allowed_fails: 7, allowed_fails_policy: {{{both}}}") == 5
+    loaded = read("router_settings: {allowed_fails_policy: {RateLimitErrorAllowedFails: 100}}")
+    assert [notice.key for notice in loaded.warnings] == [
+        "router_settings.allowed_fails_policy.RateLimitErrorAllowedFails"
+    ]
