@@ -80,6 +80,10 @@ class ResponseHead(msgspec.Struct, eq=False, gc=False):
         """Whether there may be a header whose name begins so: cheaper than asking for each."""
         return self._lower.find(b"\r\n" + beginning_lower) >= 0
 
+    def holds(self, text_lower: bytes) -> bool:
+        """HOT. Whether the text stands anywhere in it."""
+        return self._lower.find(text_lower) >= 0
+
     def headers(self) -> Headers:
         """`lines` as pairs and without transfer-encoding, for a door that frames the body itself."""
         fields = (line.partition(b":") for line in self.lines.split(b"\r\n")[:-1])

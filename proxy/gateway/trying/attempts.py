@@ -34,6 +34,7 @@ from proxy.gateway.trying.blaming import UnknownWords, asked_of
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
 from proxy.gateway.trying.outbound import Sender, translated
+from proxy.gateway.trying.redirects import PLACES, Trail, follow
 from proxy.gateway.trying.retrying import RetryBudget
 from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.waiting import WaitingRoom
@@ -170,6 +171,8 @@ class Attempts:
             sent = self._clock()
             outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
             answer = await self._send(run, lane, outbound)
+            if answer.head.status != 200 or answer.head.holds(PLACES):
+                answer = await self._follow(run, lane, outbound, answer)
             answer.until = run.until
             answered = self._clock()
             record.first_byte_s = answered - run.started
@@ -217,6 +220,18 @@ class Attempts:
         run.tried.append(deployment)
         if self._tells_every_attempt:
             _log_attempt(run, deployment)
+
+    async def _follow(self, run: Run, lane: Lane, outbound: Outbound, answer: Answer) -> Answer:
+        """Where its redirects end; what it says of places is the client's to use. Raises GatewayError 502."""
+        call = run.call
+
+        def again() -> Outbound | None:
+            return (
+                None if call.rest else self._sender.outbound(call, run.choice, lane.destination, run.exchange)
+            )
+
+        trail = Trail(lane.destination.endpoint, lane.destination.base_path, call.head.path)
+        return await follow(answer, outbound, trail, partial(self._send, run, lane), again)
 
     def _send(self, run: Run, lane: Lane, outbound: Outbound) -> Awaitable[Answer]:
         """Raises UpstreamFailure, ClientGone."""
