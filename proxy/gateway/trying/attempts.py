@@ -198,12 +198,9 @@ class Attempts:
         except UpstreamFailure as failure:
             result = Result(failure.kind)
             record.error = failure.reason
-            if settled:  # the error that was to be passed on broke off too
-                raise upstream_failed(failure, retried=record.attempts > 1) from failure
-            settled = True
-            following = self._after(
-                run, deployment, Failure(result, unsent=failure.kind is ResultKind.REFUSED), failure.reason
-            )
+            told, settled = settled, True  # told: the error that was to be passed on broke off too
+            failed = Failure(result, unsent=failure.kind is ResultKind.REFUSED)
+            following = None if told else self._after(run, deployment, failed, failure.reason)
             if following is None:
                 raise upstream_failed(failure, retried=record.attempts > 1) from failure
             return following
