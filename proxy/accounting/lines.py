@@ -75,7 +75,7 @@ def text_line(record: Record, *, colour: bool) -> bytes:
     parts = [
         _clock(record.started_unix_s + record.duration_s),
         _status(record.status, colour=colour),
-        record.method,
+        _printable(record.method),
         _printable(record.route),
         _where(record),
         _tokens(record.usage),

@@ -10,19 +10,21 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import trio
-
+from proxy.edge.hangup import HANGUP, Hangup
+from proxy.edge.http2 import CUT, UPLOAD
 from proxy.edge.limits import DoorLimits
 from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
+from proxy.edge.scope_head import head_of, refusal
+from proxy.edge.upload import Upload
 from proxy.edge.websocket import as_http
 from proxy.errors import ClientGone, GatewayError, UpstreamFailure, body_too_large
 from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, BadRequest, HeadParser, RequestHead
 from proxy.wire.parking import Late, Parking
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Reactor
@@ -32,23 +34,20 @@ from proxy.wire.uplink import Uplink
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-_WITH_BODIES = frozenset((b"POST", b"PUT", b"PATCH"))
-CUT = "sluice.cut"
-"""In the scope's state: closes the connection. hypercorn leaves an HTTP/2 stream that was not ended open for ever."""
-CUT_AFTER_S = 0.05
-"""What was written last is on its way by then."""
-_BODY_PIECES = 4
-"""Pieces of a request body that may wait for the pipeline: the server stops reading beyond."""
-
 
 class AsgiApp:
     """The pipeline as an ASGI app."""
 
     def __init__(
-        self, reactor: Reactor, limits: DoorLimits, serve: Callable[[Exchange], Awaitable[None]]
+        self,
+        reactor: Reactor,
+        limits: DoorLimits,
+        parser: HeadParser,
+        serve: Callable[[Exchange], Awaitable[None]],
     ) -> None:
         """`limits` and `serve` may be exchanged: the next request is served by the new ones."""
         self._reactor = reactor
+        self._parser = parser
         self.limits = limits
         self.serve = serve
 
@@ -56,13 +55,28 @@ class AsgiApp:
         if scope["type"] == "websocket":
             scope, receive, send = as_http(scope, receive, send)
         if scope["type"] == "http":
-            exchange = AsgiExchange(self._reactor, self.limits, scope, receive, send)
-            try:
-                await self.serve(exchange)
-            finally:
-                exchange.parking.close()
+            await self._serve(scope, receive, send)
         else:
             await _lifespan(receive, send)
+
+    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        try:
+            head, length = head_of(scope, self._parser)
+        except BadRequest as bad:
+            await _refuse(bad, send)
+            return
+        exchange = AsgiExchange(self._reactor, self.limits, head, length, scope, receive, send)
+        try:
+            await self.serve(exchange)
+        finally:
+            exchange.parking.close()
+
+
+async def _refuse(bad: BadRequest, send: ASGISendCallable) -> None:
+    reply = refusal(bad).reply()
+    headers = [(name, value) for name, value in own_headers(reply, ())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
 async def _lifespan(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -76,21 +90,6 @@ async def _lifespan(receive: ASGIReceiveCallable, send: ASGISendCallable) -> Non
             return
 
 
-def _request_head(scope: HTTPScope) -> tuple[RequestHead, int]:
-    headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
-    query = scope["query_string"]
-    target = scope["raw_path"] + (b"?" + query if query else b"")
-    head = RequestHead(scope["method"].encode(), target, headers)
-    if head.chunked:
-        return head, CHUNKED
-    lengths = [value for name, value in headers if name.lower() == b"content-length"]
-    if lengths:
-        return head, int(lengths[0])
-    # HTTP/2 bodies need no header (RFC 9113 section 8.1.1); requests that only ask have none.
-    unframed = scope["http_version"] == "2" and head.method in _WITH_BODIES
-    return head, CHUNKED if unframed else NO_BODY
-
-
 class AsgiExchange:
     """Implements gateway.exchange.Exchange."""
 
@@ -98,14 +97,16 @@ class AsgiExchange:
         self,
         reactor: Reactor,
         limits: DoorLimits,
+        head: RequestHead,
+        length: int,
         scope: HTTPScope,
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
     ) -> None:
-        self.head, self.body_length = _request_head(scope)
+        self.head = head
+        self.body_length = length
         self.parking = Parking(reactor)
         self.door = "asgi"
-        self.beside: Callable[[], Awaitable[None]] | None = self._listen
         self.lines = b""
         self.committed = False
         self.opened_early = False
@@ -118,26 +119,30 @@ class AsgiExchange:
         self._limits = limits
         self._receive = receive
         self._send = send
-        self._cut: Callable[[], Awaitable[None]] | None = None
-        if scope["http_version"] == "2":
-            self._cut = scope.get("state", {}).get(CUT)
-        self._feed, self._pieces = trio.open_memory_channel[bytes](_BODY_PIECES)
+        state: dict[str, Any] = scope.get("state", {})
+        self._cut: Callable[[], Awaitable[None]] | None = state.get(CUT)
+        fed: Upload | None = state.get(UPLOAD)
+        self._upload = fed or Upload()
+        self.beside: Callable[[], Awaitable[None]] | None = self._listen if fed is None else None
+        self._upload.watch(self.parking.wake, self.parking.leave)
+        hangup: Hangup | None = state.get(HANGUP)
+        if hangup is not None:
+            hangup.watch(self.parking.leave)
         self._until = math.inf
         """No piece is waited for beyond."""
 
     async def _listen(self) -> None:
         """Receive all the while: only `http.disconnect` tells that the client has left."""
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                self.parking.leave()
-                self._feed.close()
-                return
-            if message["body"] and not self.body_read:
-                await self._feed.send(message["body"])
-            if not message["more_body"]:
-                self._feed.close()
-            self.parking.wake()
+        upload = self._upload
+        try:
+            while (message := await self._receive())["type"] == "http.request":
+                if message["body"] and not self.body_read:
+                    upload.feed(message["body"])
+                if not message["more_body"]:
+                    upload.end()
+                await upload.room()
+        finally:
+            upload.leave()
 
     def take_whole(self) -> bytes:
         return b""
@@ -164,18 +169,18 @@ class AsgiExchange:
         while not self.body_read:
             if self.parking.gone:
                 raise ClientGone
-            try:
-                return self._pieces.receive_nowait()
-            except trio.EndOfChannel:
+            if piece := await self._upload.take():
+                return piece
+            if self._upload.ended:
                 self.body_read = True
-            except trio.WouldBlock:
+            else:
                 await self._wait_for_piece(deadline, look)
         if self.parking.gone:
             raise ClientGone
         return b""
 
     async def _wait_for_piece(self, deadline: float, look: Callable[[], None] | None) -> None:
-        """`_listen` wakes the parking, and so does an upstream that speaks."""
+        """What comes of the body wakes the parking, and so does an upstream that speaks."""
         if look is not None:
             look()
         try:
@@ -258,7 +263,6 @@ class AsgiExchange:
         if last_words and self._unbounded and self._last.endswith((b"\n\n", b"\r\n\r\n")):
             await self.write(last_words)
         if self._cut is not None:
-            await trio.sleep(CUT_AFTER_S)
             await self._cut()
 
 

@@ -8,30 +8,27 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ConnectionState
+from hypercorn.typing import AppWrapper
 
-from proxy.edge.asgi import CUT
+from proxy.edge.carried import HTTP2_PREFACE, Carried
 from proxy.edge.exchange import FastExchange
+from proxy.edge.hangup import Hangup
 from proxy.edge.limits import DoorLimits
 from proxy.edge.replay import ReplayedStream
-from proxy.errors import ClientGone, GatewayError
+from proxy.edge.scope_head import refusal
+from proxy.errors import ClientGone
 from proxy.gateway.exchange import Exchange
-from proxy.types import Reply
-from proxy.wire.head import NO_BODY, BadRequest, HeadParser, RequestHead, asks_for_websocket, find_head_end
+from proxy.wire.head import BadRequest, HeadParser, RequestHead, asks_for_websocket, find_head_end
 from proxy.wire.link import Link
 from proxy.wire.parking import Carrier, Late, Parking
 from proxy.wire.reactor import Reactor
 
-H2C = b"h2c"
-HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
-"""RFC 9113 section 3.4"""
 BLANKS = b"\r\n"
 """Before a head (RFC 9112 section 2.2)."""
 LEAVINGS = (ClientGone, OSError, trio.BrokenResourceError, trio.ClosedResourceError)
@@ -94,7 +91,7 @@ class ClientConnection:
                 head, length = doorway.parser.parse(raw)
             except BadRequest as bad:
                 return await self._refuse(bad, raw)
-            if head.version != b"1.1" or (head.upgrade and switches_protocol(head, length)):
+            if head.version != b"1.1":
                 await self._catch_up()
                 return raw + self.buffer
             exchange = FastExchange(doorway.limits, self.link, head, length, self.buffer)
@@ -174,8 +171,7 @@ class ClientConnection:
         head = RequestHead(b"GET", b"/", ())
         exchange = FastExchange(self.doorway.limits, self.link, head, 0, b"")
         exchange.closing = True
-        reply = GatewayError(bad.status, f"Bad request: {bad.reason}.").reply()
-        await exchange.answer(Reply(reply.status, reply.body))
+        await exchange.answer(refusal(bad).reply())
         await self._linger()
         return None
 
@@ -188,12 +184,6 @@ class ClientConnection:
             if not data:
                 return
             read_bytes += len(data)
-
-
-def switches_protocol(head: RequestHead, length: int) -> bool:
-    """Whether hypercorn would change the protocol. Other upgrades are ignored, as RFC 9110 section 7.8 allows:
-    its HTTP/1.1 parser pauses after a request that carries one, and would not see the client leave."""
-    return length == NO_BODY and (head.get(b"upgrade") or b"").lower() == H2C
 
 
 async def serve_socket(
@@ -241,8 +231,8 @@ def peer_of(sock: socket.socket) -> str:
     return f"from {name[0]}:{name[1]}" if isinstance(name, tuple) else "from a local socket"
 
 
-class FastDoor(TCPServer):
-    """hypercorn's server for one connection, which tries the fast way first."""
+class FastDoor:
+    """Serves one accepted connection when it is awaited: as fast as it can be, or under hypercorn."""
 
     def __init__(
         self,
@@ -250,26 +240,26 @@ class FastDoor(TCPServer):
         app: AppWrapper,
         config: Config,
         context: WorkerContext,
-        state: ConnectionState,
         stream: trio.SocketStream,
     ) -> None:
-        # hypercorn's own parts are made only for a connection that needs them.
         self._doorway = doorway
-        self._hypercorn = (app, config, context, state)
+        self._hypercorn = (app, config, context)
         self._accepted = stream
 
-    async def run(self) -> None:
+    def __await__(self) -> Generator[object, None, None]:
+        return self._run().__await__()
+
+    async def _run(self) -> None:
         sock = socket.socket(fileno=self._accepted.socket.detach())
         await serve_socket(self._doorway, sock, self._fall_back)
 
     async def _fall_back(self, sock: socket.socket, replayed: bytes) -> None:
-        app, config, context, state = self._hypercorn
         accepted = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-        stream = ReplayedStream(accepted, replayed, self._doorway.limits.write_timeout_s)
-        state = ConnectionState({**state, CUT: stream.aclose})
-        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]
+        hangup = Hangup(self._doorway.reactor, sock)
+        stream = ReplayedStream(accepted, replayed, self._doorway.limits.write_timeout_s, hangup)
         try:
-            await super().run()
+            await Carried(*self._hypercorn, stream, replayed).run()
         finally:
+            hangup.close()
             # hypercorn's own closing waits, and is skipped when it is cancelled there.
             accepted.socket.close()

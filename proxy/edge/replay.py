@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import trio
 
+from proxy.edge.hangup import Hangup
+
 
 class ReplayedStream:
     """The part of `trio.SocketStream` that hypercorn uses, with `first` read before the socket.
@@ -12,8 +14,9 @@ class ReplayedStream:
     `write_s` bounds each.
     """
 
-    def __init__(self, stream: trio.SocketStream, first: bytes, write_s: float) -> None:
+    def __init__(self, stream: trio.SocketStream, first: bytes, write_s: float, hangup: Hangup) -> None:
         self._stream = stream
+        self.hangup = hangup
         self._first = first
         self._write_s = write_s
         self.socket = stream.socket
@@ -29,10 +32,12 @@ class ReplayedStream:
         with trio.move_on_after(self._write_s) as scope:
             await self._stream.send_all(data)
         if scope.cancelled_caught:
+            await self.aclose()  # who waits to read hears of it too
             raise trio.BrokenResourceError("the client stopped reading")
 
     async def send_eof(self) -> None:
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
+        self.hangup.close()
         await self._stream.aclose()

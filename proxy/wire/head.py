@@ -21,6 +21,8 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
 """A field value with its blanks (RFC 9110 5.5): HTAB and bytes >= 0x80 are in, CR, LF and other controls are not."""
 
+MAX_METHOD_BYTES = 32
+"""Longer than any that is registered (17) or made up; what is longer is neither remembered nor logged."""
 LENGTH_DIGITS = 18
 """The most digits that stay below 2**63, where other parsers overflow."""
 _FIELD = re.compile(rb"(%b):(%b)\r\n" % (TOKEN, TEXT))
@@ -170,6 +172,8 @@ def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     version = major + b"." + minor
     if version not in (b"1.1", b"1.0"):
         raise BadRequest(505, f"HTTP/{version.decode()} is not spoken here")
+    if len(method) > MAX_METHOD_BYTES:  # RFC 9112 section 3
+        raise BadRequest(501, f"a method of more than {MAX_METHOD_BYTES} letters is not implemented")
     if method == b"CONNECT":
         raise BadRequest(501, "CONNECT: this is not a forward proxy")
     return method, _origin_form(method, target), version

@@ -109,7 +109,7 @@ class Gateway:
         self._key_headers: set[str] = set()
         self._parts, self.pipeline = self.prepare(config, environ)
         self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
-        self.app = AsgiApp(self.reactor, self.doorway.limits, self.pipeline.serve)
+        self.app = AsgiApp(self.reactor, self.doorway.limits, self.doorway.parser, self.pipeline.serve)
 
     @property
     def config(self) -> Config:

@@ -10,7 +10,6 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
 
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.http1 import FastDoor
@@ -69,7 +68,6 @@ async def _accept_until(
         ASGIWrapper(gateway.app),
         _hypercorn_config(limits),
         context,
-        ConnectionState({}),
     )
     accepting = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in listeners]
     async with trio.open_nursery() as acceptors:

@@ -7,6 +7,7 @@ from trio.testing import wait_all_tasks_blocked
 from loadtest.answers import stalled
 
 KEY = (b"authorization", b"Bearer sk-gateway")
+HOST = (b"host", b"g")
 
 
 class Server:
@@ -38,7 +39,7 @@ class Server:
 
 def http(method: str = "POST", path: bytes = b"/v1/chat/completions", **more: object) -> dict[str, object]:
     scope = {"type": "http", "http_version": "1.1", "method": method, "raw_path": path, "query_string": b""}
-    return {**scope, "headers": [(b"host", b"g"), KEY], **more}
+    return {**scope, "headers": [HOST, KEY], **more}
 
 
 def body(data: bytes, *, more: bool = False) -> dict[str, object]:
@@ -80,7 +81,7 @@ async def test_h2c_with_a_body_stays_http_1_1(house, requests) -> None:
 
 async def test_a_body_in_pieces(house) -> None:
     text = b'{"model":"gpt-4o"}'
-    scope = http(headers=[KEY, (b"content-length", b"18")])
+    scope = http(headers=[HOST, KEY, (b"content-length", b"18")])
     server = Server(*(body(text[at : at + 1], more=True) for at in range(18)), body(b""))
     await house.gateway.app(scope, server.receive, server.send)
     assert server.sent[0]["status"] == 200
@@ -89,7 +90,7 @@ async def test_a_body_in_pieces(house) -> None:
 
 @pytest.mark.parametrize("framing", [(b"content-length", b"300000"), (b"transfer-encoding", b"chunked")])
 async def test_an_upload_in_pieces(house, framing: tuple[bytes, bytes]) -> None:
-    scope = http(path=b"/v1/files", headers=[KEY, (b"content-type", b"a/b"), framing])
+    scope = http(path=b"/v1/files", headers=[HOST, KEY, (b"content-type", b"a/b"), framing])
     server = Server(*(body(b"x" * 10_000, more=True) for _ in range(30)), body(b""))
     await house.gateway.app(scope, server.receive, server.send)
     assert server.sent[0]["status"] == 200
@@ -97,7 +98,7 @@ async def test_an_upload_in_pieces(house, framing: tuple[bytes, bytes]) -> None:
 
 
 async def test_a_body_of_http_2_needs_no_header(house) -> None:
-    scope = http(path=b"/v1/files", http_version="2", headers=[KEY, (b"content-type", b"a/b")])
+    scope = http(path=b"/v1/files", http_version="2", headers=[HOST, KEY, (b"content-type", b"a/b")])
     server = Server(body(b"abc", more=True), body(b"def"))
     await house.gateway.app(scope, server.receive, server.send)
     assert house.mock.requests[0].body == b"abcdef"
@@ -109,7 +110,9 @@ async def test_a_disconnect_ends_the_request(house) -> None:
     ended = trio.Event()
 
     async def serve() -> None:
-        await house.gateway.app(http(headers=[KEY, (b"content-length", b"18")]), server.receive, server.send)
+        await house.gateway.app(
+            http(headers=[HOST, KEY, (b"content-length", b"18")]), server.receive, server.send
+        )
         ended.set()
 
     async with trio.open_nursery() as nursery:
@@ -125,7 +128,9 @@ async def test_a_disconnect_ends_the_request(house) -> None:
 async def test_a_disconnect_in_the_midst_of_a_body(house) -> None:
     server = Server(body(b'{"mo', more=True), GONE)
     with trio.fail_after(1):
-        await house.gateway.app(http(headers=[KEY, (b"content-length", b"18")]), server.receive, server.send)
+        await house.gateway.app(
+            http(headers=[HOST, KEY, (b"content-length", b"18")]), server.receive, server.send
+        )
     assert server.sent == []
     assert house.records[0].outcome.value == "client_gone"
 
@@ -135,7 +140,7 @@ async def test_a_body_that_stops(make_house) -> None:
         server = Server(body(b'{"mo', more=True))
         with trio.fail_after(1):
             await house.gateway.app(
-                http(headers=[KEY, (b"content-length", b"18")]), server.receive, server.send
+                http(headers=[HOST, KEY, (b"content-length", b"18")]), server.receive, server.send
             )
         assert server.sent[0]["status"] == 408
 
@@ -144,7 +149,9 @@ async def test_an_unread_body_holds_nothing_up(house) -> None:
     """A refused request ends though its server has more of the body than fits between the two."""
     server = Server(*(body(b"x" * 1000, more=True) for _ in range(50)))
     with trio.fail_after(1):
-        await house.gateway.app(http(headers=[(b"content-length", b"99999")]), server.receive, server.send)
+        await house.gateway.app(
+            http(headers=[HOST, (b"content-length", b"99999")]), server.receive, server.send
+        )
     assert server.sent[0]["status"] == 401
 
 
@@ -152,7 +159,7 @@ async def test_a_server_that_cancels_takes_the_request_along(house) -> None:
     house.mock.script(stalled())
     server = Server(body(b'{"model":"gpt-4o"}'))
     async with trio.open_nursery() as nursery:
-        scope = http(headers=[KEY, (b"content-length", b"18")])
+        scope = http(headers=[HOST, KEY, (b"content-length", b"18")])
         nursery.start_soon(house.gateway.app, scope, server.receive, server.send)
         await house.mock.received()
         nursery.cancel_scope.cancel()
@@ -162,7 +169,9 @@ async def test_a_server_that_cancels_takes_the_request_along(house) -> None:
 
 async def test_names_are_lower_case_as_asgi_demands(house) -> None:
     server = Server(body(b'{"model":"gpt-4o"}'))
-    await house.gateway.app(http(headers=[KEY, (b"content-length", b"18")]), server.receive, server.send)
+    await house.gateway.app(
+        http(headers=[HOST, KEY, (b"content-length", b"18")]), server.receive, server.send
+    )
     names = [name for name, _ in server.sent[0]["headers"]]
     assert names == [name.lower() for name in names]
     assert b"transfer-encoding" not in names

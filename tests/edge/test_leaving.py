@@ -101,11 +101,12 @@ async def test_in_the_midst_of_an_upload(house, door: str, leave, start: bytes) 
     await gone(house)
 
 
-async def test_in_an_upload_that_the_upstream_does_not_take(house) -> None:
-    """By a reset: a close would wait, in the client's kernel, behind what nobody reads. Not through hypercorn,
-    which stops reading then and looks no further."""
+@pytest.mark.parametrize("door", ["fast", "replayed"])
+async def test_in_an_upload_that_the_upstream_does_not_take(house, door: str) -> None:
+    """By a reset: a close would wait, in the client's kernel, behind what nobody reads. Not through any other ASGI
+    server, which stops reading then and looks no further."""
     house.mock.read_limit_bytes = 1000
-    client = await house.client()
+    client = await house.client(door)
     with trio.move_on_after(0.2):
         await client.send(BY_LENGTH + b"x" * 50_000_000)
     reset(client)
