@@ -68,6 +68,9 @@ class Http2(H2Protocol):
             for upload in self._uploads.values():
                 upload.leave()
         await super().handle(event)
+        if isinstance(event, Closed):  # nobody sends any more: hypercorn would have who writes wait for ever
+            for buffer in self.stream_buffers.values():
+                await buffer.close()
 
     async def _handle_events(self, received: list[events.Event]) -> None:
         for event in received:
@@ -142,8 +145,7 @@ class Http2(H2Protocol):
     async def on_reset(self, event: events.StreamReset) -> None:
         if upload := self._uploads.get(event.stream_id):
             upload.leave()
-        await self._close_stream(event.stream_id)
-        await self._window_updated(event.stream_id)
+        await self._abandon(event.stream_id)
 
     async def on_window(self, event: events.WindowUpdated) -> None:
         await self._window_updated(event.stream_id)
@@ -173,7 +175,13 @@ class Http2(H2Protocol):
                 await buffer.drain()
         self._stop(stream_id, ErrorCodes.INTERNAL_ERROR)
         await self._flush()
+        await self._abandon(stream_id)
+
+    async def _abandon(self, stream_id: int) -> None:
+        """It was reset: who writes to it, or waits for its window, goes on to find that out."""
         await self._close_stream(stream_id)
+        if buffer := self.stream_buffers.get(stream_id):
+            await buffer.close()
         await self._window_updated(stream_id)
 
     def _stop(self, stream_id: int, code: ErrorCodes) -> None:

@@ -6,7 +6,9 @@ import h2.config
 import h2.connection
 import pytest
 import trio
+from hyperframe.frame import SettingsFrame
 
+from loadtest.answers import Answer as Said
 from loadtest.hostile.frames import data, head, opening, reset, said
 from proxy.edge.http2 import CONNECTION_BYTES
 from proxy.edge.upload import HELD_BYTES
@@ -139,3 +141,26 @@ async def test_a_long_upload_goes_through_windows_smaller_than_it(house) -> None
         await house.mock.received()
     assert len(house.mock.requests[0].body) == 5_000_000
     client.close()
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+@pytest.mark.parametrize("size", [20_000, 3_000_000], ids=["fits the buffer", "fills the buffer"])
+async def test_leaving_an_answer_that_waits_for_the_clients_window(house, size: int, how: str) -> None:
+    """Whoever writes the answer is not left waiting for a window that will never open."""
+    house.mock.script(Said(body=b"x" * size))
+    client = await house.client()
+    body = data(1, b'{"model":"gpt-4o"}', ended=True)
+    narrow = said(SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 1000}))
+    await client.send_raw(opening() + narrow + said(head(1, b"POST", CHAT, AUTH, JSON, ended=False), body))
+    while b"x" * 1000 not in client.buffer:
+        await client._more()
+    await leave(client, how)
+    with trio.fail_after(2):
+        await house.recorded()
+    outcomes = {Outcome.CLIENT_GONE} if size > 1_000_000 else {Outcome.CLIENT_GONE, Outcome.OK}
+    assert {record.outcome for record in house.records} <= outcomes, "what the server has taken is on its way"
+    if how == "reset":
+        await client.send_raw(said(head(3, b"GET", b"/v1/models", AUTH)))
+        with trio.fail_after(2):
+            while b"\x00\x00\x03" not in client.buffer:
+                await client._more()
