@@ -8,5 +8,7 @@ clients    how they behave;  reading: what they read
 plan       all that a seed decides; made by scenario, with settings (the configuration) and crowd (the clients)
 play       one seed from beginning to end;  recording: which record is of which request
 story      what happened, told by the world and not by the gateway;  judges: whether it may happen
+platforms  upstreams that answer by what is true of host, key, model and kind of request;  hostile: a caller to fear
+interference: a seed with and without it, and nobody else may come off worse
 farm       many seeds in several processes
 """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from loadtest.sim.farm import Harvest, play_seeds, timed
+from loadtest.sim.farm import Harvest, Played, play_beside, play_seed, play_seeds, timed
+from loadtest.sim.interference import judge, shared
 from loadtest.sim.judges import verdict
 from loadtest.sim.play import play
 from loadtest.sim.scenario import scenario
@@ -17,9 +19,11 @@ SHOWN = 3
 
 def main() -> int:
     options = _options()
+    beside = options.interference
     if options.seed is not None:
-        return _one(options.seed, verbose=options.verbose)
-    return _many(range(options.first, options.first + options.seeds), options.jobs)
+        return _one(options.seed, beside=beside, verbose=options.verbose)
+    player = play_beside if beside else play_seed
+    return _many(range(options.first, options.first + options.seeds), options.jobs, player)
 
 
 def _options() -> argparse.Namespace:
@@ -28,27 +32,33 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument(
+        "--interference", action="store_true", help="each seed with and without a hostile caller among others"
+    )
     parser.add_argument("--verbose", action="store_true", help="with --seed: its plan and every event")
     return parser.parse_args()
 
 
-def _one(seed: int, *, verbose: bool) -> int:
-    plan = scenario(seed)
-    story = play(plan)
+def _one(seed: int, *, beside: bool, verbose: bool) -> int:
+    plan = shared(seed) if beside else scenario(seed)
+    if beside:
+        wrong, story = judge(plan)
+    else:
+        story = play(plan)
+        wrong = verdict(plan, story)
     if verbose:
         print(plan.config)
-        for part in (*plan.upstreams, *plan.clients):
+        for part in (*plan.upstreams, *plan.clients, *plan.hostile):
             print(part)
         print("\n".join(story.log))
-    wrong = verdict(plan, story)
     print(f"seed {seed}: {story.digest()}")
     print("\n".join(wrong) or "nothing is wrong")
     return 1 if wrong else 0
 
 
-def _many(seeds: range, jobs: int) -> int:
+def _many(seeds: range, jobs: int, player: Callable[[int], Played]) -> int:
     harvest, began = Harvest(), timed()
-    for played in play_seeds(seeds, jobs):
+    for played in play_seeds(seeds, jobs, player):
         harvest.add(played)
         for wrong in played.wrong[:SHOWN]:
             print(f"seed {played.seed} {wrong}", flush=True)

@@ -223,7 +223,7 @@ def request(ask: Ask) -> tuple[bytes, bytes]:
 
 def _chat(ask: Ask) -> bytes:
     flags = b', "stream": true, "stream_options": {"include_usage": true}' if ask.stream else b""
-    text = b"t" * ask.body_bytes
+    text = ask.text or b"t" * ask.body_bytes
     return b'{"model": "%b"%b, "messages": [{"role": "user", "content": "%b"}]}' % (
         ask.model.encode(),
         flags,
@@ -233,7 +233,7 @@ def _chat(ask: Ask) -> bytes:
 
 _BODIES: dict[Kind, Callable[[Ask], bytes]] = {
     Kind.CHAT: _chat,
-    Kind.UPLOAD: lambda ask: b"u" * ask.body_bytes,
+    Kind.UPLOAD: lambda ask: ask.text or b"u" * ask.body_bytes,
     Kind.PAGE: lambda _: b"",
     Kind.ADMIN: lambda _: b"",
     Kind.NONSENSE: lambda _: b"",

@@ -6,13 +6,15 @@ import multiprocessing
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from loadtest.sim import interference
 from loadtest.sim.judges import verdict
 from loadtest.sim.plan import Fault
 from loadtest.sim.play import play
 from loadtest.sim.scenario import scenario
+from loadtest.sim.story import Chronicle
 
 CHUNK_SEEDS = 20
 """Handed to a process at a time."""
@@ -54,16 +56,30 @@ class Harvest:
 
 def play_seed(seed: int) -> Played:
     """One run with its verdict. A run that breaks off is wrong, too."""
+    return _played(seed, _alone)
+
+
+def play_beside(seed: int) -> Played:
+    """The same with and without a hostile caller."""
+    return _played(seed, lambda seed: interference.judge(interference.shared(seed)))
+
+
+def _alone(seed: int) -> tuple[list[str], Chronicle]:
     plan = scenario(seed)
+    story = play(plan)
+    return verdict(plan, story), story
+
+
+def _played(seed: int, judged: Callable[[int], tuple[list[str], Chronicle]]) -> Played:
     try:
-        story = play(plan)
+        wrong, story = judged(seed)
     except Exception as broken:  # noqa: BLE001 - whatever breaks a run is this seed's failure
         why = f"the run broke off: {''.join(traceback.format_exception(broken)[-3:])}"
         return Played(seed, "", [why], 0.0, 0, 0, Counter())
     return Played(
         seed,
         story.digest(),
-        verdict(plan, story),
+        wrong,
         story.lasted_s,
         len(story.asked),
         len(story.attempts),
@@ -71,13 +87,13 @@ def play_seed(seed: int) -> Played:
     )
 
 
-def play_seeds(seeds: range, jobs: int) -> Iterator[Played]:
+def play_seeds(seeds: range, jobs: int, player: Callable[[int], Played] = play_seed) -> Iterator[Played]:
     """In the order of the seeds."""
     if jobs == 1:
-        yield from map(play_seed, seeds)
+        yield from map(player, seeds)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(play_seed, seeds, CHUNK_SEEDS)
+        yield from pool.imap(player, seeds, CHUNK_SEEDS)
 
 
 def timed() -> float:

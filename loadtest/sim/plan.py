@@ -129,6 +129,8 @@ class Ask:
     lines: tuple[bytes, ...] = ()
     """Further header lines."""
     body_bytes: int = 200
+    text: bytes = b""
+    """Of the message or the upload, instead of so many bytes."""
     chunked: bool = False
     expects: bool = False
     """It waits for a 100 before it sends its body."""
@@ -217,3 +219,5 @@ class Plan:
     """Of streams and answers, where it is one for all."""
     benches: bool = True
     """False: nobody ever rests but by the operator's word."""
+    hostile: tuple[ClientPlan, ...] = ()
+    """One caller's clients, whom the others must not notice; they play only where they are let in."""

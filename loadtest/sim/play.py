@@ -19,7 +19,8 @@ from loadtest.sim.actors import Actor, Script
 from loadtest.sim.clients import Client
 from loadtest.sim.clock import VirtualClock
 from loadtest.sim.network import Network
-from loadtest.sim.plan import Plan
+from loadtest.sim.plan import Plan, UpstreamPlan
+from loadtest.sim.platforms import Platform, PlatformPlan
 from loadtest.sim.recording import KeptRecords, observed
 from loadtest.sim.seeding import seeded
 from loadtest.sim.sockets import End
@@ -30,6 +31,7 @@ from proxy.edge.http1 import serve_socket
 from proxy.worker.assembly import Gateway
 from proxy.worker.serving import serve_accepted
 
+_UPSTREAMS: dict[type[UpstreamPlan], type[Upstream]] = {UpstreamPlan: Upstream, PlatformPlan: Platform}
 BEGUN_S = 0.001
 REST_S = 130.0
 """After it nothing of the last minute's counts is left."""
@@ -68,7 +70,8 @@ class _Run:
     async def run(self) -> None:
         plan, clock, story = self._plan, self._clock, self._story
         for upstream in plan.upstreams:
-            self._network.listeners[upstream.name] = Upstream(upstream, clock, plan.seed, story).listener
+            made = _UPSTREAMS[type(upstream)](upstream, clock, plan.seed, story)
+            self._network.listeners[upstream.name] = made.listener
         for client in plan.clients:
             Actor(clock, self._counted(Client(client, clock, self._network, story).run())).begin(
                 client.starts_s

@@ -35,7 +35,7 @@ Asking = Generator[Pause, bool, bytes | None]
 
 
 @dataclass
-class _Request:
+class Request:
     head: bytes
     number: int
     length: int
@@ -48,6 +48,8 @@ class _Request:
 
 
 class Upstream:
+    serves: Callable[..., Serving]
+
     def __init__(self, plan: UpstreamPlan, clock: VirtualClock, seed: int, story: Chronicle) -> None:
         self.plan = plan
         self._clock = clock
@@ -68,7 +70,7 @@ class Upstream:
         return phase.fault
 
     def accept(self, connection: Connection) -> None:
-        serving = _Serving(self, connection, self._clock, self._chance, self._story, self._key)
+        serving = self.serves(self, connection, self._clock, self._chance, self._story, self._key)
         self._open[connection.host.fileno()] = connection.host
         Actor(self._clock, serving.run(self._forget)).begin()
 
@@ -87,7 +89,7 @@ def reset(end: End) -> None:
     end.close()
 
 
-class _Serving:
+class Serving:
     """One connection."""
 
     def __init__(
@@ -120,14 +122,14 @@ class _Serving:
         over(self._end)
         self._end.close()
 
-    def _request(self) -> Generator[Pause, bool, _Request | None]:
+    def _request(self) -> Generator[Pause, bool, Request | None]:
         while b"\r\n\r\n" not in self._buffer:
             data = yield from self._receive(self._plan.idle_s)
             if not data:
                 return None
             self._buffer += data
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        request = _Request(head + b"\r\n", 0, 0)
+        request = Request(head + b"\r\n", 0, 0)
         request.number = int(request.value(NUMBER) or 0)
         length = request.value(b"content-length: ")
         request.length = int(length) if length else -1 if request.value(b"transfer-encoding: ") else 0
@@ -142,7 +144,7 @@ class _Serving:
                 if not (yield (self._signal, limit_s)):
                     return None
 
-    def _body(self, request: _Request) -> Asking:
+    def _body(self, request: Request) -> Asking:
         """The request's body; None: it never came whole."""
         framed = request.length < 0
         while (b"0\r\n\r\n" not in self._buffer) if framed else (len(self._buffer) < request.length):
@@ -154,13 +156,11 @@ class _Serving:
         body, self._buffer = self._buffer[:size], self._buffer[size:]
         return body
 
-    def _serve(self, request: _Request) -> Generator[Pause, bool, bool]:
+    def _serve(self, request: Request) -> Generator[Pause, bool, bool]:
         """Whether the connection goes on."""
         phase, fault = self._mood()
-        attempt = Attempt(request.number, self._plan.name, self._connection, self._clock.now)
+        attempt = self._attempt(request)
         attempt.authorized = request.value(b"authorization: ") == self._key
-        self._story.attempts.append(attempt)
-        self._connection.attempts.append(attempt)
         self._story.faults[fault] += 1
         self._story.tell(self._plan.name, f"is asked {request.number}: {fault.value}")
         if fault is Fault.EARLY:
@@ -179,6 +179,12 @@ class _Serving:
             lines=self._limits(),
         )
         return (yield from self._say(attempt, question, phase, fault))
+
+    def _attempt(self, request: Request) -> Attempt:
+        attempt = Attempt(request.number, self._plan.name, self._connection, self._clock.now)
+        self._story.attempts.append(attempt)
+        self._connection.attempts.append(attempt)
+        return attempt
 
     def _limits(self) -> bytes:
         """What its key has left: plenty, or next to nothing for a few seconds."""
@@ -199,13 +205,19 @@ class _Serving:
     def _say(
         self, attempt: Attempt, question: Question, phase: Phase | None, fault: Fault
     ) -> Generator[Pause, bool, bool]:
-        said = attempt.said = answer(question, phase, fault, self._chance)
+        said = answer(question, phase, fault, self._chance)
+        return (yield from self._deliver(attempt, said, fault, self._chance))
+
+    def _deliver(
+        self, attempt: Attempt, said: Said, fault: Fault, chance: random.Random
+    ) -> Generator[Pause, bool, bool]:
+        attempt.said = said
         ends = CLEANLY if said.until_close or fault in _LAST else ""
         if fault in STOPS:
             ends = STOPS[fault]
-            at = 0 if fault is Fault.SILENT else self._chance.randrange(sum(map(len, said.pieces)) + 1)
+            at = 0 if fault is Fault.SILENT else chance.randrange(sum(map(len, said.pieces)) + 1)
             stop(said, at, cleanly=ends in ENDS_AT_CLOSE)
-        yield self._between(self._plan.head_s)
+        yield chance.uniform(*self._plan.head_s)
         yield from self._write(attempt, said)
         attempt.over_s = self._clock.now
         self._story.tell(self._plan.name, f"has answered {attempt.number}: {said.status} {ends}")
@@ -240,5 +252,6 @@ class _Serving:
         return self._chance.uniform(*bounds)
 
 
+Upstream.serves = Serving
 _LAST = frozenset({Fault.GARBAGE, Fault.LONG_LENGTH, Fault.BAD_CHUNK})
 """After these no server goes on."""

@@ -39,7 +39,8 @@ class Asked(msgspec.Struct, frozen=True):
     model: str | None = None
     """The upstream's name of the model that the request named; None: it named none."""
     foreign: bool = False
-    """The client's own organization, project or other identity went along, and is not the deployment's."""
+    """The client's own organization, project or other identity went along, and is not the deployment's. What is then
+    said of an account is true of that one."""
 
 
 _LOOKED_INTO = frozenset({400, 401, 402, 403, 404, 422, 429})
@@ -71,7 +72,7 @@ def verdict(result: Result, body: bytes, asked: Asked) -> Result:
         kind=meaning.kind,
         retry_after_s=_retry_after_s(result, meaning, said),
         blame=blame,
-        certain=blame is not Layer.KEY or _is_certain(result.status, meaning, said),
+        certain=blame is not Layer.KEY or _is_certain(result.status, meaning, said, asked),
         word=clean(said.names) or meaning.name,
     )
 
@@ -90,9 +91,10 @@ def _meaning(status: int, said: Said, asked: Asked) -> Meaning:
     return found or _BY_STATUS[status]
 
 
-def _is_certain(status: int, meaning: Meaning, said: Said) -> bool:
-    """A name is the upstream's own; the message of a wrong request may begin with the client's words."""
-    if meaning is UNKNOWN:
+def _is_certain(status: int, meaning: Meaning, said: Said, asked: Asked) -> bool:
+    """A name is the upstream's own; the message of a wrong request may begin with the client's words, and where the
+    client sent credentials along it may be these that will not do."""
+    if meaning is UNKNOWN or asked.foreign:
         return False
     return status not in _OF_REQUESTS or meaning_of(said.names) is meaning
 
@@ -102,6 +104,8 @@ def _blame(meaning: Meaning, said: Said, asked: Asked) -> Layer:
         return Layer.NOBODY
     if meaning is NO_SCOPE:
         return Layer.FAMILY if _scopes_fit(said.message, asked.family) else Layer.NOBODY
+    if meaning is NO_MODEL and resource_of(asked.family) in _ABOUT_MODELS:
+        return Layer.NOBODY  # what cannot be tuned or evaluated may be asked all the same
     if meaning.blame is Layer.KEY and resource_of(asked.family) == _ADMINISTRATION:
         return Layer.FAMILY  # an ordinary key will not do there, and does elsewhere
     return meaning.blame
@@ -152,6 +156,7 @@ _SCOPES = re.compile(r"missing (?:required )?scopes?:? ([\w., ]{1,500})", re.IGN
 _GENERATING = frozenset(
     {"audio", "chat", "completions", "embeddings", "images", "moderations", "realtime", "responses", "videos"}
 )
+_ABOUT_MODELS = frozenset({"batches", "evals", "fine_tuning"})
 _RESOURCES = {
     "batch": "batches", "management": _ADMINISTRATION, "messages": "threads", "model": "models", "runs": "threads",
     "vectorstores": "vector_stores",

@@ -150,7 +150,7 @@ _MESSAGES: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         (r"models/\S{1,256} is not (?:found|supported)", NO_MODEL),
         (r"model: \S{1,256}$", NO_MODEL),
         (r"invalid model:? ", NO_MODEL),
-        (r"no endpoints found (?:for|matching) |\S{1,256} is not a valid model id", NO_MODEL),
+        (r"no endpoints found for |\S{1,256} is not a valid model id", NO_MODEL),
         (r"unable to access (?:non-serverless )?model", NO_MODEL),
         # keys
         (r"(?:incorrect|invalid) api key|api key (?:not valid|expired|not found)|your api key", WRONG_KEY),

@@ -21,7 +21,9 @@ from proxy.wire.response_head import ResponseHead
 from proxy.wire.uplink import Uplink
 
 CALLER = Caller("tester", b"caller-id")
-CHAT = Route(Kind.NATIVE, "/chat/completions", b"/chat/completions", model_needed=True, chat=True)
+CHAT = Route(
+    Kind.NATIVE, "/chat/completions", b"/chat/completions", model_needed=True, chat=True, family="chat"
+)
 
 
 class FakeExchange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from proxy.gateway.reading.call import Call
 from proxy.gateway.trying.outbound import model_sent
@@ -20,6 +21,8 @@ IDENTITIES = (
     b"cf-aig-authorization", b"anthropic-beta",
 )  # fmt: skip
 """Headers by which a client says on whose account, or by which agreement, it asks."""
+_CREDENTIAL = re.compile(rb"(?:^|&)(?:key|api[_-]?key|access_token|token)=", re.IGNORECASE)
+"""In a query, as Google's APIs take it: it goes along, and may count instead of the deployment's."""
 _OF_EVERYONE = frozenset((b"assistants=v2", b"realtime=v1"))
 """Of `OpenAI-Beta`: what OpenAI's SDKs send by themselves, and every key knows."""
 WORDS_REMEMBERED = 256
@@ -38,6 +41,8 @@ def asked_of(call: Call, choice: Choice, destination: Destination, forwarding: F
 
 def foreign(head: RequestHead, destination: Destination, forwarding: Forwarding) -> bool:
     """The client's own identity goes along, and is not the deployment's."""
+    if head.query and _CREDENTIAL.search(head.query):
+        return True
     for name in IDENTITIES:
         value = head.get(name)
         if value is None or name in destination.own_names or not forwarding.passes(name):

@@ -41,7 +41,7 @@ def retries_for(result: Result, refusal: Refusal | None, policy: Policy, num_ret
     """How many further attempts a failure of this sort is worth; 0: the client is told at once."""
     if refusal is Refusal.CONTENT_POLICY:
         return policy.content_policy or 0
-    if result.status in _BAD_REQUESTS:
+    if result.status in _BAD_REQUESTS and result.kind is not ResultKind.AUTH:
         return policy.bad_request or 0
     if not retryable(result):
         return 0

@@ -70,6 +70,22 @@ def test_a_clients_organization_that_wins_is_foreign_unless_it_is_the_deployment
     assert not foreign(head_with((b"OpenAI-Organization", b"org-ours")), destination, EVERYTHING)
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (b"", False),
+        (b"?key=theirs", True),
+        (b"?a=1&api_key=x", True),
+        (b"?monkey=1&limit=2&after=key", False),
+    ],
+)
+def test_credentials_in_the_query_are_foreign(
+    a_deployment: Callable[..., Deployment], query: bytes, expected: bool
+) -> None:
+    head = RequestHead(b"POST", b"/v1/chat/completions" + query, ())
+    assert foreign(head, to(a_deployment()), EVERYTHING) is expected
+
+
 def test_what_stays_at_the_gateway_is_not_foreign(a_deployment: Callable[..., Deployment]) -> None:
     withheld = _native_forwarding(GeneralSettings(forward_openai_org_id=False), EVERYTHING)
     assert not foreign(head_with(ORGANIZATION), to(a_deployment()), withheld)

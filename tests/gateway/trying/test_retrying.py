@@ -16,6 +16,7 @@ SAID = Policy(bad_request=1, authentication=2, timeout=3, rate_limit=4, content_
         (Result(ResultKind.NEUTRAL, 404), None, 0, 0),
         (Result(ResultKind.NEUTRAL, 409), None, 9, 9),
         (Result(ResultKind.AUTH, 401), None, 9, 2),
+        (Result(ResultKind.AUTH, 400), None, 9, 2),
         (Result(ResultKind.TIMEOUT), None, 9, 3),
         (Result(ResultKind.SERVER_ERROR, 408), None, 9, 3),
         (Result(ResultKind.RATE_LIMITED, 429), None, 9, 4),
