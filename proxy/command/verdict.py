@@ -21,6 +21,7 @@ from proxy.process.listening import WILDCARDS, host_to_serve, is_loopback
 from proxy.providers.table import Remark, Survey, env_deployment, survey
 from proxy.providers.url import origin
 
+_SIMULATED = "no models: without `model_list` and OPENAI_API_KEY, answers are simulated"
 _NO_SIMULATOR = "no models are left to serve: the simulated upstream comes with a restart only"
 
 
@@ -178,6 +179,8 @@ def _check_address(
     itself = asks_itself(config, environ, place or Place(host, options.port))
     if itself is not None:
         found.error_at("environment", itself)
+    if place is None and options.config is not None and needs_simulator(options.wanted, config, environ):
+        found.warn((), _SIMULATED)
     if place is not None and place.simulator is None and needs_simulator(options.wanted, config, environ):
         found.error((), _NO_SIMULATOR)
 

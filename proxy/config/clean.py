@@ -65,6 +65,9 @@ def _take(
     if name != key and written.get(name) is not None:
         findings.warn((*path, key), f"is not used: `{name}` is written too")
         return
+    if value == "" and name in _NEVER_EMPTY:
+        findings.warn((*path, key), "is empty: it counts as not written")
+        return
     if name != key:
         findings.renamed((*path, name), key)
     if name not in rules.nested and (found := first_unset(value)) is not None:
@@ -155,14 +158,34 @@ def _methods(value: object) -> object:
     )
 
 
+def _groups(value: object) -> object:
+    """`[{group: [other]}]`, of which people leave out the brackets."""
+    listed = [value] if isinstance(value, dict) else value
+    if not isinstance(listed, list):
+        return value
+    return [
+        {group: _listed(others) for group, others in item.items()} if isinstance(item, dict) else item
+        for item in listed
+    ]
+
+
 def _variables(value: object) -> object:
     if not isinstance(value, dict):
         return value
     return {name: _as_text(item) for name, item in value.items() if item is not None}
 
 
+_NEVER_EMPTY = frozenset({
+    "api_base", "base_model", "custom_llm_provider", "id", "litellm_credential_name", "litellm_key_header_name", "mode",
+    "object_scope", "organization",
+})  # fmt: skip
+"""Templates leave them empty, and LiteLLM takes that for nothing."""
 _SPELLINGS: Mapping[str, Callable[[object], object]] = {
+    "content_policy_fallbacks": _groups,
+    "context_window_fallbacks": _groups,
+    "default_fallbacks": _listed,
     "environment_variables": _variables,
+    "fallbacks": _groups,
     "id": _as_text,
     "methods": _methods,
     "model_group_alias": _aliases,

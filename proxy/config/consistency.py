@@ -49,6 +49,8 @@ def bundle_problem(path: str) -> str | None:
         return "holds no certificates in PEM"
     except OSError as error:
         return error.strerror or "cannot be read"
+    except ValueError:  # a null byte
+        return "is no path"
     return None
 
 

@@ -85,7 +85,7 @@ def test_validate_tells_every_error_and_warning(tmp_path: Path, capsys: pytest.C
     assert "num_retries" in said
     assert "config.yaml:2" in said
     assert "database_url" in said
-    assert said.splitlines()[-1].startswith(f"{config}: 2 errors, 1 warning")
+    assert said.splitlines()[-1].startswith(f"{config}: 2 errors, 2 warnings")
 
 
 def test_validate_tells_of_an_unknown_provider(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +102,22 @@ def test_validate_is_content(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "OK, 1 model, 1 deployment" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", [None, "model_list: 5\n", GOOD.replace("openai/", "nonsense/")])
+TARGET = 'general_settings: {pass_through_endpoints: [{path: /x, target: "%s"}]}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "model_list: 5\n",
+        GOOD.replace("openai/", "nonsense/"),
+        GOOD + TARGET % "https://x/?q=1",
+        GOOD + TARGET % "http://x:bad",
+        GOOD + TARGET % "http://[::1/x",
+        "x: " + "[" * 3000,
+        "x: " + "{x: " * 3000,
+    ],
+)
 def test_a_bad_config_is_78(text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
     if text is not None:

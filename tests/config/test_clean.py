@@ -51,6 +51,30 @@ def test_model_info_ids_may_be_numbers(read):
     assert found.model_info.id == "17"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("[{a: [b, c]}]", ({"a": ("b", "c")},)),
+        ("[{a: b}]", ({"a": ("b",)},)),
+        ("{a: [b], c: d}", ({"a": ("b",), "c": ("d",)},)),
+        ("[]", ()),
+    ],
+)
+def test_fallbacks_with_and_without_their_brackets(read, written, meant):
+    for section in ("router_settings", "litellm_settings"):
+        found = read(f"{section}: {{fallbacks: {written}, default_fallbacks: a}}").config
+        assert getattr(found, section).fallbacks == meant
+        assert getattr(found, section).default_fallbacks == ("a",)
+
+
+def test_what_a_template_left_empty_counts_as_not_written(read):
+    found, warnings = entry(read, 'api_base: "", organization: "", api_key: ""', '{id: ""}')
+    params = found.litellm_params
+    assert (params.api_base, params.organization, found.model_info.id) == (None, (), None)
+    assert params.api_key is not None
+    assert len(warnings) == 3
+
+
 def test_aliases_of_both_kinds(read):
     aliases = read(
         "router_settings: {model_group_alias: {a: g, b: {model: g, hidden: true}}}"
