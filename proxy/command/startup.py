@@ -64,7 +64,10 @@ def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
         backlog = config.sluice_settings.listen_backlog
         listener = open_until_exit.enter_context(listen(host, options.port, backlog, environ))
         place = Place(host, listener.getsockname()[1], simulator)
-        if options.port == 0 and (itself := asks_itself(config, loaded.environ, place)) is not None:
+        if (
+            options.port == 0
+            and (itself := asks_itself(deployments(config, loaded.environ), place)) is not None
+        ):
             raise ConfigError(itself)
         shown = _shown_key(options, environ, key.reveal()) if key else None
         greeting = banner(

@@ -5,7 +5,7 @@ The one judge of a start, a reload, `--health` and `--validate_config`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from proxy.errors import ConfigError, unforeseen
 from proxy.process.listening import WILDCARDS, host_to_serve, is_loopback
 from proxy.providers.table import Remark, Survey, env_deployment, survey
 from proxy.providers.url import origin
+from proxy.types import Deployment
 
 _SIMULATED = "no models: without `model_list` and OPENAI_API_KEY, answers are simulated"
 _NO_SIMULATOR = "no models are left to serve: the simulated upstream comes with a restart only"
@@ -100,17 +101,17 @@ def _judged(options: Options, environ: Mapping[str, str], place: Place | None) -
         served = survey(config, examined.environ)
         _tell_entries(served, config, found)
         _check_targets(config, found)
-        _check_address(options, config, examined.environ, place, found)
+        _check_address(options, config, examined.environ, place, served, found)
         if not found.errors:
             _try_to_build(config, examined.environ, found)
     return _verdict(examined, config, served, strict=options.strict)
 
 
-def asks_itself(config: Config, environ: Mapping[str, str], place: Place) -> str | None:
+def asks_itself(deployments: Iterable[Deployment], place: Place) -> str | None:
     """A gateway that asks itself goes round until it has no sockets left."""
     if place.host not in WILDCARDS and not is_loopback(place.host):
         return None
-    for deployment in survey(config, environ).deployments:
+    for deployment in deployments:
         upstream = None if deployment.unservable is not None else origin(deployment.api_base)
         if upstream is not None and upstream.port == place.port and is_loopback(upstream.host):
             return (
@@ -165,7 +166,12 @@ def _check_targets(config: Config, found: Findings) -> None:
 
 
 def _check_address(
-    options: Options, config: Config, environ: Mapping[str, str], place: Place | None, found: Findings
+    options: Options,
+    config: Config,
+    environ: Mapping[str, str],
+    place: Place | None,
+    served: Survey,
+    found: Findings,
 ) -> None:
     """Also whether the environment's own upstream makes sense."""
     key_told = found.is_wrong(("general_settings", "master_key"))
@@ -176,7 +182,7 @@ def _check_address(
     except ConfigError as problem:
         found.error_at("environment", str(problem))
         return
-    itself = asks_itself(config, environ, place or Place(host, options.port))
+    itself = asks_itself(served.deployments, place or Place(host, options.port))
     if itself is not None:
         found.error_at("environment", itself)
     if place is None and options.config is not None and needs_simulator(options.wanted, config, environ):
