@@ -196,10 +196,14 @@ def chat_stream(events: int = EVENTS, gap_s: float = 0.0, *, usage: bool = False
     return Answer(headers=(SSE_TYPE,), body=(*pieces, DONE), framing=Framing.CHUNKED, gap_s=gap_s)
 
 
+CODES = {401: "invalid_api_key", 403: "account_deactivated"}
+
+
 def error(status: int, message: str = "mock error", *, retry_after: str | None = None) -> Answer:
-    """An error in OpenAI's shape; `retry_after` is the header's text: seconds or an HTTP date."""
+    """An error in OpenAI's shape, with its code for a key that will not do; `retry_after` is the header's text:
+    seconds or an HTTP date."""
     extra: Headers = () if retry_after is None else ((b"retry-after", retry_after.encode()),)
-    shape = {"error": {"message": message, "type": "mock_error", "param": None, "code": None}}
+    shape = {"error": {"message": message, "type": "mock_error", "param": None, "code": CODES.get(status)}}
     return Answer(status, (JSON_TYPE, *extra), msgspec.json.encode(shape))
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from proxy.routing.affinity import MemoryStore
-from proxy.routing.router import Pool, Router, RouterSettings
+from proxy.routing.router import Pool, Router, RouterSettings, Wish
 from proxy.routing.schedule import sequence
 from proxy.routing.strategies import STRATEGIES
 from proxy.types import Deployment, Limits, Result, ResultKind, Secret
@@ -30,8 +30,8 @@ def deployment(number: int, group: str, rpm: int | None = None, tpm: int | None 
         group=group,
         provider="openai",
         model="gpt-4o",
-        api_base="https://api.openai.com/v1",
-        api_key=Secret("sk-bench"),
+        api_base=f"https://host-{number}.example.com/v1",
+        api_key=Secret(f"sk-bench-{number}"),
         object_scope=f"project-{number}",
         rpm=rpm,
         tpm=tpm,
@@ -59,10 +59,12 @@ def group(size: int, strategy: str, limit: int | None = None) -> tuple[Router, P
 
 
 def round_trip(routes: Router, pool: Pool) -> Callable[[], object]:
+    wish = Wish(tokens=500)
+
     def pick_and_settle() -> None:
-        picked = routes.pick(pool, 1.0, tokens=500)
+        picked = routes.pick(pool, 1.0, wish=wish)
         assert isinstance(picked, Deployment)
-        routes.settle(picked, OK, 1.0, 500)
+        routes.settle(picked, OK, 1.0, wish)
 
     return pick_and_settle
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.fault_matrix.table import (
-    ALLOWED_FAILS,
     CONSEQUENCES,
     FAULTS,
     Cell,
@@ -47,9 +46,10 @@ Stream modes are explained in [operations.md](operations.md#streams).
 
 """
 CLOSING = f"""
-**The key**: `refused`, `auth` and `rate_limited` bench it at once; "counts" is a failure, of which {ALLOWED_FAILS} in
-a row bench it (`allowed_fails`); how long a bench lasts is in [operations.md](operations.md#health-of-keys). A fault
-that shows when the answer has begun counts in the same way; what passes "{Seen.AS_CAME.value}" counts for nothing, but
+**The key**: `refused` rests its host, `auth` the key and `rate_limited` the key's model at once; "counts" is a failure,
+which rests the key's model once more than one request has failed so (`allowed_fails`); what rests for how long is in
+[operations.md](operations.md#health-of-keys). A fault that shows
+when the answer has begun counts in the same way; what passes "{Seen.AS_CAME.value}" counts for nothing, but
 for an error in it.
 
 **Asked again**: further attempts of the same request on the same key, after a wait, when it is the last of its group

@@ -12,8 +12,6 @@ from itertools import product
 
 ATTEMPTS = 3
 """Of one group: one and `num_retries`, 2 by default."""
-ALLOWED_FAILS = 3
-"""Failures in a row that bench a key, where one is not enough."""
 
 
 class Shows(enum.IntEnum):
@@ -123,7 +121,7 @@ class Consequence:
     counts: bool = True
     """The key is to blame."""
     bench: str = ""
-    """Why one such failure benches the key; empty: it does not."""
+    """Why one such request benches the key, its model or its host; empty: it does not."""
 
 
 CONSEQUENCES = {
@@ -260,10 +258,9 @@ def _before_the_commit(fault: Fault, topology: Topology) -> Expected:
     again = consequence.asked_again and topology is not Topology.TWO_KEYS
     asked = ATTEMPTS if again else 1
     failures = asked if consequence.counts else 0
-    bench = consequence.bench or ("failing" if failures >= ALLOWED_FAILS else "")
     if helped:
-        return Expected(Seen.ELSEWHERE, asked, failures, bench, "ok")
-    return Expected(consequence.alone, asked, failures, bench, _error_outcome(fault))
+        return Expected(Seen.ELSEWHERE, asked, failures, consequence.bench, "ok")
+    return Expected(consequence.alone, asked, failures, consequence.bench, _error_outcome(fault))
 
 
 def _error_outcome(fault: Fault) -> str:

@@ -27,7 +27,11 @@ STATUSES: dict[Fault, tuple[int, ...]] = {
     Fault.REJECTING: (400, 404, 409, 413, 422),
 }
 EARLY_STATUSES = (413, 503)
-CODES = {Fault.NO_MONEY: b"insufficient_quota", Fault.HIDDEN: b"insufficient_quota"}
+CODES = {
+    Fault.NO_MONEY: b"insufficient_quota",
+    Fault.HIDDEN: b"insufficient_quota",
+    Fault.UNAUTHORIZED: b"invalid_api_key",
+}
 HIDES = {Fault.ERROR_EVENT: 502, Fault.HIDDEN: 403}
 """What the status of a good answer should have been."""
 

@@ -10,12 +10,19 @@
     fastest     latency-based-routing
     schedule    the order in which weights take turns
     dice        chance from a seed
+    wish        what one request asks, and who stands behind it when it fails
+    layout      who of a pool is usable for one sort of request
     state       what is counted of one deployment, shared by all pools and kept over reloads
-    health      closed, open, half-open: the rules
+    layers      hosts, keys, their models and kinds of request: what facts are true of
+    learning    what an attempt teaches, and whom
+    rules       how each sort of failure benches
+    health      closed, open, half-open
+    evidence    whether failures speak of the key's model or of who asked
     window      the failure rate of the last half minute
     hold        the operator's word
     pace        how soon its answers begin
-    quota       what it may be sent: its own limits, and what its answers say is left
+    quota       what it may be sent by its own limits
+    prediction  what answers foretell, and trials of it
     headroom    what is left, by the latest answer, less what was sent since
     ledger      what was sent in the last minute
     patterns    from the name a client asks to the group that serves it

@@ -1,44 +1,56 @@
 """A set of deployments that one request may choose from: a group, an object scope, the pass-through set.
 
-Its usable members are laid out by tier when health changes; a strategy picks from the lowest tier that has room.
+Its usable members are laid out by tier when something changes (`layout`); a strategy picks from the lowest tier that
+has room.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 from proxy.routing.affinity import place
 from proxy.routing.dice import Dice
+from proxy.routing.layout import Layout, Sort
 from proxy.routing.member import Member
 from proxy.routing.pace import bar_s
-from proxy.routing.quota import SHORTEST_WAIT_S
+from proxy.routing.prediction import SHORTEST_WAIT_S
 from proxy.routing.refusal import Unavailable, refusal
-from proxy.routing.strategies import STRATEGIES, Strategy, Tier
+from proxy.routing.strategies import STRATEGIES, Strategy
+from proxy.routing.wish import ANY, Wish
 from proxy.types import Deployment
 
 PLACEMENTS_LIMIT = 4096
 """Callers whose place is remembered between changes of health; working it out again costs 1 us per scope."""
+LAYOUTS_LIMIT = 256
+"""Sorts of requests laid out at a time; laying one out again costs 0.5 us per member."""
 COMPARE_S = 10.0
 """How often a group looks for members far slower than the others: their averages move about as fast."""
 _ALWAYS = -math.inf
 _SIMPLE_SHUFFLE = STRATEGIES["simple-shuffle"]
+_PLAIN: Sort = (None, "", "")
+_BARE: Sort = ("", "", "")
+"""Of requests that name no model: only hosts and keys matter."""
 
 
 class Pool:
     __slots__ = (
         "__weakref__",
+        "_compare_at",
         "_compares",
         "_dice",
+        "_families",
+        "_is_plain",
+        "_layouts",
         "_members",
-        "_next_change",
+        "_models",
         "_parts",
         "_placements",
-        "_rest",
+        "_plain",
         "_scope_weights",
+        "_stars",
         "_strategy",
-        "_tiers",
-        "_usable",
         "scopes",
     )
 
@@ -54,12 +66,16 @@ class Pool:
         self._strategy = strategy
         self._dice = dice or Dice()
         self._compares = compares
+        self._compare_at = _ALWAYS
         self._members = sorted(members, key=lambda member: member.tier)
-        self._usable: list[Member] = []
-        self._tiers: dict[tuple[int, bool], Tier] = {}
-        self._next_change = _ALWAYS
-        self._rest: tuple[float, str] | None = None
-        """While none is usable: until when, and why."""
+        self._stars = tuple({member.deployment.model for member in members if member.stars})
+        self._models: Counter[str] = Counter()
+        """Of which some of its keys remember something."""
+        self._families: set[str] = set()
+        self._plain = Layout(_PLAIN, strategy, self._dice)
+        self._layouts: dict[Sort, Layout] = {_PLAIN: self._plain}
+        self._is_plain = True
+        """Nothing is remembered that would part one request that names no model itself from another."""
         self._parts: dict[str, Pool] = {}
         self._placements: dict[bytes, str] = {}
         self._scope_weights: dict[str, int] = {}
@@ -71,34 +87,63 @@ class Pool:
         return tuple(member.deployment for member in self._members)
 
     def watch(self) -> None:
-        """Asks the members' states, which a reload may have replaced, to tell of changes."""
+        """Asks what its members stand on, which a reload may have replaced, to tell of changes."""
+        keys = {member.key.digest: member.key for member in self._members}
         for member in self._members:
             member.state.watchers.add(self)
+            member.key.watchers.add(self)
+            member.host.watchers.add(self)
+        self._models = Counter(model for key in keys.values() for model in key.models)
+        self._families = {family for key in keys.values() for family in key.families}
+        self._look_whether_plain()
         self.invalidate()
 
     def invalidate(self) -> None:
-        self._next_change = _ALWAYS
+        for layout in self._layouts.values():
+            layout.next_change = _ALWAYS
 
-    def take(self, now: float, tried: Sequence[Deployment] = (), tokens: int = 0) -> Deployment | Unavailable:
-        """HOT. The next deployment, with a slot taken; from the lowest tier that has room."""
-        if now >= self._next_change:
-            self._refresh(now)
-        for tier in self._tiers.values():
+    def invalidate_named(self) -> None:
+        for layout in self._layouts.values():
+            if layout is not self._plain:
+                layout.next_change = _ALWAYS
+
+    def noted(self, model: str) -> None:
+        self._models[model] += 1
+        self._look_whether_plain()
+
+    def forgot(self, model: str) -> None:
+        self._models[model] -= 1
+        if self._models[model] <= 0:
+            del self._models[model]
+        self._look_whether_plain()
+
+    def noted_family(self, family: str) -> None:
+        self._families.add(family)
+        self._look_whether_plain()
+
+    def take(
+        self, now: float, wish: Wish = ANY, tried: Sequence[Deployment] = (), *, tries: bool = True
+    ) -> Deployment | Unavailable:
+        """HOT. The next deployment, with a slot taken; from the lowest tier that has room. `tries`: else one that has
+        nothing left, by what its answers foretold."""
+        layout = self._plain if self._is_plain and wish.model is None else self._layout(wish)
+        if now >= layout.next_change:
+            self._refresh(layout, now)
+        tokens = wish.tokens
+        for tier in layout.tiers.values():
             member = tier.take(now, tried, tokens)
             if member is not None:
-                member.state.begin(now, tokens)
-                return member.deployment
-        return self._refusal(now, tried, tokens)
-
-    def _refusal(self, now: float, tried: Sequence[Deployment], tokens: int) -> Unavailable:
-        """In an outage every request is refused: while all rest, the answer is worked out once."""
-        if self._usable or tried:
-            return refusal(self._members, self._usable, now, tried, tokens)
-        if self._rest is None:
-            found = refusal(self._members, (), now, (), tokens)
-            self._rest = now + found.retry_after_s, found.reason
-        until, reason = self._rest
-        return Unavailable(max(SHORTEST_WAIT_S, until - now), reason)
+                break
+        else:
+            member = layout.on_trial(now, tried, tokens) if tries else None
+            if member is None:
+                return self._refusal(layout, now, wish, tried)
+        member.state.begin(now, tokens)
+        if member.model is not None and member.model.prediction is not None:
+            member.model.prediction.take(now, tokens)
+        if layout.probes:
+            member.begin_trial(now, layout.family)
+        return member.deployment
 
     def part(self, scope: str) -> Pool | None:
         """Its members of one object scope; None when it has none."""
@@ -112,9 +157,14 @@ class Pool:
         return self._parts[scope]
 
     def home(self, caller: bytes, now: float) -> Pool | None:
-        """The part where this caller's objects go, among scopes that are usable now; None when none is."""
-        if now >= self._next_change:
-            self._refresh(now)
+        """The part where this caller's objects go, among scopes whose keys are usable now; None when none is."""
+        bare = self._layout_of(_BARE)
+        if now >= bare.next_change:
+            self._refresh(bare, now)
+            weights = _weigh_scopes(bare.usable)
+            if weights != self._scope_weights:
+                self._scope_weights = weights
+                self._placements.clear()
         scope = self._placements.get(caller)
         if scope is not None:
             return self.part(scope)
@@ -125,39 +175,45 @@ class Pool:
         scope = self._placements[caller] = place(caller, self._scope_weights.items())
         return self.part(scope)
 
-    def _refresh(self, now: float) -> None:
-        free = [m for m in self._members if not m.state.held.holds(now)]
-        usable = [m for m in free if not m.state.health.benched or m.state.health.admits(now)]
-        if not usable:
-            usable = [m for m in free if m.state.health.admits_last_resort(now)]
-        if usable != self._usable:
-            self._lay_out(usable)
-        if self._compares:
-            _compare(usable)
-        self._rest = None
-        self._next_change = min(self._changes(now))
+    def _layout(self, wish: Wish) -> Layout:
+        """HOT where a key remembers models or families."""
+        family = wish.family if wish.family in self._families else ""
+        if wish.model is not None:
+            return self._layout_of((wish.model if wish.model in self._models else "", "", family))
+        star = wish.star if self._stars and self._remembers(wish.star) else ""
+        return self._layout_of((None, star, family))
 
-    def _changes(self, now: float) -> Iterator[float]:
-        """When who is usable may change by time alone."""
-        yield now + COMPARE_S if self._compares else math.inf
-        for member in self._members:
-            if member.state.held.holds(now):
-                yield member.state.held.until
-            elif member.state.health.benched:
-                yield member.state.health.next_change(now)
+    def _layout_of(self, sort: Sort) -> Layout:
+        layout = self._layouts.get(sort)
+        if layout is None:
+            if len(self._layouts) >= LAYOUTS_LIMIT:
+                self._layouts = {_PLAIN: self._plain}
+            layout = self._layouts[sort] = Layout(sort, self._strategy, self._dice)
+        return layout
 
-    def _lay_out(self, usable: list[Member]) -> None:
-        tiers: dict[tuple[int, bool], list[Member]] = {}
-        for member in usable:
-            tiers.setdefault(member.tier, []).append(member)
-        # Turns go on where they stood: starting anew would favour the first whenever health changes often.
-        starts = {tier: laid_out.at for tier, laid_out in self._tiers.items()}
-        self._tiers = {
-            tier: self._strategy(members, starts.get(tier, 0), self._dice) for tier, members in tiers.items()
-        }
-        self._usable = usable
-        self._placements.clear()
-        self._scope_weights = _weigh_scopes(next(iter(tiers.values()), []))
+    def _remembers(self, star: str) -> bool:
+        models = self._models
+        return any(model.replace("*", star, 1) in models for model in self._stars)
+
+    def _look_whether_plain(self) -> None:
+        self._is_plain = not self._families and not (self._stars and self._models)
+
+    def _refresh(self, layout: Layout, now: float) -> None:
+        layout.refresh(self._members, now)
+        if not self._compares or layout is not self._plain:
+            return
+        layout.next_change = min(layout.next_change, now + COMPARE_S)
+        _compare(layout.usable)
+
+    def _refusal(self, layout: Layout, now: float, wish: Wish, tried: Sequence[Deployment]) -> Unavailable:
+        """In an outage every request is refused: while all rest, the answer is worked out once."""
+        if layout.usable or tried:
+            return refusal(layout.members, layout.usable, now, wish, tried)
+        if layout.refused is None:
+            found = refusal(layout.members, (), now, wish, ())
+            layout.refused = now + found.retry_after_s, found
+        until, found = layout.refused
+        return found.in_s(max(SHORTEST_WAIT_S, until - now))
 
 
 def _compare(members: Sequence[Member]) -> None:
@@ -176,8 +232,10 @@ def _compare(members: Sequence[Member]) -> None:
 
 
 def _weigh_scopes(members: Sequence[Member]) -> dict[str, int]:
+    """Of the lowest tier."""
     weights: dict[str, int] = {}
     for member in members:
-        scope = member.deployment.object_scope
-        weights[scope] = weights.get(scope, 0) + member.weight
+        if member.tier == members[0].tier:
+            scope = member.deployment.object_scope
+            weights[scope] = weights.get(scope, 0) + member.weight
     return weights

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 import msgspec
 
+from proxy.routing.layers import Layered
 from proxy.routing.member import Member
-from proxy.types import Deployment
+from proxy.routing.rules import RATE_LIMITED as RATE_LIMITED_RULE
+from proxy.routing.wish import Wish
+from proxy.types import Deployment, Layer
 
 AT_CAPACITY_RETRY_S = 1.0
 """Slots come free at any moment; this keeps turned-away clients from asking in a tight loop."""
 LONGEST_S = 3600.0
 """The longest bench there is; what an operator holds for longer is asked about again by then."""
-BENCHED, AT_CAPACITY, RATE_LIMITED = "benched", "at capacity", "rate limited"
-NOT_SERVED = "not served"
+BENCHED, AT_CAPACITY, RATE_LIMITED, SHUT_OUT = "benched", "at capacity", "rate limited", "shut out"
+ON_TRIAL, TRIED, QUEUED, NOT_SERVED = "on trial", "tried", "queued", "not served"
 
 
 class Unavailable(msgspec.Struct, frozen=True):
@@ -24,51 +27,102 @@ class Unavailable(msgspec.Struct, frozen=True):
     """Until the first of them may be had again; 0 only for `tried`."""
     reason: str
     """`benched`: they rest. `at capacity`: all slots of one that does not rest are taken. `rate limited`: all that
-    are left rest after a 429 or are out of quota; keys that an upstream or the operator has shut out are not left.
-    `tried`: every usable one was tried; there is nothing to wait for. `not served`: the configuration has only such as
-    cannot be served."""
+    are left rest after a 429 or are out of the operator's quota. `shut out`: the upstream will have none of them, and
+    `status` is its own. `on trial`: nothing is left by what answers foretold, and one is finding out whether that is
+    true. `tried`: every usable one was tried; there is nothing to wait for. `queued`: others came before. `not served`:
+    the configuration has only such as cannot be served."""
+    layer: Layer | None = None
+    """What stands in the way of the one that may be had first; None: an operator's limit or word."""
+    status: int = 0
+    """What the upstream said when it was learned; 0: nothing."""
+    word: str = ""
+    """The upstream's own code for it."""
+
+    def in_s(self, wait_s: float) -> Unavailable:
+        return Unavailable(wait_s, self.reason, self.layer, self.status, self.word)
+
+
+class _Obstacle(msgspec.Struct, frozen=True):
+    """What stands in the way of one member."""
+
+    wait_s: float
+    reason: str
+    layered: Layered | None = None
 
 
 def refusal(
     members: Sequence[Member],
     usable: Sequence[Member],
     now: float,
+    wish: Wish,
     tried: Sequence[Deployment],
-    tokens: int,
 ) -> Unavailable:
     """Of a pool of which no member can be picked."""
     if usable and all(member.deployment in tried for member in usable):
-        return Unavailable(0.0, "tried")
+        return Unavailable(0.0, TRIED)
     left = [member for member in members if member.deployment not in tried] or members
-    wait_s = min(_wait_s(member, now, tokens, alone=not usable) for member in left)
-    return Unavailable(min(wait_s, LONGEST_S), _reason([_why(m, now, tokens) for m in left]))
+    obstacles = [_obstacle(member, now, wish, alone=not usable) for member in left]
+    first = min(obstacles, key=lambda obstacle: obstacle.wait_s)
+    reason = _reason([obstacle.reason for obstacle in obstacles])
+    telling = min(
+        (each for each in obstacles if each.reason == reason), key=lambda each: each.wait_s, default=first
+    )
+    wait_s = min(first.wait_s, LONGEST_S)
+    layered = telling.layered
+    if layered is None:
+        return Unavailable(wait_s, reason)
+    told = layered.health.told
+    return Unavailable(wait_s, reason, layered.kind, told.status, told.word)
 
 
-def _wait_s(member: Member, now: float, tokens: int, *, alone: bool) -> float:
+def _obstacle(member: Member, now: float, wish: Wish, *, alone: bool) -> _Obstacle:
     """`alone`: the pool has nothing better than the benched."""
     state = member.state
-    if state.held.holds(now):
-        return state.held.until - now
-    quota_s = 0.0 if state.quota is None else state.quota.wait_s(now, tokens)
+    holds = [state.held, *(layer.held for layer in member.layers(wish.family))]
+    held_s = max(hold.until - now if hold.holds(now) else 0.0 for hold in holds)
+    if held_s:
+        return _Obstacle(held_s, "held")
+    quota_s = 0.0 if state.quota is None else state.quota.wait_s(now, wish.tokens)
+    prediction = None if member.model is None else member.model.prediction
+    foretold = prediction is not None and not prediction.favours(now, wish.tokens)
+    layered, rest_s = _rest(member, now, wish.family, alone=alone)
+    if layered is not None:
+        return _Obstacle(max(quota_s, rest_s or AT_CAPACITY_RETRY_S), _why(layered), layered)
     if state.in_flight >= member.limit:
-        return max(quota_s, AT_CAPACITY_RETRY_S)
-    if not state.health.benched:
-        return quota_s
-    rest_s = state.health.next_change(now) - now if alone else state.health.until_s(now)
-    return max(quota_s, rest_s or AT_CAPACITY_RETRY_S)
+        return _Obstacle(max(quota_s, AT_CAPACITY_RETRY_S), RATE_LIMITED if quota_s else AT_CAPACITY)
+    if quota_s:
+        return _Obstacle(quota_s, RATE_LIMITED)
+    if foretold and prediction is not None:
+        return _Obstacle(prediction.trial_wait_s(now), ON_TRIAL)
+    return _Obstacle(AT_CAPACITY_RETRY_S, AT_CAPACITY)
 
 
-def _why(member: Member, now: float, tokens: int) -> str | None:
-    state = member.state
-    if state.held.holds(now) or state.health.is_unauthorized():
-        return None
-    if state.health.is_rate_limited() or (state.quota is not None and not state.quota.admits(now, tokens)):
+def _rest(member: Member, now: float, family: str, *, alone: bool) -> tuple[Layered | None, float]:
+    """What it stands on that rests the longest, and how long that rests."""
+    if not member.cooldown_s:
+        return None, 0.0
+    resting = [layer for layer in member.layers(family) if layer.health.benched]
+    if not resting:
+        return None, 0.0
+    waits = [layer.health.next_change(now) - now if alone else layer.health.until_s(now) for layer in resting]
+    longest = max(range(len(resting)), key=waits.__getitem__)
+    return resting[longest], waits[longest]
+
+
+def _why(layered: Layered) -> str:
+    rule = layered.health.rule
+    if rule is RATE_LIMITED_RULE:
         return RATE_LIMITED
-    return BENCHED if state.health.benched else AT_CAPACITY
+    return SHUT_OUT if rule is not None and rule.shuts_out else BENCHED
 
 
-def _reason(reasons: Sequence[str | None]) -> str:
-    said = {reason for reason in reasons if reason is not None}
-    if said == {RATE_LIMITED}:
-        return RATE_LIMITED
-    return AT_CAPACITY if AT_CAPACITY in said else BENCHED
+def _reason(reasons: Sequence[str]) -> str:
+    """Of a pool, by its members': those that an upstream or the operator has shut out are not left."""
+    said = set(reasons)
+    left = said - {SHUT_OUT, "held"}
+    if not left:
+        return SHUT_OUT if SHUT_OUT in said else BENCHED
+    for each in (ON_TRIAL, AT_CAPACITY, BENCHED):
+        if each in left:
+            return each
+    return RATE_LIMITED

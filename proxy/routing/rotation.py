@@ -32,6 +32,8 @@ class Rotation:
             if state.in_flight >= member.limit or (tried and member.deployment in tried):
                 continue
             if state.quota is None or state.quota.admits(now, tokens):
-                self.at = at
-                return member
+                model = member.model
+                if model is None or model.prediction is None or model.prediction.favours(now, tokens):
+                    self.at = at
+                    return member
         return None

@@ -9,19 +9,40 @@ import msgspec
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.dice import Dice
 from proxy.routing.hold import Hold
+from proxy.routing.layers import Layers, Report
+from proxy.routing.learning import Learning, Suspect, Suspicion
 from proxy.routing.member import Member
 from proxy.routing.patterns import GroupLookup
 from proxy.routing.pool import Pool
-from proxy.routing.refusal import Unavailable
+from proxy.routing.refusal import NOT_SERVED, ON_TRIAL, QUEUED, Unavailable
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
-from proxy.routing.status import DeploymentStatus, describe
+from proxy.routing.status import DeploymentStatus, LayerStatus, describe, describe_layer
 from proxy.routing.strategies import STRATEGIES
 from proxy.routing.through import through
 from proxy.routing.unserved import Unserved, served
-from proxy.types import Deployment, Limits, Result
+from proxy.routing.wish import ANY, Cause, Wish
+from proxy.types import Deployment, Layer, Limits, Result, ResultKind
 
-__all__ = ["DeploymentStatus", "Hold", "Match", "Pool", "Router", "RouterSettings", "Unavailable"]
+__all__ = [
+    "ANY",
+    "NOT_SERVED",
+    "ON_TRIAL",
+    "QUEUED",
+    "Cause",
+    "DeploymentStatus",
+    "Hold",
+    "LayerStatus",
+    "Match",
+    "Pool",
+    "Router",
+    "RouterSettings",
+    "Suspicion",
+    "Unavailable",
+    "Wish",
+]
+
+_OK = ResultKind.OK
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -52,10 +73,12 @@ class Router:
         Raises ConfigError for a model name with more than one `*`.
         """
         self.store = store
+        self.layers = Layers()
         self._settings = settings
+        self._learning = Learning(settings)
         self._strategy = STRATEGIES.get(settings.strategy, STRATEGIES["simple-shuffle"])
         self._dice = Dice(seed)
-        self._states: dict[str, DeploymentState] = {}
+        self._by_id: dict[str, Member] = {}
         members = [self._member(deployment) for deployment in deployments]
         asked_for = [
             m for m in members if m.deployment.unservable is None or m.deployment.group.count("*") < 2
@@ -85,24 +108,28 @@ class Router:
         tried: Sequence[Deployment] = (),
         scope: str | None = None,
         caller: bytes | None = None,
-        tokens: int = 0,
+        wish: Wish = ANY,
     ) -> Deployment | Unavailable:
-        """HOT. Takes a slot of the deployment it returns: `settle` it exactly once.
+        """HOT. Takes a slot of the deployment it returns: `settle` it exactly once, with the same `wish`.
 
-        `tokens`: what the request is expected to use, for quotas; 0: unknown.
         `scope` pins to an object's keys: those in the pool, else all that there are; a scope that left the
         configuration pins nothing, so the upstream itself says that the object is unknown.
         `caller` keeps a caller's new objects together, before tiers, unless its keys are tried or at capacity: where
         those go that name no model, if the pool reaches that project.
         """
         if scope is not None:
-            return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, tried, tokens)
+            return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, wish, tried)
         home = self._home(pool, caller, now) if caller is not None else None
         if home is not None:
-            picked = home.take(now, tried, tokens)
+            picked = home.take(now, wish, tried, tries=False)
             if isinstance(picked, Deployment):
                 return picked
-        return pool.take(now, tried, tokens)
+        return pool.take(now, wish, tried)
+
+    def listens(self, deployment: Deployment, now: float, wish: Wish = ANY) -> bool:
+        """HOT. Whether to tell by `answered` of a good answer, and to read what it says of its key's quota."""
+        member = self._by_id.get(deployment.id)
+        return member is not None and self._learning.listens(member, wish, now)
 
     def _home(self, pool: Pool, caller: bytes, now: float) -> Pool | None:
         nameless = self._pass_through
@@ -118,43 +145,98 @@ class Router:
         now: float,
         limits: Limits | None = None,
         picked_at: float | None = None,
-        tokens: int = 0,
-    ) -> None:
+        wish: Wish = ANY,
+    ) -> bool:
         """A good answer has begun: a benched key is back now, not when its long stream ends. Optional.
 
-        `limits`: what its head says of the key's quota. `picked_at`, `tokens`: when its request was picked, and
-        the estimate given then: what was sent since is subtracted, itself not.
+        `limits`: what its head says of the key's quota. `picked_at`: when its request was picked: what was sent since
+        is subtracted, itself not. True: others that wait may be served now, since a trial went well.
         """
-        state = self._states.get(deployment.id)
-        if state is not None:
-            state.answered(now, limits, picked_at, tokens)
+        member = self._by_id.get(deployment.id)
+        return member is not None and self._learning.answered(member, wish, now, limits, picked_at)
 
-    def settle(self, deployment: Deployment, result: Result, now: float, tokens: int | None = None) -> None:
+    def settle(
+        self,
+        deployment: Deployment,
+        result: Result,
+        now: float,
+        wish: Wish = ANY,
+        cause: Cause | None = None,
+    ) -> None:
         """HOT. Exactly once per successful pick. Nothing to do for a deployment that a reload removed.
 
-        `tokens`: the estimate that was given to `pick`; None: an average share of what is reserved is given back.
+        `cause`: the request, where anything but a good answer came of it. The same object for all its attempts.
         """
-        state = self._states.get(deployment.id)
-        if state is not None:
-            state.settle(result, now, tokens)
+        member = self._by_id.get(deployment.id)
+        if member is None:
+            return
+        outlier = member.state.settle(result, now, wish.tokens)
+        if result.kind is _OK:
+            self._learning.succeeded(member, wish, result, now)
+        else:
+            self._learning.failed(member, wish, result, now, cause or Cause())
+        if outlier:
+            self._learning.fell_behind(member, wish, now)
 
-    def listens(self, deployment: Deployment, now: float) -> bool:
-        """HOT. Whether to tell by `answered` of a good answer, and to read what it says of its key's quota."""
-        state = self._states.get(deployment.id)
-        return state is not None and (state.health.benched or state.wants_limits(now))
+    def cleared(self, deployment: Deployment, cause: Cause, now: float) -> None:
+        """A request that failed elsewhere gets a good answer here: those that failed it did so of their own."""
+        member = self._by_id.get(deployment.id)
+        self._learning.cleared(cause, now, 0.0 if member is None else member.cooldown_s)
 
-    def rests(self, deployment: Deployment, now: float) -> bool:
+    def rests(self, deployment: Deployment, now: float, wish: Wish = ANY) -> bool:
         """Whether one that was picked before would not be picked now, for what was learned of it since."""
-        state = self._states.get(deployment.id)
-        return state is not None and state.rests(now)
+        member = self._by_id.get(deployment.id)
+        if member is None:
+            return False
+        if member.held(now, wish.family):
+            return True
+        model = member.model_for(wish)
+        seen = member if model is member.model else member.facing(model)
+        return not (seen.admits(now, wish.family) or seen.admits_last_resort(now, wish.family))
 
     def hold(self, deployment_id: str, hold: Hold, now: float) -> bool:
-        """The operator's word: bench, drain or revive. False: no such deployment."""
-        state = self._states.get(deployment_id)
-        if state is None:
+        """The operator's word on an entry: bench, drain or revive. To revive it is to revive what it stands on, too.
+        False: no such deployment."""
+        member = self._by_id.get(deployment_id)
+        if member is None:
             return False
-        state.hold(hold, now)
+        member.state.hold(hold)
+        if not hold.holds(now):
+            for layer in (member.host, *member.key.layers()):
+                layer.revive(now)
         return True
+
+    def hold_layer(self, kind: Layer, id_: str, hold: Hold, now: float) -> bool:
+        """The operator's word on a host, a key, a key's model or kind of request, by the id that `layer_statuses`
+        shows. False: no such thing."""
+        layer = self.layers.find(kind, id_, now)
+        if layer is None:
+            return False
+        layer.hold(hold, now)
+        return True
+
+    def on_suspicion(self, suspect: Suspect) -> None:
+        """Who is to confirm suspicions (`Suspicion`): called within `settle`, at most once per key and second, so it
+        must not wait; it starts what it needs and returns. Its word comes by `confirm`."""
+        self._learning.suspect = suspect
+
+    def confirm(self, suspicion: Suspicion, now: float, *, right: bool) -> None:
+        """The verdict of a free call with the key. `right`: the upstream does refuse the key, and it rests as after a
+        certain 401. Else nothing rests; where the call itself failed, that is the verdict too."""
+        member = self._by_id.get(suspicion.deployment.id)
+        if right and member is not None:
+            self._learning.confirmed(member, suspicion, now)
+
+    def on_change(self, report: Report) -> None:
+        """Whom to tell when something begins or ceases to rest: within `settle`, so it must not wait."""
+        self.layers.report = report
+
+    def snapshot(self, now: float) -> tuple[DeploymentStatus, ...]:
+        return tuple(describe(member, now) for member in self._members)
+
+    def layer_statuses(self, now: float) -> tuple[LayerStatus, ...]:
+        """Hosts and keys, and of their models and kinds of request those of which something is remembered."""
+        return tuple(describe_layer(layer, now) for layer in self.layers.all())
 
     def pass_through_pool(self) -> Pool | None:
         """For requests that name no model (`routing.through`). None: the request must name one."""
@@ -167,27 +249,30 @@ class Router:
         """Groups without wildcards, then visible aliases, in the order of the configuration."""
         return self._names
 
-    def snapshot(self, now: float) -> tuple[DeploymentStatus, ...]:
-        return tuple(describe(member.deployment, member.state, now) for member in self._members)
-
     def carry_over(self, old: Router) -> None:
-        """Takes over counts and health of deployments with the same id; call it before the first pick.
+        """Takes over counts of deployments with the same id, and the health of hosts and keys that stay; call it
+        before the first pick. A changed credential is a new key.
 
         The states are shared: what requests begun under `old` teach still arrives here.
         """
+        self.layers.take_over(old.layers)
+        self._learning.suspect = old._learning.suspect
         for member in self._members:
-            state = old._states.get(member.deployment.id)
-            if state is not None:
-                state.reload(member.deployment, self._settings)
-                self._states[member.deployment.id] = member.state = state
+            member.stand_on(self.layers)
+            before = old._by_id.get(member.deployment.id)
+            if before is not None:
+                before.state.reload(member.deployment, self._settings)
+                member.state = before.state
         for pool in self._pools():
             pool.watch()
 
     def _member(self, deployment: Deployment) -> Member:
-        state = self._states.get(deployment.id)
-        if state is None:
-            state = self._states[deployment.id] = DeploymentState(deployment, self._settings)
-        return Member(deployment, state, self._settings)
+        member = self._by_id.get(deployment.id)
+        if member is None:
+            state = DeploymentState(deployment, self._settings)
+            member = Member(deployment, state, self.layers, self._settings)
+            self._by_id[deployment.id] = member
+        return member
 
     def _pools(self) -> Iterable[Pool]:
         yield from self._groups.values()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from proxy.routing.member import Member
 from proxy.routing.pool import Pool
 from proxy.routing.refusal import NOT_SERVED, Unavailable
+from proxy.routing.wish import ANY, Wish
 from proxy.types import Deployment
 
 _REFUSAL = Unavailable(0.0, NOT_SERVED)
@@ -15,7 +16,9 @@ _REFUSAL = Unavailable(0.0, NOT_SERVED)
 class Unserved(Pool):
     __slots__ = ()
 
-    def take(self, now: float, tried: Sequence[Deployment] = (), tokens: int = 0) -> Deployment | Unavailable:
+    def take(
+        self, now: float, wish: Wish = ANY, tried: Sequence[Deployment] = (), *, tries: bool = True
+    ) -> Deployment | Unavailable:
         return _REFUSAL
 
     def home(self, caller: bytes, now: float) -> Pool | None:

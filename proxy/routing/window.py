@@ -41,12 +41,13 @@ class FailureRate:
         slot.requests += 1
         slot.failures += 1
 
-    def is_high(self, now: float) -> bool:
-        """More than half failed, of at least five."""
+    def is_high(self, now: float, share: float = 1.0) -> bool:
+        """More than half failed, of at least five; of the failures this share counts, the others are left out."""
         oldest = int(now // SLOT_S) - SLOTS + 1
         recent = [slot for slot in self._slots if slot.number >= oldest]
-        requests = sum(slot.requests for slot in recent)
-        failures = sum(slot.failures for slot in recent)
+        failed = sum(slot.failures for slot in recent)
+        failures = failed * share
+        requests = sum(slot.requests for slot in recent) - failed + failures
         return requests >= MINIMUM_REQUESTS and failures > requests * FAILURE_RATE
 
     def clear(self) -> None:

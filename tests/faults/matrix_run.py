@@ -14,7 +14,7 @@ import trio
 
 from loadtest.answers import RawRequest
 from loadtest.client import Seen, connected
-from loadtest.fault_matrix.table import FAULTS, Cell, Topology
+from loadtest.fault_matrix.table import Cell, Sort, Topology
 from loadtest.gateway_within import GatewayWithin, gateway_within
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.accounting.record import Record
@@ -36,7 +36,7 @@ litellm_settings: {{fallbacks: [{fallbacks}]}}
 general_settings: {{master_key: sk-gateway}}
 router_settings: {{cooldown_time: 20}}
 sluice_settings:
-  connect_timeout_s: 0.5
+  connect_timeout_s: 2
   first_byte_timeout_s: 0.8
   first_token_timeout_s: 0.8
   stream_gap_timeout_s: 0.5
@@ -80,11 +80,20 @@ class Stage:
                 records[name],
                 status[f"bad-{name}"],
                 status.get(f"good-{name}"),
-                self._places[name.partition(".")[0]].requests(f"sk-bad-{name}"),
+                place_of(name, self._places).requests(f"sk-bad-{name}"),
                 [each for each in self._good.requests if each.header(b"authorization") == good_key(name)],
             )
             for name in seen
         }
+
+
+def place_name(cell: Cell) -> str:
+    """What cannot be reached is so for all who ask the same host: there each cell has its own."""
+    return cell.name if cell.fault.sort is Sort.UNREACHABLE else cell.fault.name
+
+
+def place_of(cell_name: str, places: Mapping[str, Place]) -> Place:
+    return places.get(cell_name) or places[cell_name.partition(".")[0]]
 
 
 def good_key(name: str) -> bytes:
@@ -109,7 +118,7 @@ def config_of(cells: Sequence[Cell], places: Mapping[str, Place], good: MockUpst
         name, topology = cell.name, cell.topology
         configured = cell.mode.streams and topology is not Topology.TWO_KEYS
         mode = f", stream_mode: {cell.mode.name.lower()}" if configured else ""
-        base = places[cell.fault.name].base
+        base = place_of(name, places).base
         models.append(MODEL.format(group=name, base=base, id=f"bad-{name}", order=0, mode=mode))
         if topology is not Topology.ONE_KEY:
             group = name if topology is Topology.TWO_KEYS else f"other-{name}"
@@ -125,11 +134,10 @@ def config_of(cells: Sequence[Cell], places: Mapping[str, Place], good: MockUpst
 async def stage(cells: Sequence[Cell], folder: Path, tls: ssl.SSLContext) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         good = await stack.enter_async_context(mock_upstream())
-        names = {cell.fault.name for cell in cells}
+        faults = {place_name(cell): cell.fault.name for cell in cells}
         places = {
-            fault.name: await stack.enter_async_context(place(fault.name, tls))
-            for fault in FAULTS
-            if fault.name in names
+            name: await stack.enter_async_context(place(fault, tls, name.replace("_", "-")))
+            for name, fault in faults.items()
         }
         config = folder / "matrix.yaml"
         config.write_text(config_of(cells, places, good))

@@ -189,10 +189,10 @@ def _streams(request: RawRequest) -> bool:
 
 
 @asynccontextmanager
-async def place(fault: str, tls: ssl.SSLContext) -> AsyncIterator[Place]:
-    """`tls`: of an authority that nobody knows."""
+async def place(fault: str, tls: ssl.SSLContext, name: str = "nobody") -> AsyncIterator[Place]:
+    """`tls`: of an authority that nobody knows. `name`: where it needs one."""
     if fault == "no-host":
-        yield Place("http://does-not-exist.invalid/v1")
+        yield Place(f"http://{name}.does-not-exist.invalid/v1")
     elif fault == "connect-hangs":
         async with unanswered_port() as port:
             yield Place(f"http://127.0.0.1:{port}/v1")

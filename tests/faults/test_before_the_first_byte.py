@@ -52,9 +52,9 @@ NO_ANSWER = [
     Case("only interim answers", ENDLESS_INTERIM, 502, "upstream_failed", "the upstream's answer is not HTTP"),
 ]  # fmt: skip
 REFUSALS = [
-    Case("401", error(401), 401, None, bench="auth"),
+    Case("401", error(401), 401, "invalid_api_key", bench="auth"),
     Case("402", error(402), 402, None, bench="auth"),
-    Case("403", error(403), 403, None, bench="auth"),
+    Case("403", error(403), 403, "account_deactivated", bench="auth"),
     Case("408", error(408), 408, None),
     Case("429", error(429), 429, None, bench="rate_limited"),
     Case("429 with Retry-After", error(429, retry_after="7"), 429, None, bench="rate_limited"),

@@ -174,7 +174,7 @@ def a_deployment() -> Callable[..., Deployment]:
             "group": "m",
             "provider": "openai",
             "model": "m",
-            "api_base": "http://127.0.0.1:9/v1",
+            "api_base": f"http://{id_}.test:9/v1",
             "api_key": Secret("sk-upstream"),
             "object_scope": f"scope-{id_}",
         }

@@ -10,7 +10,7 @@ from proxy.types import Deployment, Secret
 
 @pytest.fixture(scope="session")
 def deployment() -> Callable[..., Deployment]:
-    """A deployment of group `gpt`, in a scope of its own unless told."""
+    """A deployment of group `gpt`, with a host, a key and a scope of its own unless told."""
     plain = Deployment(
         id="",
         group="gpt",
@@ -22,6 +22,11 @@ def deployment() -> Callable[..., Deployment]:
     )
 
     def make(id: str, **fields: object) -> Deployment:  # noqa: A002
-        return msgspec.structs.replace(plain, **{"id": id, "object_scope": f"scope-{id}", **fields})
+        own = {
+            "api_base": f"https://{id.replace(' ', '-').lower()}.example.com/v1",
+            "api_key": Secret(f"sk-very-secret-{id}"),
+            "object_scope": f"scope-{id}",
+        }
+        return msgspec.structs.replace(plain, **{"id": id, **own, **fields})
 
     return make

@@ -7,6 +7,7 @@ import pytest
 
 from proxy.routing.dice import Dice
 from proxy.routing.fastest import Fastest
+from proxy.routing.layers import Layers
 from proxy.routing.member import Member
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
@@ -20,7 +21,7 @@ Make = Callable[[int], list[Member]]
 def made(deployment: Callable[..., Deployment]) -> Make:
     def make(count: int) -> list[Member]:
         deployments = [deployment(str(number)) for number in range(count)]
-        return [Member(each, DeploymentState(each, SETTINGS), SETTINGS) for each in deployments]
+        return [Member(each, DeploymentState(each, SETTINGS), Layers(), SETTINGS) for each in deployments]
 
     return make
 

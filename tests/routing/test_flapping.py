@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from proxy.routing.affinity import MemoryStore
-from proxy.routing.health import LONGEST_S
-from proxy.routing.router import Pool, Router, RouterSettings
+from proxy.routing.router import ANY, Cause, Pool, Router, RouterSettings
+from proxy.routing.rules import LONGEST_S
 from proxy.types import Deployment, Result, ResultKind
 
 OK = Result(ResultKind.OK, 200)
@@ -28,7 +28,7 @@ class Flapping:
         self.pool: Pool = match.pool
         self.failure = failure
         self.now = 0.0
-        self.asked_while_away = 0
+        self.asked_while_away = self.requests = 0
         self.back_after_s: list[float] = []
 
     def spend(self, seconds: float, *, away: bool) -> None:
@@ -43,12 +43,15 @@ class Flapping:
     def _request(self, *, away: bool) -> str:
         """One attempt, and another elsewhere if it failed."""
         tried: list[Deployment] = []
+        self.requests += 1
+        cause = Cause(fingerprint=b"%d" % self.requests)
         for _ in range(2):
             picked = self.router.pick(self.pool, self.now, tried=tried)
             assert isinstance(picked, Deployment)
             failed = away and picked.id == "flaps"
-            self.router.settle(picked, self.failure if failed else OK, self.now)
+            self.router.settle(picked, self.failure if failed else OK, self.now, ANY, cause)
             if not failed:
+                self.router.cleared(picked, cause, self.now)
                 return picked.id
             self.asked_while_away += 1
             tried.append(picked)

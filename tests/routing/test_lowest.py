@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from proxy.routing.layers import Layers
 from proxy.routing.lowest import Figure, Lowest, price, requests_per_weight, share_of_quota
 from proxy.routing.member import Member
 from proxy.routing.settings import RouterSettings
@@ -19,7 +20,7 @@ Make = Callable[..., Deployment]
 def made(deployment: Make) -> Callable[..., list[Member]]:
     def make(**named: dict[str, object]) -> list[Member]:
         deployments = [deployment(name, **fields) for name, fields in named.items()]
-        return [Member(each, DeploymentState(each, SETTINGS), SETTINGS) for each in deployments]
+        return [Member(each, DeploymentState(each, SETTINGS), Layers(), SETTINGS) for each in deployments]
 
     return make
 

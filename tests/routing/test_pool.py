@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from proxy.routing.layers import Layers
+from proxy.routing.learning import Learning
 from proxy.routing.member import Member
 from proxy.routing.pool import PLACEMENTS_LIMIT, Pool
 from proxy.routing.refusal import AT_CAPACITY_RETRY_S, Unavailable
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
+from proxy.routing.wish import ANY, Cause
 from proxy.types import Deployment, Result, ResultKind
 
 OK = Result(ResultKind.OK)
@@ -23,15 +26,29 @@ class Bench:
     """A pool with its members at hand."""
 
     def __init__(self, deployments: Iterable[Deployment], settings: RouterSettings) -> None:
-        self.members = [Member(each, DeploymentState(each, settings), settings) for each in deployments]
+        layers = Layers()
+        self.learning = Learning(settings)
+        self.members = [
+            Member(each, DeploymentState(each, settings), layers, settings) for each in deployments
+        ]
         self.pool = Pool(self.members)
         self.by_id = {member.deployment.id: member for member in self.members}
 
     def settle(self, name: str, result: Result, now: float = 0.0) -> None:
-        self.by_id[name].state.settle(result, now)
+        member = self.by_id[name]
+        member.state.settle(result, now)
+        if result.kind is ResultKind.OK:
+            self.learning.succeeded(member, ANY, result, now)
+        else:
+            self.learning.failed(member, ANY, result, now, Cause())
+
+    def refusal(self, now: float, tried: Iterable[Deployment] = ()) -> tuple[float, str]:
+        refused = self.pool.take(now, tried=list(tried))
+        assert isinstance(refused, Unavailable)
+        return refused.retry_after_s, refused.reason
 
     def send(self, result: Result = OK, now: float = 0.0, tried: Iterable[str] = ()) -> str:
-        picked = self.pool.take(now, [self.by_id[name].deployment for name in tried])
+        picked = self.pool.take(now, tried=[self.by_id[name].deployment for name in tried])
         assert isinstance(picked, Deployment), picked
         self.settle(picked.id, result, now)
         return picked.id
@@ -143,9 +160,9 @@ def test_tried(make: Make) -> None:
     bench = make({"a": 1, "b": 1})
     assert {bench.send(tried="a") for _ in range(10)} == {"b"}
     everything = [member.deployment for member in bench.members]
-    assert bench.pool.take(0.0, everything) == Unavailable(0.0, "tried")
+    assert bench.refusal(0.0, everything) == (0.0, "tried")
     bench.fail("b", AUTH)
-    assert bench.pool.take(0.0, everything[:1]) == Unavailable(0.0, "tried")
+    assert bench.refusal(0.0, everything[:1]) == (0.0, "tried")
     assert sum(member.state.in_flight for member in bench.members) == 0
 
 
@@ -163,9 +180,9 @@ def test_parallel_requests_are_limited(
     bench = make({"a": 9, "b": 1}, settings, max_parallel_requests=own_limit)
     picked = [bench.pool.take(0.0) for _ in range(2 * room)]
     assert Counter(each.id for each in picked if isinstance(each, Deployment)) == {"a": room, "b": room}
-    full = Unavailable(AT_CAPACITY_RETRY_S, "at capacity")
-    assert bench.pool.take(0.0) == full
-    assert bench.pool.take(0.0, [bench.members[0].deployment]) == full
+    full = AT_CAPACITY_RETRY_S, "at capacity"
+    assert bench.refusal(0.0) == full
+    assert bench.refusal(0.0, [bench.members[0].deployment]) == full
     bench.settle("a", NEUTRAL)
     assert bench.send() == "a"
 
@@ -174,7 +191,7 @@ def test_benched_waits_for_the_first_to_come_back(make: Make) -> None:
     bench = make({"a": 1, "b": 1})
     bench.fail("a", AUTH, now=100.0)
     bench.fail("b", Result(ResultKind.RATE_LIMITED, 429, 12.5), now=100.0)
-    assert bench.pool.take(101.0) == Unavailable(11.5, "rate limited")
+    assert bench.refusal(101.0) == (11.5, "rate limited")
     assert bench.send(now=112.5) == "b"
 
 
@@ -192,7 +209,7 @@ def test_a_failed_probe_benches_for_longer(make: Make) -> None:
     bench = make({"a": 1, "b": 1})
     bench.fail("a", REFUSED)
     assert "a" in bench.sends(2, REFUSED, now=5.0)
-    assert bench.by_id["a"].state.health.until_s(5.0) == 10.0
+    assert bench.by_id["a"].host.health.until_s(5.0) == 10.0
 
 
 def test_a_neutral_probe_lets_the_next_one_through(make: Make) -> None:
@@ -201,7 +218,7 @@ def test_a_neutral_probe_lets_the_next_one_through(make: Make) -> None:
     for _ in range(5):
         assert bench.send(NEUTRAL, now=5.0) == "a"
     assert bench.pool.take(5.0) is bench.members[0].deployment
-    assert bench.pool.take(5.0) == Unavailable(10.0, "benched")
+    assert bench.refusal(5.0) == (10.0, "benched")
 
 
 @pytest.mark.parametrize("kind", [ResultKind.SERVER_ERROR, ResultKind.TIMEOUT, ResultKind.BROKEN])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.routing.quota import RUNNING_S, Quota
-from proxy.types import Limits, Result, ResultKind
+from proxy.types import Result, ResultKind
 
 OK = ResultKind.OK
 
@@ -68,16 +68,6 @@ def test_where_the_upstream_does_not_say(kind: ResultKind, used: int) -> None:
     assert one.used(1.0) == (1, used)
 
 
-def test_an_average_share_is_given_back_by_those_who_do_not_remember() -> None:
-    one = quota(tpm=1000)
-    take(one, 0.0, 300)
-    take(one, 0.0, 100)
-    one.give_back(Result(OK, tokens=0), 1.0, None, running=2)
-    assert one.used(1.0) == (2, 200)
-    one.give_back(Result(OK, tokens=0), 1.0, None, running=1)
-    assert one.used(1.0) == (2, 0)
-
-
 def test_what_was_never_reserved_frees_nothing() -> None:
     """A request that was sent before its deployment had a limit."""
     one = quota(tpm=1000)
@@ -116,27 +106,6 @@ def test_the_larger_share_counts() -> None:
     take(one, 0.0, 400)
     assert one.share(0.0)[0] == 0.5
     assert quota().share(0.0) == (0.0, 0)
-
-
-def test_answers_tell_what_is_left() -> None:
-    one = quota()
-    assert one.remaining(0.0) == (None, None)
-    take(one, 0.0, 100)
-    take(one, 0.5, 200)
-    one.learn(Limits(1, 1000, 30.0, 20.0), 1.0, picked_at=0.0, tokens=100)
-    assert one.remaining(1.0) == (0, 800)
-    assert not one.admits(1.0, 10)
-    assert one.wait_s(1.0, 10) == 60.5  # after the reset, but two may be all there is in a minute
-
-
-def test_tokens_alone_may_be_told() -> None:
-    one = quota()
-    take(one, 0.0, 100)
-    one.learn(Limits(tokens=1000, tokens_reset_s=9.0), 1.0, picked_at=0.0, tokens=100)
-    assert one.remaining(1.0) == (None, 1000)
-    assert one.admits(1.0, 1000)
-    assert not one.admits(1.0, 1001)
-    assert one.wait_s(1.0, 1001) == 10.0
 
 
 PICKS = st.lists(

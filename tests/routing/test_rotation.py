@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proxy.routing.layers import Layers
 from proxy.routing.member import Member
 from proxy.routing.rotation import Rotation
 from proxy.routing.settings import RouterSettings
@@ -14,7 +15,7 @@ Make = Callable[..., Deployment]
 
 def members(make: Make, weights: dict[str, int], **fields: object) -> list[Member]:
     made = [make(name, weight=weight, **fields) for name, weight in weights.items()]
-    return [Member(each, DeploymentState(each, SETTINGS), SETTINGS) for each in made]
+    return [Member(each, DeploymentState(each, SETTINGS), Layers(), SETTINGS) for each in made]
 
 
 def turns(rotation: Rotation, count: int, now: float = 0.0) -> str:

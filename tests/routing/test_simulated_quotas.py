@@ -1,4 +1,7 @@
-"""What headroom is for: at 95 % of the keys' summed quota no upstream has to refuse a request."""
+"""What headroom is for: at 95 % of the keys' summed quota hardly a request is refused by an upstream.
+
+Prediction steers and never refuses: where nothing is left, one request each second finds out whether that is true.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ MINUTES = 10
 TOKENS = 500
 """On average per request; from a tenth of that to nearly twice."""
 MANY = 10**9
+MOST_REFUSED = 0.02
 Make = Callable[..., Deployment]
 MakeMeter = Callable[[int, float], Meter]
 
@@ -58,13 +62,13 @@ METERS = pytest.mark.parametrize("meter", [FixedWindow, Bucket])
 @METERS
 @LIMITS
 @pytest.mark.parametrize("seed", range(5))
-def test_no_request_is_refused_at_95_percent(
+def test_hardly_a_request_is_refused_at_95_percent(
     deployment: Make, meter: MakeMeter, limits: list[tuple[int, int]], seed: int
 ) -> None:
     run = Run(deployment, meter, limits)
     load = run.load(0.95, seed)
-    assert run.refused == 0
-    assert sum(load.served.values()) == len(load.waits_s)
+    assert run.refused <= MOST_REFUSED * len(load.waits_s)
+    assert sum(load.served.values()) == len(load.waits_s) - run.refused
     assert sorted(load.waits_s)[int(0.95 * len(load.waits_s))] < 5.0
 
 
@@ -76,8 +80,8 @@ def test_nor_when_there_is_far_too_much(
 ) -> None:
     run = Run(deployment, meter, limits, strategy=strategy)
     load = run.load(1.5, 1, minutes=3)
-    assert run.refused == 0
-    assert sum(load.served.values()) == len(load.waits_s) > 0
+    assert run.refused <= len(run.keys) * (3 * 60 + max(load.waits_s))  # a trial each second
+    assert sum(load.served.values()) == len(load.waits_s) - run.refused > 0
 
 
 @METERS

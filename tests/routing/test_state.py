@@ -5,8 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from proxy.routing.hold import Hold
+from proxy.routing.layers import Layers
+from proxy.routing.learning import LEARNS_EVERY_S, LEARNS_SELDOM_S, Learning
+from proxy.routing.member import Member
 from proxy.routing.settings import RouterSettings
-from proxy.routing.state import LEARNS_EVERY_S, LEARNS_SELDOM_S, DeploymentState
+from proxy.routing.state import DeploymentState
+from proxy.routing.wish import ANY
 from proxy.types import Deployment, Limits, Result, ResultKind
 
 
@@ -16,6 +21,12 @@ class Watcher:
 
     def invalidate(self) -> None:
         self.told += 1
+
+    invalidate_named = invalidate
+
+    def noted(self, model: str) -> None: ...
+    def forgot(self, model: str) -> None: ...
+    def noted_family(self, family: str) -> None: ...
 
 
 @pytest.fixture
@@ -33,21 +44,24 @@ def test_it_counts(state: DeploymentState) -> None:
     assert state.failures == len(ResultKind) - 2
 
 
-def test_watchers_hear_of_changes_only(state: DeploymentState) -> None:
-    watcher = Watcher()
-    state.watchers.add(watcher)
-    for kind, told in [(ResultKind.OK, 0), (ResultKind.SERVER_ERROR, 0), (ResultKind.REFUSED, 1)]:
+def test_failures_in_a_row_are_counted(state: DeploymentState) -> None:
+    for kind, row in [
+        (ResultKind.AUTH, 1),
+        (ResultKind.BROKEN, 2),
+        (ResultKind.NEUTRAL, 2),
+        (ResultKind.OK, 0),
+    ]:
         state.begin(0.0)
         state.settle(Result(kind), 0.0)
-        assert watcher.told == told
-    state.begin(5.0)
-    assert watcher.told == 2
-    state.settle(Result(ResultKind.OK), 5.0)
-    assert watcher.told == 3
+        assert state.consecutive == row
 
 
-def test_watchers_are_not_kept_alive(state: DeploymentState) -> None:
-    state.watchers.add(Watcher())
+def test_watchers_hear_the_operator_s_word_and_are_not_kept_alive(state: DeploymentState) -> None:
+    watcher = Watcher()
+    state.watchers.add(watcher)
+    state.hold(Hold.draining())
+    assert watcher.told == 1
+    del watcher
     gc.collect()
     assert len(state.watchers) == 0
 
@@ -72,11 +86,14 @@ PLENTY = Limits(requests=500, requests_reset_s=60.0)
     ],
 )
 def test_quotas_are_read_often_where_they_are_scarce(
-    state: DeploymentState, told: list[Limits | None], *, seldom: bool
+    deployment: Callable[..., Deployment], told: list[Limits | None], *, seldom: bool
 ) -> None:
-    assert state.wants_limits(0.0)
+    one, settings = deployment("a"), RouterSettings()
+    member = Member(one, DeploymentState(one, settings), Layers(), settings)
+    learning = Learning(settings)
+    assert learning.listens(member, ANY, 0.0)
     for limits in told:
-        state.answered(1.0, limits, 0.5, 0)
-    assert not state.wants_limits(1.0 + LEARNS_EVERY_S / 2)
-    assert state.wants_limits(1.0 + LEARNS_EVERY_S) != seldom
-    assert state.wants_limits(1.0 + LEARNS_SELDOM_S)
+        learning.answered(member, ANY, 1.0, limits, 0.5)
+    assert not learning.listens(member, ANY, 1.0 + LEARNS_EVERY_S / 2)
+    assert learning.listens(member, ANY, 1.0 + LEARNS_EVERY_S) != seldom
+    assert learning.listens(member, ANY, 1.0 + LEARNS_SELDOM_S)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from proxy.routing.router import Pool, Router
+from proxy.routing.router import Pool, Router, Wish
 from proxy.types import Deployment, Limits, Result, ResultKind
 
 
@@ -138,7 +138,7 @@ class Load:
     def _serve(self, now: float) -> None:
         while self._queue:
             job = self._queue[0]
-            picked = self._router.pick(self._pool, now, tokens=job.expected)
+            picked = self._router.pick(self._pool, now, wish=Wish(tokens=job.expected))
             if not isinstance(picked, Deployment):
                 if now >= self._woken_at:
                     self._woken_at = now + picked.retry_after_s
@@ -164,12 +164,12 @@ class Load:
         self._at(now + head_s, lambda then: self._answer(job, picked, limits, then))
 
     def _answer(self, job: Job, picked: Deployment, limits: Limits, now: float) -> None:
-        if self._router.listens(picked, now):
-            self._router.answered(picked, now, limits, job.picked_at, job.expected)
+        if self._router.listens(picked, now, Wish(tokens=job.expected)):
+            self._router.answered(picked, now, limits, job.picked_at, Wish(tokens=job.expected))
         self._serve(now)
         result = Result(ResultKind.OK, 200, first_byte_s=now - job.picked_at, tokens=job.tokens)
         self._at(now + self._random.uniform(0, 20), lambda then: self._settle(job, picked, result, then))
 
     def _settle(self, job: Job, picked: Deployment, result: Result, now: float) -> None:
-        self._router.settle(picked, result, now, job.expected)
+        self._router.settle(picked, result, now, Wish(tokens=job.expected))
         self._serve(now)

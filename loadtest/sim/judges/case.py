@@ -28,7 +28,6 @@ class Case:
         """Attempts that go again on another connection, and count once (RFC 9112 section 9.3.1)."""
         self.slow = {client.number for client in plan.clients if client.pace_s}
         """Clients that read slowly."""
-        self.reloaded_s = [reload.at_s for reload in plan.reloads]
         self.latency_s = {upstream.name: upstream.latency_s for upstream in plan.upstreams}
 
     def carried(self) -> list[Asked]:

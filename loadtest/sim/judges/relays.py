@@ -11,8 +11,8 @@ from loadtest.sim.story import Asked, Attempt, Ending, Said
 COMMENT = b": keep-alive\n\n"
 ERROR_BEGINS = b'data: {"error":'
 ERROR_EVENT = re.compile(rb'data: \{"error":[^\n]*\}\n\n')
-OWN_STATUSES = frozenset({400, 404, 408, 413, 429, 502, 503, 504})
-"""Of answers that the gateway makes itself. 500 would be a bug of its own."""
+OWN_STATUSES = frozenset({400, 401, 402, 403, 404, 408, 413, 429, 502, 503, 504})
+"""Of answers that the gateway makes itself; it repeats what made keys rest. 500 would be a bug of its own."""
 MOST_ATTEMPTS = 60
 """Retries and fallbacks end."""
 

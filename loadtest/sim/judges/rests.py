@@ -67,14 +67,9 @@ def _rests(case: Case, target: Target) -> Iterator[tuple[float, float, str]]:
     yield from _holds(case, target.name)
     if not target.cooldown_s or target.removed or not case.plan.benches:
         return
-    lifted = sorted(
-        [*case.reloaded_s, *(at for word, at, _ in _words(case, target.name) if word == b"revive")]
-    )
-    for from_s, length_s, why, by_reload in _benches(case, target):
-        ends = [
-            from_s + length_s,
-            *(at for at in lifted if at >= from_s - LEARNT_S and (by_reload or at not in case.reloaded_s)),
-        ]
+    lifted = [at for word, at, _ in _words(case, target.name) if word == b"revive"]
+    for from_s, length_s, why in _benches(case, target):
+        ends = [from_s + length_s, *(at for at in lifted if at >= from_s - LEARNT_S)]
         yield from_s + _slack(case, target.name), min(ends) - 0.01, why
 
 
@@ -82,30 +77,30 @@ def _slack(case: Case, name: str) -> float:
     return LEARNT_S + 4 * case.latency_s[name]
 
 
-def _benches(case: Case, target: Target) -> Iterator[tuple[float, float, str, bool]]:
-    """When the news came, how long it binds, why, and whether a reload ends it."""
+def _benches(case: Case, target: Target) -> Iterator[tuple[float, float, str]]:
+    """When the news came, how long it binds, and why."""
     latency_s = case.latency_s[target.name]
     for attempt in case.story.attempts:
         if attempt.upstream == target.name:
             found = _told(case, attempt)
             if found is not None and attempt.head_sent_s is not None:
-                length_s, why, by_reload = found
-                yield attempt.head_sent_s + latency_s, length_s, why, by_reload
+                length_s, why = found
+                yield attempt.head_sent_s + latency_s, length_s, why
     for dial in case.story.dials:
         if dial.upstream == target.name and dial.refused_s is not None:
-            yield dial.refused_s, target.cooldown_s, "refused", False
+            yield dial.refused_s, target.cooldown_s, "refused"
 
 
-def _told(case: Case, attempt: Attempt) -> tuple[float, str, bool] | None:
+def _told(case: Case, attempt: Attempt) -> tuple[float, str] | None:
     said = attempt.said
     if said is None or not _understood(attempt):
         return None
     if said.fault in (Fault.UNAUTHORIZED, Fault.NO_MONEY) or (said.fault is Fault.HIDDEN and said.hides):
-        return AUTH_S, said.fault.value, True
+        return AUTH_S, said.fault.value
     if said.fault is Fault.LIMITED:
         found = re.search(rb"retry-after: (\d+)", said.pieces[0])
         if found:
-            return min(float(found[1]), case.plan.max_retry_after_s), said.fault.value, False
+            return min(float(found[1]), case.plan.max_retry_after_s), said.fault.value
     return None
 
 

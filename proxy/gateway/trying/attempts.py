@@ -6,8 +6,9 @@ Nothing has been sent to the client while attempts go on: what the relay sends f
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -36,7 +37,8 @@ from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
 from proxy.gateway.trying.outbound import Sender, translated
 from proxy.gateway.trying.redirects import PLACES, Trail, follow
 from proxy.gateway.trying.retrying import RetryBudget
-from proxy.gateway.trying.run import Failure, Run
+from proxy.gateway.trying.run import Failure, Run, cause_of
+from proxy.gateway.trying.selection import Choice
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.providers.hidden import Hidden, looked_into
 from proxy.providers.objects import IdTap
@@ -55,6 +57,7 @@ log = logging.getLogger("sluice")
 
 RATE_LIMITS = b"x-ratelimit-remaining-"
 _OK = ResultKind.OK
+_BLAMELESS = (_OK, ResultKind.NEUTRAL)
 GOOD = Result(_OK, 200)
 NOTHING_LEARNED = Result(ResultKind.NEUTRAL)
 PLAIN = FollowingSettings()
@@ -82,7 +85,7 @@ class Attempts:
         self._client = client
         self._sender = sender
         self._settings = settings
-        self._budget = budget or RetryBudget(100, 0)
+        self._budget = budget or RetryBudget(0, sys.maxsize)
         self._room = WaitingRoom(0, 0) if room is None else room
         self._following = Following(router, following, self._budget, clock)
         self._reads_refusals = following.reads_refusals()
@@ -96,7 +99,7 @@ class Attempts:
         self._budget.requests += 1
         try:
             queues = self._room.queues
-            picked = NOT_YOURS_YET if queues and run.choice.pool in queues else self._ask(run)
+            picked = NOT_YOURS_YET if queues and _queue(run.choice) in queues else self._ask(run)
             deployment = (
                 picked if isinstance(picked, Deployment) else (await self._wait(run, picked)).deployment
             )
@@ -110,13 +113,12 @@ class Attempts:
             if run.keep_alive is not None:
                 run.keep_alive.stop()
             self._budget.requests -= 1
-            if run.retrying:
-                self._budget.retrying -= 1
+            self._budget.retrying -= run.retrying
 
     def _ask(self, run: Run) -> Deployment | Unavailable:
         choice = run.choice
         return self._router.pick(
-            choice.pool, self._clock(), run.spent, choice.scope, choice.placed_by, run.call.tokens
+            choice.pool, self._clock(), run.spent, choice.scope, choice.placed_by, choice.wish
         )
 
     async def _wait(self, run: Run, refusal: Unavailable) -> Next:
@@ -126,7 +128,7 @@ class Attempts:
         if refusal.reason == NOT_SERVED:  # nothing to wait for
             raise nothing_to_pick(refusal)
         picked = await self._room.turn(
-            run.choice.pool, run.exchange.parking, partial(self._ask, run), refusal, run.until
+            _queue(run.choice), run.exchange.parking, partial(self._ask, run), refusal, run.until
         )
         if isinstance(picked, Unavailable):
             raise nothing_to_pick(picked)
@@ -139,7 +141,7 @@ class Attempts:
             with suppress(Late):
                 async with run.exchange.parking.guard(self._clock() + following.wait_s):
                     await trio.sleep_forever()
-            keeps = not self._router.rests(following.deployment, self._clock())
+            keeps = not self._router.rests(following.deployment, self._clock(), run.choice.wish)
         finally:
             if not keeps:
                 self._settle(run, following.deployment, NOTHING_LEARNED)
@@ -153,7 +155,8 @@ class Attempts:
         await run.scope.start(run.keep_alive.run)
 
     def _settle(self, run: Run, deployment: Deployment, result: Result) -> None:
-        self._router.settle(deployment, result, self._clock(), run.call.tokens)
+        cause = None if result.kind in _BLAMELESS else cause_of(run)
+        self._router.settle(deployment, result, self._clock(), run.choice.wish, cause)
         if self._room.queues:
             self._room.call_next()
 
@@ -188,8 +191,9 @@ class Attempts:
                 following = self._after(run, deployment, failed)
                 if following is not None:
                     return following
-            elif result is not GOOD or self._router.listens(deployment, answered):
-                result = self._hear(head, result, deployment, answered, sent, call.tokens)
+            elif result is not GOOD or self._router.listens(deployment, answered, run.choice.wish):
+                result = self._hear(run, head, result, deployment, answered, sent)
+            self._clear(run, deployment, failed)
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
             if delivery.hidden is not None:
                 delivery = self._learned(run, lane, head, delivery, delivery.hidden)
@@ -210,6 +214,11 @@ class Attempts:
             if not settled:
                 self._settle(run, deployment, result)
         return None
+
+    def _clear(self, run: Run, deployment: Deployment, failed: Failure | None) -> None:
+        """It is answered well: what failed it before did so of its own."""
+        if run.cause is not None and failed is None:
+            self._router.cleared(deployment, run.cause, self._clock())
 
     def _begin(self, run: Run, deployment: Deployment) -> None:
         run.record.attempts += 1
@@ -251,19 +260,15 @@ class Attempts:
         return answer
 
     def _hear(
-        self,
-        head: ResponseHead,
-        result: Result,
-        deployment: Deployment,
-        now: float,
-        sent: float,
-        tokens: int,
+        self, run: Run, head: ResponseHead, result: Result, deployment: Deployment, now: float, sent: float
     ) -> Result:
         """What an answer's head says of the key's quota; a good one also says that the key is well."""
         if head.mentions(RATE_LIMITS):
             result = msgspec.structs.replace(result, limits=limits_of(head.get))
         if result.kind is _OK:
-            self._router.answered(deployment, now, result.limits, sent, tokens)
+            answered = self._router.answered(deployment, now, result.limits, sent, run.choice.wish)
+            if answered and self._room.queues:
+                self._room.call_next()
         return result
 
     async def _failure(self, run: Run, lane: Lane, answer: Answer, result: Result) -> Failure:
@@ -304,7 +309,7 @@ class Attempts:
         """Whether a good answer, as far as its head goes, is one; how one failed that is none."""
         if result.kind is _OK:
             return await self._hold(run, lane, answer, sent)
-        heard = self._hear(answer.head, result, lane.destination.deployment, answered, sent, run.call.tokens)
+        heard = self._hear(run, answer.head, result, lane.destination.deployment, answered, sent)
         return await self._failure(run, lane, answer, heard)
 
     async def _hold(self, run: Run, lane: Lane, answer: Answer, sent: float) -> Failure | None:
@@ -406,6 +411,11 @@ class Attempts:
 
     def _call_lines(self, record: Record) -> bytes:
         return b"".join(b"%b: %b\r\n" % line for line in self.call_line(record))
+
+
+def _queue(choice: Choice) -> Hashable:
+    """Who waits for one model does not stand in the way of who wants another."""
+    return choice.pool, choice.wish.model, choice.wish.star
 
 
 def _log_attempt(run: Run, deployment: Deployment) -> None:

@@ -15,10 +15,10 @@ from proxy.gateway.trying.fallbacks import Fallbacks, would_refuse
 from proxy.gateway.trying.features import features_of
 from proxy.gateway.trying.retrying import Policy, RetryBudget, backoff_s, retries_for
 from proxy.gateway.trying.run import Failure, Run
-from proxy.gateway.trying.selection import Choice
+from proxy.gateway.trying.selection import Choice, wish_of
 from proxy.providers.outcome import retryable
 from proxy.routing.router import Router
-from proxy.types import Deployment, Result, ResultKind
+from proxy.types import Deployment, Layer, Result, ResultKind
 
 RETRIES_BY_CLIENT = b"x-litellm-num-retries"
 CLIENTS_RETRIES = b"x-stainless-retry-count"
@@ -73,13 +73,13 @@ class Following:
             run.spent = (*run.spent, deployment)
         if not _may_go_again(run, failure) or self._clock() >= run.until:
             return None
-        admitted = run.retrying or self._budget.admit()
-        if not admitted:
+        counted = not run.retrying or _is_suspect(run)
+        if counted and not self._budget.admit():
             return None
         found = self._retry(run, failure, deployment) or self._turn(run, failure)
-        if found is None and not run.retrying:
+        if counted and found is None:
             self._budget.retrying -= 1
-        run.retrying = run.retrying or found is not None
+        run.retrying += counted and found is not None
         return found
 
     def instead(self, run: Run) -> Next | None:
@@ -94,7 +94,7 @@ class Following:
             tried=tried,
             scope=choice.scope,
             caller=choice.placed_by,
-            tokens=run.call.tokens,
+            wish=choice.wish,
         )
         return picked if isinstance(picked, Deployment) else None
 
@@ -109,8 +109,8 @@ class Following:
 
     def _again(self, run: Run, failure: Failure) -> Next | None:
         """The same deployment, after a wait: nobody else is left."""
-        if failure.result.kind is ResultKind.AUTH:
-            return None
+        if failure.result.kind is ResultKind.AUTH or failure.result.blame is Layer.NOBODY:
+            return None  # it will be said again
         wait_s = backoff_s(run.retries, self._settings.wait_at_least_s, self._chance())
         if self._clock() + wait_s >= run.until:
             return None
@@ -151,7 +151,8 @@ class Following:
         match = self._router.match(group)
         if match is None:
             return None
-        before, run.choice = run.choice, Choice(match.pool, match.wildcard, group_named=True)
+        wish = wish_of(run.call, match)
+        before, run.choice = run.choice, Choice(match.pool, match.wildcard, group_named=True, wish=wish)
         features = features_of(run.call.json)
         unfit = [each for each in match.pool.deployments if would_refuse(each, features)]
         picked = self.pick(run, [*run.tried, *unfit])
@@ -161,6 +162,11 @@ class Following:
         run.record.fallbacks += 1
         run.retries = 0
         return Next(picked)
+
+
+def _is_suspect(run: Run) -> bool:
+    """It failed alike on two keys, and so is the likelier culprit itself: each further attempt counts anew."""
+    return run.cause is not None and len(run.cause.suspects) > 1
 
 
 def _may_go_again(run: Run, failure: Failure) -> bool:

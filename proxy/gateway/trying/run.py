@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import msgspec
@@ -11,6 +12,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.trying.selection import Choice
+from proxy.routing.router import Cause
 from proxy.types import Deployment, Refusal, Result
 from proxy.wire.scope import RequestScope
 
@@ -34,11 +36,25 @@ class Run(msgspec.Struct):
     """Those that must not be tried again even after a wait: silent ones, and keys that will not do."""
     retries: int = 0
     """Further attempts in the present group."""
-    retrying: bool = False
-    """The retry budget counts it."""
+    retrying: int = 0
+    """How often the retry budget counts it."""
+    cause: Cause | None = None
+    """Made when an attempt fails."""
     keep_alive: KeepAlive | None = None
     groups_left: tuple[str, ...] | None = None
     """Where it may still turn; None: not asked yet."""
+
+
+FINGERPRINT_BYTES = 8
+
+
+def cause_of(run: Run) -> Cause:
+    """Who stands behind its failures: made once, when it has one."""
+    if run.cause is None:
+        call = run.call
+        body = hashlib.blake2b(call.body, digest_size=FINGERPRINT_BYTES, person=call.route.path[:16])
+        run.cause = Cause(run.record.call_id, call.caller.id, body.digest())
+    return run.cause
 
 
 class Failure(msgspec.Struct, frozen=True):

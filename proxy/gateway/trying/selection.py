@@ -15,7 +15,7 @@ from proxy.gateway.reading.routes import Custom, Kind
 from proxy.providers.objects import names_in_body, names_in_path, names_in_query, stateful
 from proxy.providers.outline import outline
 from proxy.routing.affinity import ObjectStore
-from proxy.routing.router import Match, Pool, Router
+from proxy.routing.router import ANY, Match, Pool, Router, Wish
 
 OBJECT_SCAN_BYTES = 1024 * 1024
 """Ids stand near the beginning of what is otherwise text."""
@@ -38,12 +38,13 @@ class Choice(msgspec.Struct, frozen=True):
     placed_by: bytes | None = None
     """Whose objects must meet: the caller, or its session."""
     stateful: bool = False
+    wish: Wish = ANY
 
 
 def choose(call: Call, router: Router) -> Choice:
     """Raises GatewayError 400 when nothing is named, 404 for a model that nobody serves."""
     if call.route.custom is not None:
-        return Choice(_target_of(call.route.custom, router))
+        return Choice(_target_of(call.route.custom, router), wish=_as_named(call))
     keeps_state = stateful(call.head.method, call.route.path, call.store)
     scope = _scope_of(call, router.store, keeps_state=keeps_state) if len(router.store) else None
     placed_by = _placed_by(call) if keeps_state and scope is None else None
@@ -56,19 +57,31 @@ def choose(call: Call, router: Router) -> Choice:
             scope=scope,
             placed_by=placed_by,
             stateful=keeps_state,
+            wish=wish_of(call, match) if scope is None or scope in match.pool.scopes else _as_named(call),
         )
+    wish = _as_named(call)
     pool = router.scope_pool(scope) if scope is not None else None
     if pool is not None:
-        return Choice(pool, scope=scope, stateful=keeps_state)
+        return Choice(pool, scope=scope, stateful=keeps_state, wish=wish)
     if call.route.kind is Kind.NATIVE and call.model is not None and not call.targets:
         raise model_not_found(call.model)
     target = _target(call, router)
     if target is not None:
-        return Choice(target.pool, target.wildcard, placed_by=placed_by, stateful=keeps_state)
+        return Choice(target.pool, target.wildcard, placed_by=placed_by, stateful=keeps_state, wish=wish)
     pool = router.pass_through_pool()
     if pool is None:
         raise GatewayError(400, NOTHING_NAMED, param="model", code="no_deployment_named")
-    return Choice(pool, placed_by=placed_by, stateful=keeps_state)
+    return Choice(pool, placed_by=placed_by, stateful=keeps_state, wish=wish)
+
+
+def wish_of(call: Call, match: Match) -> Wish:
+    """HOT. Of a request whose model named the group: each deployment has its own name for it."""
+    return Wish(call.route.family, None, match.wildcard or call.model or "", call.tokens, call.caller.id)
+
+
+def _as_named(call: Call) -> Wish:
+    """The upstream reads what the client wrote."""
+    return Wish(call.route.family, call.model or "", "", call.tokens, call.caller.id)
 
 
 def _target_of(custom: Custom, router: Router) -> Pool:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Hashable
 
 import trio
 
-from proxy.routing.router import Unavailable
+from proxy.routing.router import ON_TRIAL, QUEUED, Unavailable
 from proxy.types import Deployment
 from proxy.wire.parking import Late, Parking
 
+TRIAL_PATIENCE_S = 3.0
+"""One request is on trial each second, and one that is not refused within it is held to be good."""
 SHORTEST_LOOK_S = 0.01
 """A rest that ends this moment is not asked about in a loop."""
 
@@ -54,27 +56,36 @@ class WaitingRoom:
         refusal: Unavailable,
         until: float = math.inf,
     ) -> Deployment | Unavailable:
-        """A deployment with its slot taken, or the refusal at the time limit, or at `until`. Raises ClientGone."""
-        if self._timeout_s <= 0 or len(self) >= self._limit:
+        """A deployment with its slot taken, or the refusal at the time limit, or at `until`. Raises ClientGone.
+
+        What is only foretold is found out within moments, so for that everybody waits.
+        """
+        began = self._clock()
+        if self._patience_s(refusal) <= 0 or len(self) >= self._limit:
             return refusal
-        deadline = min(self._clock() + self._timeout_s, until)
         place = _Place()
         queue = self.queues.setdefault(key, deque())
         queue.append(place)
         try:
             while True:
-                look_at = deadline
                 if queue[0] is place:
                     picked = pick()
                     if isinstance(picked, Deployment):
                         return picked
                     refusal = picked
-                    look_at = min(deadline, self._clock() + max(refusal.retry_after_s, SHORTEST_LOOK_S))
-                if self._clock() >= deadline:
+                now, deadline = self._clock(), min(began + self._patience_s(refusal), until)
+                if now >= deadline:
                     return refusal
-                await _called(place, parking, look_at)
+                first = queue[0] is place
+                look_at = now + max(refusal.retry_after_s, SHORTEST_LOOK_S) if first else deadline
+                await _called(place, parking, min(deadline, look_at))
         finally:
             self._leave(key, queue, place)
+
+    def _patience_s(self, refusal: Unavailable) -> float:
+        if refusal.reason == ON_TRIAL or (refusal.reason == QUEUED and self._timeout_s <= 0):
+            return max(self._timeout_s, TRIAL_PATIENCE_S)
+        return self._timeout_s
 
     def _leave(self, key: Hashable, queue: deque[_Place], place: _Place) -> None:
         queue.remove(place)

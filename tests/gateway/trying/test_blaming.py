@@ -17,7 +17,7 @@ from proxy.gateway.trying.outbound import CONTENT, Sender
 from proxy.gateway.trying.selection import Choice
 from proxy.providers.verdict import Asked
 from proxy.routing.affinity import MemoryStore
-from proxy.routing.router import Router, RouterSettings
+from proxy.routing.router import Hold, Router, RouterSettings
 from proxy.types import Deployment, Headers, Layer, Result, ResultKind
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint, Forwarding
 from proxy.wire.head import RequestHead
@@ -230,7 +230,6 @@ async def test_a_word_that_is_not_known_is_logged(
     with caplog.at_level(logging.INFO, "sluice"):
         for _ in range(2):
             await s.run(exchange(), a_call())
-            s.router.carry_over(Router([], RouterSettings(), store=MemoryStore(9)))
-            s.router._states["d0"].health.revive()
+            s.router.hold("d0", Hold.revived(), 0.0)
     assert caplog.text.count("brand_new") == 1
     assert secret.decode() not in caplog.text

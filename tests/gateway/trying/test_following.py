@@ -14,7 +14,7 @@ from proxy.gateway.trying.retrying import FIRST_BACKOFF_S, Policy, RetryBudget
 from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.selection import choose
 from proxy.routing.affinity import MemoryStore
-from proxy.routing.router import Router, RouterSettings
+from proxy.routing.router import Router, RouterSettings, Wish
 from proxy.types import Deployment, Refusal, Result, ResultKind
 from proxy.wire.scope import RequestScope
 from proxy.wire.walls import Wall
@@ -212,7 +212,9 @@ def test_a_key_without_room_for_its_tokens_is_not_picked(
 ) -> None:
     s = story({"id_": "a", "tpm": 1000}, {"id_": "b", "tpm": 150}, call={"tokens": tokens})
     first = s.begin()
-    assert s.router.pick(s.run.choice.pool, s.now, tried=[first], tokens=100).id == "b", "another request"
+    assert s.router.pick(s.run.choice.pool, s.now, tried=[first], wish=Wish(tokens=100)).id == "b", (
+        "another request"
+    )
     following = s.fail(first, LIMITED)
     assert (following and following.deployment.id) == next_id
 

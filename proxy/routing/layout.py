@@ -1,0 +1,97 @@
+"""Who of a pool is usable for one sort of request, by tier: laid out when something changes, not at the pick.
+
+Nearly all requests are of one sort: each deployment by its own name, and nothing special remembered. Others name a
+model themselves, or ask a `*` for one of which something is remembered, or are of a family that some key lacks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from proxy.routing.dice import Dice
+from proxy.routing.member import Member
+from proxy.routing.refusal import Unavailable
+from proxy.routing.strategies import Strategy, Tier
+from proxy.routing.wish import Wish
+from proxy.types import Deployment
+
+_ALWAYS = -math.inf
+
+Sort: TypeAlias = tuple[str | None, str, str]
+"""As `Wish`: the model that requests name, what the `*` takes, the family. Empty where nothing of it is remembered."""
+
+
+class Layout:
+    __slots__ = (
+        "_dice",
+        "_sort",
+        "_strategy",
+        "family",
+        "members",
+        "next_change",
+        "probes",
+        "refused",
+        "tiers",
+        "usable",
+    )
+
+    def __init__(self, sort: Sort, strategy: Strategy, dice: Dice) -> None:
+        self._sort = sort
+        self._strategy = strategy
+        self._dice = dice
+        self.family = sort[2]
+        self.members: Sequence[Member] = ()
+        self.usable: list[Member] = []
+        self.tiers: dict[tuple[int, bool], Tier] = {}
+        self.probes = False
+        """Some of the usable stand on something benched."""
+        self.refused: tuple[float, Unavailable] | None = None
+        """While none is usable: until when, and why."""
+        self.next_change = _ALWAYS
+        """Until then it holds, unless something changes."""
+
+    def refresh(self, members: Sequence[Member], now: float) -> None:
+        """`members`: of the pool, by tier."""
+        family = self.family
+        model, star, _ = self._sort
+        if model is not None or star:
+            wish = Wish(model=model, star=star)
+            members = [_facing(member, wish) for member in members]
+        free = [member for member in members if not member.held(now, family)]
+        usable = [member for member in free if member.admits(now, family)]
+        if not usable:
+            usable = [member for member in free if member.admits_last_resort(now, family)]
+        if usable != self.usable:
+            self._lay_out(usable)
+        self.members, self.usable, self.refused = members, usable, None
+        self.probes = any(member.is_benched(family) for member in usable)
+        self.next_change = min(
+            (change for member in members for change in member.next_change(now, family)), default=math.inf
+        )
+
+    def on_trial(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:
+        """One that has nothing left by what its answers foretold: nobody else has anything."""
+        for member in self.usable:
+            prediction = None if member.model is None else member.model.prediction
+            if prediction is None or not member.fits(now, tried, tokens) or not prediction.lets_try(now):
+                continue
+            prediction.begin_trial(now)
+            return member
+        return None
+
+    def _lay_out(self, usable: list[Member]) -> None:
+        tiers: dict[tuple[int, bool], list[Member]] = {}
+        for member in usable:
+            tiers.setdefault(member.tier, []).append(member)
+        # Turns go on where they stood: starting anew would favour the first whenever health changes often.
+        starts = {tier: laid_out.at for tier, laid_out in self.tiers.items()}
+        self.tiers = {
+            tier: self._strategy(members, starts.get(tier, 0), self._dice) for tier, members in tiers.items()
+        }
+
+
+def _facing(member: Member, wish: Wish) -> Member:
+    model = member.model_for(wish)
+    return member if model is member.model else member.facing(model)
