@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from proxy.accounting.suspects import MARK, MOST, suspect, suspects_in
-from proxy.accounting.usage import UNREADABLE, Tail, UsageFields
+from proxy.accounting.usage import UNREADABLE, Groq, Tail, UsageFields
 from proxy.types import Usage
 
 LINE_LIMIT_BYTES = 256 * 1024
@@ -49,6 +49,7 @@ class _Event(msgspec.Struct, gc=False):
     type: str | None = None
     model: str | None = None
     usage: UsageFields | None = None
+    x_groq: Groq | None = None
     response: _Response | None = None
 
 
@@ -59,10 +60,15 @@ class SseUsageTap:
     """For `text/event-stream`. The last usage said is the one that counts."""
 
     __slots__ = (
+        "_after_cr",
         "_ending",
+        "_event",
+        "_event_bytes",
         "_held",
         "_held_bytes",
+        "_joins",
         "_looks_left",
+        "_said_by",
         "_tail",
         "_usage",
         "finish_seen",
@@ -83,10 +89,21 @@ class SseUsageTap:
         self._ending = False
         """A terminal event's name was read, its data not yet."""
         self._looks_left = _MODEL_LOOKS
+        self._said_by = (b"", False)
+        self._after_cr = False
+        """The last piece ended with a CR: a LF that follows belongs to it."""
+        self._joins = False
+        """A line of data alone is no JSON here: those of one event are read together."""
+        self._event: list[bytes] = []
+        self._event_bytes = 0
 
     def feed(self, payload: bytes) -> None:
+        if self._after_cr or payload.find(b"\r") >= 0:
+            payload = self._with_lf(payload)
         block = payload if self._is_whole(payload) else self._whole_lines(payload)
-        if block.find(b'"usage"') >= 0 and block.count(b'"usage"') != block.count(b'"usage":null'):
+        if self._joins:
+            self._join(block)
+        elif block.find(b'"usage"') >= 0 and block.count(b'"usage"') != block.count(b'"usage":null'):
             self._read_events(block)
         elif self._looks_left:
             self._look_for_model(block)
@@ -101,7 +118,19 @@ class SseUsageTap:
         if self._held:
             self._ending = False  # cut within the terminal event's data, unless that decodes
             self.feed(b"\n")
+        if self._event:
+            self._end_event()
         return self._usage
+
+    def said_by(self) -> tuple[bytes, bool]:
+        return self._said_by
+
+    def _with_lf(self, payload: bytes) -> bytes:
+        """All three line ends of the standard as the one that is looked for. JSON holds none of them unescaped."""
+        if self._after_cr:
+            payload = payload.removeprefix(b"\n")
+        self._after_cr = payload.endswith(b"\r")
+        return payload.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _is_whole(self, payload: bytes) -> bool:
         return payload.endswith(b"\n") and not self._held and self._tail is None
@@ -137,36 +166,63 @@ class SseUsageTap:
         assert self._tail is not None
         end = payload.find(b"\n") + 1
         self._tail.feed(payload[:end])
-        self._usage = self._tail.usage() or self._usage
+        usage = self._tail.usage()
+        if usage is not None:
+            self._usage, self._said_by = usage, (self._tail.start, False)
         self._tail = None
         self.finish_seen |= self._ending
         return end
 
     def _read_events(self, block: bytes) -> None:
         for line in block.split(b"\n"):
-            if line.startswith(b"data:") and b'"usage"' in line:
-                self._read_event(line)
+            if line.startswith(b"data:") and b'"usage"' in line and not self._read_event(line):
+                return self._join(block)
+        return None
 
     def _look_for_model(self, block: bytes) -> None:
         for line in block.split(b"\n", 2 * _MODEL_LOOKS)[: 2 * _MODEL_LOOKS]:
             if self._looks_left and line.startswith(b"data:"):
                 self._looks_left -= 1
-                self._read_event(line)
+                if not self._read_event(line):
+                    return self._join(block)
+        return None
 
-    def _read_event(self, line: bytes) -> None:
+    def _join(self, block: bytes) -> None:
+        """JSON over several lines of data, which are one event's until a blank line (HTML standard, section 9.2.6)."""
+        self._joins = True
+        for line in block.split(b"\n")[:-1]:
+            if line.startswith(b"data:") and self._event_bytes <= LINE_LIMIT_BYTES:
+                self._event.append(line[len(b"data:") :].removeprefix(b" "))
+                self._event_bytes += len(line)
+            elif not line and self._event:
+                self._end_event()
+
+    def _end_event(self) -> None:
+        text = b"\n".join(self._event)
+        self._event.clear()
+        self._event_bytes = 0
+        if not self._read_event(b"data:" + text):  # the first of its kind: its beginning has passed
+            self._usage = Tail(text).usage() or self._usage
+
+    def _read_event(self, line: bytes) -> bool:
+        """False: it is no JSON by itself."""
         try:
             event = _decode_event(line[len(b"data:") :])
         except UNREADABLE:
-            return
+            return line[len(b"data:") :].strip() == b"[DONE]"
         response = event.response
         self.model = self.model or event.model or (response.model if response else None) or None
         if self.model:
             self._looks_left = 0
-        fields = event.usage or (response.usage if response else None)
-        if fields is not None:
-            self._usage = fields.usage() or self._usage
+        fields = (
+            event.usage or (response.usage if response else None) or (event.x_groq and event.x_groq.usage)
+        )
+        usage = fields.usage() if fields else None
+        if usage is not None:
+            self._usage, self._said_by = usage, (line[len(b"data:") :], True)
         if event.type in _TERMINAL_TYPES:
             self.finish_seen = True
+        return True
 
     def _read_event_name(self, block: bytes) -> None:
         """The stream ends with a terminal event's data, not with its name."""

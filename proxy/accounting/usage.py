@@ -34,6 +34,10 @@ class Tap(Protocol):
         """The usage, or None where none was said. Takes what was held as the last of the body."""
         ...
 
+    def said_by(self) -> tuple[bytes, bool]:
+        """After `result`: the JSON that said the usage, and whether it is whole; else it is its beginning."""
+        ...
+
 
 _MAX_TOKENS = 10**12
 """More is an error of the upstream's, not a count."""
@@ -81,15 +85,24 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, no UTF-8, nested too deep, or of other types."""
 
 
+class Groq(msgspec.Struct, gc=False):
+    """https://console.groq.com/docs/api-reference: the last event of a stream."""
+
+    usage: UsageFields | None = None
+
+
 class _Answer(msgspec.Struct, gc=False):
     model: str | None = None
     usage: UsageFields | None = None
+    x_groq: Groq | None = None
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 
 JSON_LIMIT_BYTES = 1024 * 1024
 """A larger answer (embeddings, images) is not held: 1,000 of them would be a gigabyte."""
+START_BYTES = 2048
+"""Of a larger answer: its id, kind and status stand before its content."""
 TAIL_BYTES = 16 * 1024
 """Of a larger answer: OpenAI writes `usage` behind the data, within the last kilobyte."""
 
@@ -120,15 +133,24 @@ class JsonUsageTap:
         if self._tail is not None:
             return self._tail.usage()
         try:
-            answer = _decode_answer(self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces))
+            answer = _decode_answer(self._text())
         except UNREADABLE:
             return None
         self.model = answer.model
-        return answer.usage.usage() if answer.usage is not None else None
+        fields = answer.usage or (answer.x_groq and answer.x_groq.usage)
+        return fields.usage() if fields else None
+
+    def _text(self) -> bytes:
+        if len(self._pieces) != 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
+    def said_by(self) -> tuple[bytes, bool]:
+        return (self._text(), True) if self._tail is None else (self._tail.start, False)
 
     @property
     def suspects(self) -> tuple[bytes, ...]:
-        text = b"".join(self._pieces)
+        text = self._text()
         return (text,) if suspect(text) else ()
 
 
@@ -147,6 +169,9 @@ class NullTap:
     def result(self) -> Usage | None:
         return None
 
+    def said_by(self) -> tuple[bytes, bool]:
+        return b"", False
+
     @property
     def suspects(self) -> tuple[bytes, ...]:
         return ()
@@ -159,9 +184,10 @@ _read_value = json.JSONDecoder().raw_decode
 class Tail:
     """The last bytes of a text too long to hold, at least `TAIL_BYTES` of them, and the last usage in them."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "start")
 
     def __init__(self, start: bytes) -> None:
+        self.start = start[:START_BYTES]
         self._held = bytearray(start[-TAIL_BYTES:])
 
     def feed(self, payload: bytes) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from proxy import __version__, control
 from proxy.access.keys import Keys
+from proxy.accounting.counting import CountedHere
 from proxy.accounting.recorder import Recorder
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
@@ -103,6 +104,7 @@ class Gateway:
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
         self._memory = Budget(int(limits.held_bodies_mb * MEBIBYTE), memory_share_taken)
         self._disk_share = Budget(int(limits.spool_total_mb * MEBIBYTE), disk_share_taken)
+        self._counted = CountedHere()
         self._pass_on = pass_on
         self._dial = dial
         self._said = LastWords()
@@ -194,6 +196,7 @@ class Gateway:
             self._budget,
             self._room,
             time.monotonic,
+            self._counted,
         )
         customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name

@@ -151,3 +151,43 @@ def test_an_endless_line_is_not_kept() -> None:
     assert tap._held_bytes <= LINE_LIMIT_BYTES
     assert sum(map(len, tap._held)) <= LINE_LIMIT_BYTES
     assert tap.result() is None
+
+
+GROQ = b'data: {"id":"c","object":"chat.completion.chunk","model":"m","choices":[],"x_groq":{"usage":%b}}\n\n'
+COUNTS = b'{"prompt_tokens":19,"completion_tokens":64,"total_tokens":83}'
+OVER_LINES = (
+    b'data: {\ndata:  "model": "m",\ndata:  "usage": {"prompt_tokens": 19,\n'
+    b'data: "completion_tokens": 64, "total_tokens": 83}\ndata: }\n\n'
+)
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CR LF", "CR"])
+@pytest.mark.parametrize("step", [1, 2, 7, 10_000])
+@pytest.mark.parametrize(
+    "event",
+    [GROQ % COUNTS, OVER_LINES, b'event: x\ndata: {"model":"m","usage":%b}\n\n' % COUNTS],
+    ids=["groq", "lines", "plain"],
+)
+def test_usage_is_read_wherever_it_is_said(event: bytes, step: int, line_end: bytes) -> None:
+    early = b'data: {"model":"m","choices":[{"delta":{"content":"hi"}}]}\n\n'
+    for body in (event, early * 9 + event, OVER_LINES.replace(b"19", b"1") + early + event):
+        body = (body + b"data: [DONE]\n\n").replace(b"\n", line_end)
+        tap = SseUsageTap()
+        for at in range(0, len(body), step):
+            tap.feed(body[at : at + step])
+        assert tap.result() == Usage(19, 64, 83)
+        assert (tap.model, tap.finish_seen) == ("m", True)
+
+
+def test_an_event_of_many_lines_is_bounded() -> None:
+    tap = SseUsageTap()
+    tap.feed(b"data: {\n" + b"data: 1,\n" * 100_000)
+    assert tap._event_bytes <= 2 * LINE_LIMIT_BYTES
+    tap.feed(b"\n" + OVER_LINES)
+    assert tap.result() == Usage(19, 64, 83)
+
+
+def test_an_event_that_never_ends_is_read_at_the_end() -> None:
+    tap = SseUsageTap()
+    tap.feed(OVER_LINES[:-1])
+    assert tap.result() == Usage(19, 64, 83)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.inflate import inflated
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
@@ -9,6 +10,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.ends import (
     Delivery,
+    account,
     break_off,
     delivered,
     ends_by_its_words,
@@ -59,6 +61,7 @@ async def relay(
     record: Record,
     ids: IdTap | None,
     drain_s: float = 0.0,
+    counted: Counted = ALWAYS,
 ) -> Delivery:
     """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun.
 
@@ -87,10 +90,7 @@ async def relay(
         await read_rest(answer, tap, drain_s, had_all=had_all)
         if good and hidden is None:
             hidden = hidden_error(call, usage)
-    # Asking again for an object repeats its usage: only what was made now is counted.
-    if call.head.method == b"POST":
-        record.usage = usage.result()
-        record.model_served = usage.model
+    account(record, call, usage, counted)
     if end is _DONE:
         return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden)
     outcome, kind = _ENDS.get(end, _BROKEN)

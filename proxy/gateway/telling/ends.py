@@ -10,11 +10,13 @@ from functools import partial
 
 import msgspec
 
+from proxy.accounting.counting import Counted, counts, owner_at, owner_of
 from proxy.accounting.record import Record
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import ClientGone, GatewayError, UpstreamFailure
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.routes import Kind
 from proxy.gateway.telling.last_words import last_words
 from proxy.providers.hidden import Hidden, among, looked_into
 from proxy.types import Outcome, Result, ResultKind
@@ -105,7 +107,7 @@ async def read_on(answer: Answer, tap: Tap | None, limit_s: float, limit_bytes: 
 
 @asynccontextmanager
 async def accounted(
-    answer: Answer, call: Call, usage: UsageTap, record: Record, drain_s: float
+    answer: Answer, call: Call, usage: UsageTap, record: Record, drain_s: float, counted: Counted
 ) -> AsyncIterator[None]:
     """However the reading ends, what was used is in the record; with `drain_s` also what no client heard.
 
@@ -119,7 +121,30 @@ async def accounted(
         if not had_all:
             raise
     finally:
-        record.usage, record.model_served = usage.result(), usage.model
+        account(record, call, usage, counted)
+
+
+_POLLED = (b"/responses/", b"/runs")
+"""In the paths of what is asked for until it is done."""
+_NATIVE = Kind.NATIVE
+
+
+def account(record: Record, call: Call, usage: UsageTap, counted: Counted) -> None:
+    """The usage that an answer says goes into the record of the one request that it is counted for."""
+    route = call.route
+    posted = call.head.method == b"POST"
+    if not posted and not any(part in route.path for part in _POLLED):
+        return
+    said = usage.result()
+    record.model_served = usage.model
+    made = route.kind is _NATIVE
+    if said is None or (made and not route.path.endswith(b"responses")):
+        record.usage = said
+        return
+    text, whole = usage.said_by()
+    owner = owner_of(text) if whole else owner_at(text)
+    if counts(owner, counted, posted=posted, made=made):
+        record.usage = said
 
 
 async def pass_on(exchange: Exchange, answer: Answer, piece: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
 from proxy.errors import UpstreamFailure
@@ -29,7 +30,13 @@ NO_STREAM = "told in the stream"
 
 
 async def relay_into_open(
-    exchange: Exchange, call: Call, answer: Answer, result: Result, record: Record, drain_s: float = 0.0
+    exchange: Exchange,
+    call: Call,
+    answer: Answer,
+    result: Result,
+    record: Record,
+    drain_s: float = 0.0,
+    counted: Counted = ALWAYS,
 ) -> Delivery:
     """Raises ClientGone, UpstreamFailure when an answer that is no stream breaks off."""
     record.status = 200
@@ -42,7 +49,7 @@ async def relay_into_open(
     ends_by_its_words(answer, usage)
     last = b"\n\n"
     try:
-        async with accounted(answer, call, usage, record, drain_s):
+        async with accounted(answer, call, usage, record, drain_s, counted):
             while piece := await answer.read():
                 usage.feed(piece)
                 number.feed(piece)

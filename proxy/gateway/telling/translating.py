@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.accounting.counting import ALWAYS
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import Tap as UsageTap
@@ -45,7 +46,7 @@ async def relay_translated(
         extra += unheld_lines(answer.head)
     record.status = answer.head.status
     try:
-        async with accounted(answer, call, usage, record, drain_s):
+        async with accounted(answer, call, usage, record, drain_s, ALWAYS):
             await (_translate_stream if is_stream else _translate_whole)(exchange, answer, extra, usage)
     except UpstreamFailure as failure:
         if not is_stream:

@@ -15,6 +15,7 @@ from functools import partial
 import msgspec
 import trio
 
+from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.telling.answering import relay, remember, without_header
@@ -77,6 +78,7 @@ class Attempts:
         budget: RetryBudget | None = None,
         room: WaitingRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
+        counted: Counted = ALWAYS,
     ) -> None:
         """`budget`, `room`: the worker's, which outlive a configuration; without them retries are unbounded
         and nobody waits."""
@@ -91,6 +93,7 @@ class Attempts:
         self._reads_refusals = following.reads_refusals()
         self._unknown_words = UnknownWords()
         self._clock = clock
+        self._counted = counted
         self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
 
     async def run(self, run: Run) -> None:
@@ -356,7 +359,7 @@ class Attempts:
         if exchange.lines:
             answer.head.lines = without_cors(answer.head.lines)
         if exchange.opened_early:
-            return relay_into_open(exchange, run.call, answer, result, record, drain_s)
+            return relay_into_open(exchange, run.call, answer, result, record, drain_s, self._counted)
         extra = self._extra_lines(record, lane, overhead_s)
         if result.kind is not _OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
@@ -366,7 +369,7 @@ class Attempts:
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
             return self._relay_and_remember(run, deployment, answer, result, extra, drain_s)
-        return relay(exchange, run.call, answer, result, extra, record, None, drain_s)
+        return relay(exchange, run.call, answer, result, extra, record, None, drain_s, self._counted)
 
     async def _relay_and_remember(
         self,
@@ -378,7 +381,9 @@ class Attempts:
         drain_s: float,
     ) -> Delivery:
         ids = IdTap(answer.head.content_type)
-        delivery = await relay(run.exchange, run.call, answer, result, extra, run.record, ids, drain_s)
+        delivery = await relay(
+            run.exchange, run.call, answer, result, extra, run.record, ids, drain_s, self._counted
+        )
         remember(self._router.store, run.call, deployment, answer.head.status, ids)
         return delivery
 
