@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: help run key test compat check lint types format lock clean
 
 help:
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # Debian ships Python without the pip that new environments are given.
 without-ensurepip = { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
@@ -28,8 +28,9 @@ key:
 	@umask 077; grep -qs '^LITELLM_MASTER_KEY=' .env || $(PYTHON) -c "import secrets; \
 	print('\nLITELLM_MASTER_KEY=sk-' + secrets.token_urlsafe(24))" >> .env
 
+# `set -m`: Ctrl-C is the gateway's alone, which finishes what runs; make would report it as an error.
 run: $(VENV)/.run key ## set up and run the gateway on 0.0.0.0:4000; ARGS="--config FILE", PORT=4001
-	@$(BIN)/sluice $(ARGS) || [ $$? -eq 130 ]
+	@[ ! -t 0 ] || set -m; $(BIN)/sluice $(ARGS) || [ $$? -eq 130 ]
 
 test: $(VENV)/.dev ## set up and run every test
 	$(BIN)/python -m pytest

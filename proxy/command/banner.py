@@ -18,7 +18,7 @@ def banner(
     lines = [
         f"Sluice {version}  http://{_bracketed(host)}:{port}",
         f"  models    {_models(models)}",
-        f"  key       {key or 'none is asked for: this gateway serves loopback only'}",
+        f"  key       {_key(key)}",
         f"  docs      {url}/docs",
     ]
     if simulated:
@@ -26,8 +26,14 @@ def banner(
     return "\n".join([*lines, "", "  " + curl(url, chat_model(models), key), ""])
 
 
+def _key(shown: str | None) -> str:
+    if shown is None:
+        return "none is asked for: this gateway serves loopback only"
+    return "general_settings.master_key of the configuration" if shown.startswith("$(") else shown
+
+
 def curl(url: str, model: str, key: str | None) -> str:
-    """One line for a shell. A key that begins with `$` is a variable's name and left to the shell."""
+    """One line for a shell. A key that begins with `$` is a variable or a command, and left to the shell."""
     body = f'{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello!"}}]}}'
     headers = f"{_authorization(key)} -H 'Content-Type: application/json'"
     return f"curl -N {url}/v1/chat/completions{headers} -d {shlex.quote(body)}"

@@ -25,6 +25,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
     model: str | None = None
     api_base: str | None = None
+    alias: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
 
 
 def needs_simulator(wanted: Wanted, config: Config, environ: Mapping[str, str]) -> bool:
@@ -47,9 +50,21 @@ def served_by_environment(wanted: Wanted, config: Config, environ: Mapping[str, 
             " or give --api_base for a server of your own that asks for none."
         )
     model = wanted.model or "openai/*"
-    public = "*" if wanted.model is None else _public_name(wanted.model)
-    params = LitellmParams(model=model, api_base=wanted.api_base, api_key=None if has_key else Secret(""))
+    public = wanted.alias or ("*" if wanted.model is None else _public_name(wanted.model))
+    params = LitellmParams(
+        model=model,
+        api_base=wanted.api_base,
+        api_key=None if has_key else Secret(""),
+        default_params=_default_params(wanted),
+    )
     return _with(config, (ModelEntry(model_name=public, litellm_params=params),))
+
+
+def _default_params(wanted: Wanted) -> dict[str, msgspec.Raw]:
+    said = {"temperature": wanted.temperature, "max_tokens": wanted.max_tokens}
+    return {
+        name: msgspec.Raw(msgspec.json.encode(value)) for name, value in said.items() if value is not None
+    }
 
 
 def _public_name(model: str) -> str:

@@ -23,6 +23,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     config: Path | None = None
     model: str | None = None
     api_base: str | None = None
+    alias: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    request_timeout: float | None = None
+    keepalive_timeout: float | None = None
     host: str | None = None
     port: int = 4000
     num_workers: int = 1
@@ -31,4 +36,4 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def wanted(self) -> Wanted:
-        return Wanted(self.model, self.api_base)
+        return Wanted(self.model, self.api_base, self.alias, self.temperature, self.max_tokens)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -16,6 +19,7 @@ from proxy.command.banner import banner
 from proxy.command.defaults import needs_simulator, simulated
 from proxy.command.options import Action, Options
 from proxy.command.verdict import Place, asks_itself, judge
+from proxy.config.fill import MASTER_KEY_VARIABLE
 from proxy.config.load import Loaded
 from proxy.config.schema import Config
 from proxy.errors import ConfigError
@@ -27,7 +31,6 @@ from proxy.process.reports import Parent
 from proxy.process.systemd import Service, watchdog_s
 from proxy.providers.table import deployments
 
-KEY_VARIABLE = "LITELLM_MASTER_KEY"
 __all__ = ["Action", "Options", "start"]
 
 
@@ -69,7 +72,7 @@ def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
             and (itself := asks_itself(deployments(config, loaded.environ), place)) is not None
         ):
             raise ConfigError(itself)
-        shown = _shown_key(options, environ, key.reveal()) if key else None
+        shown = _shown_key(options, loaded, environ, key.reveal()) if key else None
         greeting = banner(
             version=__version__, host=host, port=place.port, models=names, key=shown, simulated=simulates
         )
@@ -108,8 +111,21 @@ def _names(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
     return (*groups, *aliases)
 
 
-def _shown_key(options: Options, environ: Mapping[str, str], key: str) -> str:
-    """The key, for a person at a terminal or one who keeps it in `.env`; never for a service's log."""
-    from_env_file = options.config is None and KEY_VARIABLE not in environ
+def _shown_key(options: Options, loaded: Loaded, environ: Mapping[str, str], key: str) -> str:
+    """The key, for a person at a terminal or one who keeps it in `.env`; never for a service's log.
+
+    There it is what a shell finds it by: the variable, or the line of the file.
+    """
+    from_env_file = options.config is None and MASTER_KEY_VARIABLE not in environ
     in_a_log = "JOURNAL_STREAM" in environ or not (sys.stdout.isatty() or from_env_file)
-    return f"${KEY_VARIABLE}" if in_a_log else key
+    if not in_a_log:
+        return key
+    if loaded.key_variable is not None or loaded.path is None:
+        return f"${loaded.key_variable or MASTER_KEY_VARIABLE}"
+    return _read_from(loaded.path, key) or f"${MASTER_KEY_VARIABLE}"
+
+
+def _read_from(path: Path, key: str) -> str | None:
+    """A command that prints the key out of the file; None where it is not alone in its line."""
+    found = re.findall(r"^ *master_key: *(.*)$", path.read_text(), re.MULTILINE)
+    return f"$(sed -n 's/^ *master_key: *//p' {shlex.quote(str(path))})" if found == [key] else None

@@ -123,6 +123,7 @@ def asks_itself(deployments: Iterable[Deployment], place: Place) -> str | None:
 
 def _configured(config: Config, options: Options, environ: Mapping[str, str], found: Findings) -> Config:
     """The file's models; without any, those that the command line or the environment gives."""
+    config = _with_times(config, options)
     if config.model_list:
         return config
     try:
@@ -130,6 +131,18 @@ def _configured(config: Config, options: Options, environ: Mapping[str, str], fo
     except ConfigError as problem:
         found.error_at("command line", str(problem))
         return config
+
+
+def _with_times(config: Config, options: Options) -> Config:
+    """The command line wins over the file."""
+    replace = msgspec.structs.replace
+    if options.request_timeout is not None:
+        ours = replace(config.litellm_settings, request_timeout=options.request_timeout)
+        config = replace(config, litellm_settings=ours)
+    if options.keepalive_timeout is not None:
+        limits = replace(config.sluice_settings, keep_alive_timeout_s=options.keepalive_timeout)
+        config = replace(config, sluice_settings=limits)
+    return config
 
 
 def _tell_entries(served: Survey, config: Config, found: Findings) -> None:
@@ -205,7 +218,7 @@ def _verdict(examined: Examined, config: Config | None, served: Survey, *, stric
         errors, warnings = (*errors, *warnings), ()
     good = None
     if config is not None and not errors:
-        good = Loaded(config, examined.environ, warnings, examined.path)
+        good = Loaded(config, examined.environ, warnings, examined.path, examined.key_variable)
     fit = [one for one in served.deployments if one.unservable is None]
     return Verdict(
         path=examined.path,

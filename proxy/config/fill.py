@@ -10,6 +10,7 @@ from proxy.config.lacking import UNKNOWN, Lacking
 from proxy.config.notices import Findings
 from proxy.config.wording import did_you_mean
 
+MASTER_KEY_VARIABLE = "LITELLM_MASTER_KEY"
 SHARED = ("num_retries", "allowed_fails", "cooldown_time")
 """Keys of `litellm_settings` that `router_settings` may say better."""
 
@@ -50,7 +51,7 @@ def _allowed_fails(router: Cleaned) -> Cleaned:
 
 def _general_settings(cleaned: Cleaned, environ: Mapping[str, str]) -> object:
     general = cleaned.get("general_settings", {})
-    key = environ.get("LITELLM_MASTER_KEY")
+    key = environ.get(MASTER_KEY_VARIABLE)
     if not key or not isinstance(general, dict):
         return general
     return {"master_key": key, **general}

@@ -15,7 +15,7 @@ from proxy.config.compose import NULL, compose, construct
 from proxy.config.environ import UNSET, read_env_file, resolve
 from proxy.config.explain import explain_section
 from proxy.config.fields import decode_custom
-from proxy.config.fill import fill
+from proxy.config.fill import MASTER_KEY_VARIABLE, fill
 from proxy.config.nodes import find
 from proxy.config.notices import Findings, Notice
 from proxy.config.origins import origin
@@ -36,6 +36,8 @@ class Loaded(msgspec.Struct, frozen=True):
     """The process's environment, over `.env`'s, under the config's own `environment_variables`."""
     warnings: tuple[Notice, ...] = ()
     path: Path | None = None
+    key_variable: str | None = None
+    """Which variable the master key came from; None: it stands in the file, or there is none."""
 
     def __repr__(self) -> str:
         return f"Loaded(path={self.path!s}, config={self.config!r})"
@@ -50,6 +52,7 @@ class Examined(msgspec.Struct, frozen=True):
     """Of a file with errors: the rest of it, to look for more. None: it cannot be read."""
     environ: Mapping[str, str]
     path: Path | None
+    key_variable: str | None = None
 
     @property
     def errors(self) -> tuple[Notice, ...]:
@@ -64,7 +67,7 @@ class Examined(msgspec.Struct, frozen=True):
         """None when there are errors."""
         if self.config is None or self.findings.errors:
             return None
-        return Loaded(self.config, self.environ, self.warnings, self.path)
+        return Loaded(self.config, self.environ, self.warnings, self.path, self.key_variable)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
@@ -84,6 +87,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Examined:
     environ = {**read_env_file(_beside(path), findings), **environ}
     written: dict[object, object] = {}
     origin_of: Callable[[int], object] = _nowhere
+    key_variable: str | None = MASTER_KEY_VARIABLE
     if path is not None:
         root = compose(path, findings)
         if root is None:
@@ -93,11 +97,13 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Examined:
         resolved = resolve(root, environ)
         origin_of = partial(origin, root, resolved.variables)
         written = construct(root, resolved.unset, findings)
+        key = find(root, ("general_settings", "master_key"))
+        key_variable = MASTER_KEY_VARIABLE if key is None else resolved.variables.get(key)
     config = _decode(written, environ, findings, origin_of)
     if config is not None:
         environ = _without_own_key(environ, config, findings)
         consistency.check(config, findings)
-    return Examined(findings, config, environ, path)
+    return Examined(findings, config, environ, path, key_variable)
 
 
 def _nowhere(_index: int) -> object:

@@ -112,10 +112,24 @@ async def _ask(client: httpx.AsyncClient, deployment: Deployment) -> tuple[int, 
             async with client, client.stream("GET", url, headers=headers) as response:
                 status, error = response.status_code, f"HTTP {response.status_code}"
         except httpx.ConnectError as failure:
-            error = f"no connection: {failure}"
+            error = f"no connection: {_why(failure)}"
         except httpx.HTTPError as failure:
             error = type(failure).__name__  # its text may quote a header, and so the key
     return status, error
+
+
+def _why(failure: BaseException) -> str:
+    """The innermost reason that has words: trio's own exceptions around OpenSSL's have none."""
+    said = str(failure)
+    inner = failure.__cause__ or failure.__context__
+    while inner is not None:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return f"TLS: certificate not trusted: {inner.verify_message}"
+        if isinstance(inner, ssl.SSLError):
+            return f"TLS: {inner.reason or type(inner).__name__}"
+        said = said or str(inner)
+        inner = inner.__cause__ or inner.__context__
+    return said or type(failure).__name__
 
 
 def _headers(deployment: Deployment) -> dict[bytes, bytes]:

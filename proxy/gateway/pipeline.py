@@ -40,6 +40,8 @@ LAST_WORDS_S = 1.0
 NOBODY = Caller("anonymous", b"")
 PREFLIGHT = "preflight"
 """In place of a route: a browser asks on every path whether a page may."""
+SHOWN_PATH_BYTES = 200
+"""Of an unknown path, in its record: what a person needs to see the slip."""
 HEADS_KNOWN = 1024
 """Twice what the head parser shares; heads that came once only push each other out."""
 
@@ -142,6 +144,9 @@ class Pipeline:
 
     def _introduce(self, head: RequestHead, record: Record) -> Introduction:
         """Where the path leads and who asks. Raises GatewayError 401, 404, 405, 426."""
+        record.route = head.path[:SHOWN_PATH_BYTES].decode(
+            "latin-1"
+        )  # of a route that is not there nothing else is known
         route = self._routes.find(head.method, head.path)
         record.route = route.name
         known = introduce(head, route, self._who(head, route))

@@ -129,6 +129,11 @@ class Gateway:
     def model_names(self) -> tuple[str, ...]:
         return self._parts.model_names
 
+    @property
+    def requests_under_way(self) -> int:
+        """Those that have not had the end of their answer; the gateway's own pages are not counted."""
+        return self._budget.requests
+
     def reload(self, config: Config, environ: Mapping[str, str]) -> None:
         """New requests get the new parts, running ones finish with the old. Raises ConfigError, and nothing changed."""
         self.adopt(*self.prepare(config, environ))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import signal
 import socket
@@ -83,7 +84,7 @@ async def _work(
     async with trio.open_nursery() as nursery:
         _listen_to(stop, lifeline, nursery)
         await nursery.start(_follow, gateway, overseer, latest, stop, lifeline)
-        nursery.start_soon(_announce, stop.asked, overseer)
+        nursery.start_soon(_announce, stop, overseer, gateway, lifeline)
         if watchdog_s is not None:
             beat = partial(_beat, overseer, watchdog_s / BEATS_PER_WATCHDOG)
             nursery.start_soon(kept_up, beat, gateway.reactor.walls.tasks)
@@ -137,9 +138,20 @@ async def _hear(gateway: Gateway, overseer: Overseer, latest: Latest) -> None:
     overseer.reloaded(edition)
 
 
-async def _announce(asked: trio.Event, overseer: Overseer) -> None:
-    await asked.wait()
+async def _announce(stop: Stop, overseer: Overseer, gateway: Gateway, lifeline: int | None) -> None:
+    await stop.asked.wait()
     overseer.stopping()
+    running = gateway.requests_under_way
+    if running and not stop.at_once.is_set():
+        who = "sluice" if lifeline is None else f"sluice: worker {gateway.worker}"
+        many = f"{running} requests are" if running > 1 else "1 request is"
+        limit_s = gateway.config.sluice_settings.drain_timeout_s
+        _tell(f"{who}: {many} under way: waiting {limit_s:g} s at most; Ctrl-C or another signal ends now")
+
+
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):  # that nobody listens is no reason not to drain
+        print(line, file=sys.stderr, flush=True)
 
 
 async def _beat(overseer: Overseer, period_s: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from proxy import __version__
+from proxy.command import litellm_options
 from proxy.command.cli import main, parser
 
 GOOD = "model_list: [{model_name: gpt-4o, litellm_params: {model: openai/gpt-4o, api_key: sk-1}}]\n"
@@ -63,6 +66,9 @@ def test_an_empty_variable_is_none() -> None:
         (["--health", "--test"], {}, "not allowed with argument"),
         (["-c", "a.yaml", "-m", "gpt-4o"], {}, "--model and --api_base are for running without a config"),
         (["--api_base", "http://x"], {"CONFIG_FILE_PATH": "a.yaml"}, "CONFIG_FILE_PATH"),
+        (["--temperature", "0.5"], {}, "--alias, --temperature and --max_tokens are for --model"),
+        (["--request_timeout", "0"], {}, "'0' is not a number of seconds"),
+        (["--request_timeout", "nan"], {}, "'nan' is not a number of seconds"),
     ],
 )
 def test_wrong_usage_is_2(
@@ -72,6 +78,60 @@ def test_wrong_usage_is_2(
         main(arguments, environ)
     assert left.value.code == 2
     assert told in capsys.readouterr().err
+
+
+def test_hyphens_may_stand_for_underscores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "my-config.yaml"
+    config.write_text(GOOD)
+    assert (
+        main(["--validate-config", f"--config={config}", "--num-workers", "2", "--detailed-debug"], {}) == 0
+    )
+    assert "my-config.yaml: OK" in capsys.readouterr().out
+
+
+def test_litellms_further_options_are_taken_with_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(GOOD)
+    given = [
+        [f"--{name}", *(["1"] if name in litellm_options.TAKE_A_VALUE else [])]
+        for name in litellm_options.OTHERS
+    ]
+    arguments = [word for option in given for word in option]
+    assert main(["--validate_config", "-c", str(config), *arguments], {}) == 0
+    told = capsys.readouterr().err
+    assert all(f"sluice: --{name}: {word}\n" in told for name, word in litellm_options.OTHERS.items())
+
+
+@pytest.mark.parametrize("name", litellm_options.REFUSED)
+def test_what_would_do_something_else_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([f"--{name}", *(["1"] if name in litellm_options.TAKE_A_VALUE else [])], {})
+    assert left.value.code == 2
+    assert f"--{name}: {litellm_options.REFUSED[name]}" in capsys.readouterr().err
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--schema"], {}) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Sluice configuration"
+
+
+def test_help_has_examples_and_the_docs_address() -> None:
+    text = parser({}).format_help()
+    assert "sluice --config config.yaml --validate_config" in text
+    assert "http://localhost:4000/docs" in text
+    for line in text.partition("examples:")[2].splitlines():
+        if line.startswith("  sluice"):
+            parser({}).parse_args(re.split(r"  +", line.strip())[0].split()[1:])
+
+
+def test_strict_makes_errors_of_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(GOOD + "general_settings: {database_url: x}\n")
+    assert main(["--validate_config", "-c", str(config)], {}) == 0
+    assert main(["--validate_config", "--strict", "-c", str(config)], {}) == 78
+    assert "error: " in capsys.readouterr().out
 
 
 def test_validate_tells_every_error_and_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import pty
+import re
 import select
 import shlex
 import shutil
@@ -128,13 +129,28 @@ def test_a_key_of_the_environment_or_a_file_is_not_shown_in_a_log(here: Path) ->
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_line_of_the_banner_works_as_pasted(here: Path) -> None:
-    (here / ".env").write_text(f"LITELLM_MASTER_KEY={KEY}\n")
-    with running_gateway(here, key=None) as gateway:
+@pytest.mark.parametrize(
+    ("config", "environ"),
+    [
+        (None, {}),
+        (f"{MOCKED}general_settings:\n  master_key: {KEY}\n", {}),
+        (f"{MOCKED}general_settings: {{master_key: os.environ/OTHER_KEY}}\n", {"OTHER_KEY": KEY}),
+    ],
+    ids=["beside it", "in the file", "in a variable"],
+)
+def test_the_line_of_the_banner_works_as_pasted(
+    here: Path, config: str | None, environ: dict[str, str]
+) -> None:
+    if config is None:
+        (here / ".env").write_text(f"LITELLM_MASTER_KEY={KEY}\n")
+    with running_gateway(here, config=config, key=None, environ=environ) as gateway:
         (line,) = (line for line in gateway.output.splitlines() if line.startswith("  curl "))
         assert shlex.split(line)[0] == "curl"
-        said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout
-    assert said.count("data: {") > 2
+        assert (KEY in line) == (config is None)
+        said = subprocess.run(
+            ["bash", "-c", line], capture_output=True, text=True, check=True, env={**os.environ, **environ}
+        ).stdout
+    assert said.count("data: {") >= 2
     assert said.endswith("data: [DONE]\n\n")
 
 
@@ -158,6 +174,61 @@ general_settings: {{master_key: {KEY}}}
         assert "the upstream cannot be reached; no other is tried" in said
         assert (said.count(" DEBUG sluice ") == 2) == tells_every
         assert not any(secret in said for secret in (KEY, "sk-one", "sk-two", "PROMPT"))
+
+
+def test_ctrl_c_says_what_is_under_way_and_a_second_one_ends_it(here: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = f"""
+model_list: [{{model_name: m, litellm_params: {{model: m, api_key: k, api_base: "http://127.0.0.1:{silent.getsockname()[1]}"}}}}]
+"""
+        with running_gateway(here, config=config, key=None) as gateway:
+            client = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=WAIT_S)
+            client.request("POST", "/v1/chat/completions", b'{"model":"m"}')
+            asked, _ = silent.accept()
+            gateway.process.send_signal(signal.SIGINT)
+            deadline = time.monotonic() + WAIT_S
+            while "under way" not in gateway.output and time.monotonic() < deadline:
+                time.sleep(0.02)
+            told = (
+                "sluice: 1 request is under way: waiting 120 s at most; Ctrl-C or another signal ends now\n"
+            )
+            assert told in gateway.output
+            assert gateway.process.poll() is None
+            gateway.process.send_signal(signal.SIGINT)
+            assert gateway.process.wait(WAIT_S) == 130
+            asked.close()
+            client.close()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_does_not_call_ctrl_c_an_error(here: Path) -> None:
+    """The recipe of `make run`, over a gateway that is set up."""
+    recipe = re.search(r"^run:.*\n\t@(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    line = recipe[1].replace("$(BIN)/sluice $(ARGS)", f"{sys.executable} -m proxy --port {free_port()}")
+    (here / "Makefile").write_text(f"run:\n\t@{line}\n")
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ.update(PYTHONPATH=str(ROOT), LITELLM_MASTER_KEY=KEY)
+        os.execvp("make", ["make", "run"])
+    _read_until(terminal, b"curl -N")
+    os.write(terminal, b"\x03")
+    said = _read_until(terminal, b"\x00")
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert b"***" not in said
+
+
+def test_an_unknown_url_is_logged_with_its_path(here: Path) -> None:
+    with running_gateway(here, config=MOCKED, key=KEY) as gateway:
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=WAIT_S)
+        for path in ("/v2/chat/completions", "/" + "x" * 1000):
+            connection.request("GET", path, headers={"authorization": f"Bearer {KEY}"})
+            assert connection.getresponse().read()
+        connection.close()
+        gateway.stop()
+        routes = re.findall(r'"route":"([^"]*)"', gateway.output)
+    assert routes == ["/v2/chat/completions", "/" + "x" * 199]
 
 
 def test_ctrl_c_in_a_terminal_is_clean(here: Path) -> None:

@@ -191,6 +191,28 @@ def test_addresses_and_keys_are_looked_at_too(judged: Judge) -> None:
     assert "no models are left to serve" in str(error)
 
 
+def test_the_command_lines_model_and_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = Options(
+        model="openai/gpt-4o",
+        alias="mine",
+        temperature=0.5,
+        max_tokens=9,
+        request_timeout=7,
+        keepalive_timeout=8,
+    )
+    good = judge(options, {"OPENAI_API_KEY": "k"}).good
+    assert good is not None
+    (entry,) = good.config.model_list
+    assert entry.model_name == "mine"
+    assert {name: bytes(raw) for name, raw in entry.litellm_params.default_params.items()} == {
+        "temperature": b"0.5",
+        "max_tokens": b"9",
+    }
+    assert good.config.litellm_settings.request_timeout == 7
+    assert good.config.sluice_settings.keep_alive_timeout_s == 8
+
+
 def test_the_gateways_own_key_is_not_sent_to_openai(judged: Judge) -> None:
     text = f"""\
         model_list:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
 import trio
 
+from loadtest.certificates import make_certificates
 from proxy.control import HttpProbe, ProbeResult
 from proxy.control import probe as probe_module
 from proxy.control.probe import ALL_PROBES_TIMEOUT_S, PROBES_AT_ONCE, probe_all
@@ -158,3 +159,32 @@ async def test_one_page_waits_only_so_long_for_all(autojump_clock):
     assert trio.current_time() - started == pytest.approx(ALL_PROBES_TIMEOUT_S)
     assert results["quick"].ok
     assert results["slow"].error == "not asked within 30 s"
+
+
+async def test_tls_where_none_is_spoken():
+    async with serving(OK) as plain:
+        one = deployment(plain.api_base.replace("http://", "https://"))
+        result = await HttpProbe(finding(one))("a")
+    assert not result.ok
+    assert result.error is not None
+    assert result.error.startswith("no connection: TLS: ")
+    assert len(result.error) > len("no connection: TLS: ")
+
+
+async def test_a_certificate_that_nobody_vouches_for(tmp_path):
+    context = make_certificates(tmp_path).server_context()
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_ssl_over_tcp, _hang_up, 0, context, host="127.0.0.1")
+        listeners = await nursery.start(serve)
+        one = deployment(f"https://127.0.0.1:{listeners[0].transport_listener.socket.getsockname()[1]}")
+        result = await HttpProbe(finding(one))("a")
+        nursery.cancel_scope.cancel()
+    assert not result.ok
+    assert result.error is not None
+    assert result.error.startswith("no connection: TLS: certificate not trusted: ")
+
+
+async def _hang_up(stream: trio.SSLStream[trio.SocketStream]) -> None:
+    with suppress(trio.BrokenResourceError):
+        await stream.do_handshake()
+    await trio.aclose_forcefully(stream)
