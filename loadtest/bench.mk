@@ -10,7 +10,7 @@ SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
 
-.PHONY: bench bench-soak bench-scaling bench-peers bench-tools instructions load sim cancel chaos
+.PHONY: bench bench-soak bench-scaling bench-peers bench-tools instructions load sim cancel chaos fuzz h2spec
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -70,3 +70,13 @@ cancel: $(VENV)/.dev ## how soon clients that leave are noticed, over 1,000 rand
 
 chaos: $(VENV)/.dev ## load while upstreams die and return, every answer judged (SECONDS=60 for less)
 	$(BIN)/python -m loadtest.chaos --seconds $(SECONDS) $(ARGS)
+
+fuzz: SECONDS = 3600
+fuzz: $(VENV)/.dev ## nonsense through both doors of a worker that has to live (SECONDS=60 for less)
+	$(BIN)/python -m loadtest.fuzz --seconds $(SECONDS) $(ARGS)
+
+$(BENCH_BUILD)/h2spec:
+	GOBIN=$(abspath $(BENCH_BUILD)) go install github.com/summerwind/h2spec/cmd/h2spec@latest
+
+h2spec: $(VENV)/.dev $(BENCH_BUILD)/h2spec ## HTTP/2 by the letter (needs Go, once)
+	$(BIN)/python -m loadtest.h2spec $(BENCH_BUILD)/h2spec
