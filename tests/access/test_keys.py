@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
+from proxy.access import keys as keys_module
 from proxy.access.keys import GetHeader, Keys
 from proxy.credentials import KEY_HEADERS
 from proxy.errors import Fault, GatewayError
@@ -43,6 +46,33 @@ def test_a_wrong_key_is_401(text: str) -> None:
     assert (error.status, error.code, error.fault) == (401, "invalid_api_key", Fault.CLIENT)
     assert (b"www-authenticate", b"Bearer") in error.headers
     assert text not in error.message or text == "\xff"
+
+
+def test_every_byte_of_a_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that differ in one byte, whichever, are of different keys."""
+    right = hashlib.sha256(MASTER.encode()).digest()
+    near = {
+        b"sk-%d" % at: right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :] for at in range(len(right))
+    } | {b"sk-short": right[:-1], b"sk-long": right + b"x"}
+    monkeypatch.setattr(keys_module, "_digest", {MASTER.encode(): right, **near}.__getitem__)
+    keys = Keys(Secret(MASTER))
+    assert keys.who(headers(authorization=MASTER)).name == "master"
+    for key in near:
+        with pytest.raises(GatewayError):
+            keys.who(headers(authorization=key.decode()))
+
+
+def test_no_wrong_key_is_right_by_chance() -> None:
+    """Of so many some share the first byte of their hash with the right one, or the last."""
+    right = hashlib.sha256(MASTER.encode()).digest()
+    wrong = [f"sk-{number}" for number in range(2000)]
+    digests = [hashlib.sha256(key.encode()).digest() for key in wrong]
+    assert any(digest[0] == right[0] for digest in digests)
+    assert any(digest[-1] == right[-1] for digest in digests)
+    keys = Keys(Secret(MASTER))
+    for key in wrong:
+        with pytest.raises(GatewayError):
+            keys.who(headers(authorization=key))
 
 
 @pytest.mark.parametrize("get", [headers(), headers(authorization=""), headers(authorization="Bearer ")])

@@ -21,6 +21,7 @@ from proxy.providers.hidden import Hidden, fits, in_answer
 from proxy.types import Deployment, ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
+from proxy.wire.codings import CodingError, CodingLimits, Decoder, decoder
 from proxy.wire.framing import LAST_CHUNK
 from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.parking import Late
@@ -36,6 +37,8 @@ _EMPTY = "the upstream answered 200 with nothing"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 JSON = b"application/json"
 _ERROR_BEGINS = (b'{"error"', b'[{"error"')
+CODED = CodingLimits(16 * 1024 * 1024)
+"""Of a compressed stream, until its first content: as much as one event may hold."""
 CODED_ERROR_BYTES = 2048
 """Errors are short: a longer answer that is compressed is not unpacked twice."""
 
@@ -88,7 +91,7 @@ async def hold(
         if mode is StreamMode.BUFFERED:
             return await _whole(answer, ahead, gap_s, settings.buffer_bytes, looked=looked)
         if mode is StreamMode.PROBE and streams(head):
-            return await _content(ahead, min(token_deadline, time.monotonic() + settings.probe_s))
+            return await _content(head, ahead, min(token_deadline, time.monotonic() + settings.probe_s))
     return await _look(answer) if looked and not streams(head) else None
 
 
@@ -152,16 +155,30 @@ def _may_begin_an_error(here: bytes) -> bool:
     return any(here.startswith(begins) or begins.startswith(here) for begins in _ERROR_BEGINS)
 
 
-async def _content(ahead: Ahead, deadline: float) -> Hidden | None:
-    """Until its first content, or the error in its place; a stream that has neither in time goes on as it is."""
+async def _content(head: ResponseHead, ahead: Ahead, deadline: float) -> Hidden | None:
+    """Until its first content, or the error in its place; a stream that has neither in time goes on as it is.
+
+    So does one whose coding cannot be read: nothing is known of it, so nothing is held back.
+    """
     looking = FirstContent()
-    found = looking.feed(ahead.payload)
     try:
+        reading = decoder(head.content_encoding, CODED)
+        found = _next(looking, reading, ahead.payload)
         while found is Beginning.NOTHING and not ahead.done:
-            found = looking.feed(await ahead.read(deadline))
-    except Late:
+            found = _next(looking, reading, await ahead.read(deadline))
+    except (Late, CodingError):
         return None
     return looking.error
+
+
+def _next(looking: FirstContent, reading: Decoder | None, payload: bytes) -> Beginning:
+    """Raises CodingError, UpstreamFailure."""
+    if reading is None:
+        return looking.feed(payload)
+    for piece in reading.pieces(payload):
+        if (found := looking.feed(piece)) is not Beginning.NOTHING:
+            return found
+    return Beginning.NOTHING
 
 
 async def _whole(
@@ -177,15 +194,16 @@ async def _whole(
     except UpstreamFailure:
         if head.framing != UNTIL_CLOSE or not _ends_whole(head, ahead.payload, said_all):
             raise
-    found = _begins_with(ahead.payload) if streams(head) else await _look(answer) if looked else None
+    found = _begins_with(head, ahead.payload) if streams(head) else await _look(answer) if looked else None
     if found is None and ahead.done and _closed_early(head, ahead.payload):
         raise UpstreamFailure(ResultKind.BROKEN, "the upstream closed the connection early")
     return found
 
 
-def _begins_with(payload: bytes) -> Hidden | None:
+def _begins_with(head: ResponseHead, payload: bytes) -> Hidden | None:
     looking = FirstContent()
-    looking.feed(payload)
+    with suppress(CodingError):
+        _next(looking, decoder(head.content_encoding, CODED), payload)
     return looking.error
 
 

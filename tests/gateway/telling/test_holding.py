@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
+import brotli
 import pytest
 import trio
 import trio.lowlevel
@@ -24,6 +27,11 @@ from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 LIVE, PROBE, BUFFERED = StreamMode.LIVE, StreamMode.PROBE, StreamMode.BUFFERED
 ROLE = event(0, size_bytes=0).replace(b'{"content":"0"}', b'{"role":"assistant","content":""}')
@@ -79,13 +87,15 @@ async def pieces_held(
     mode: StreamMode,
     settings: HoldSettings = PATIENT,
     content_type: Header = SSE_TYPE,
+    coding: str = "identity",
 ) -> int:
     """After how many pieces the relay may begin; each is said when the one before it is here.
 
     Whoever holds has looked at a piece in the same turn in which it came.
     """
     says, hears = trio.open_memory_channel[bytes](0)
-    answer = await upstream.says(Said(headers=(content_type,), body=hears, framing=Framing.CHUNKED))
+    headers = (content_type, (b"content-encoding", coding.encode()))
+    answer = await upstream.says(Said(headers=headers, body=hears, framing=Framing.CHUNKED))
     over = trio.Event()
     count = 0
 
@@ -129,6 +139,47 @@ async def test_how_many_pieces_are_held(
     upstream: Upstream, mode: StreamMode, pieces: list[bytes], held: int
 ) -> None:
     assert await pieces_held(upstream, pieces, mode) == held
+
+
+def flushed(coding: str, pieces: Sequence[bytes]) -> list[bytes]:
+    """Each piece as a compressing server sends it at once."""
+    gzipper, brotlier, squeezer = zlib.compressobj(wbits=31), brotli.Compressor(), zstd.ZstdCompressor()
+    flush: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": lambda text: gzipper.compress(text) + gzipper.flush(zlib.Z_SYNC_FLUSH),
+        "br": lambda text: brotlier.process(text) + brotlier.flush(),
+        "zstd": lambda text: squeezer.compress(text, squeezer.FLUSH_BLOCK),
+        "other": lambda text: bytes(reversed(text)),
+    }
+    return [flush[coding](piece) for piece in pieces]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+@pytest.mark.parametrize(
+    ("pieces", "held"),
+    [([WORD, DONE], 1), ([ROLE, COMMENT, WORD, DONE], 3), ([ROLE, WORD[:9], WORD[9:], DONE], 3)],
+)
+async def test_a_compressed_stream_is_looked_into_as_it_comes(
+    upstream: Upstream, coding: str, pieces: list[bytes], held: int
+) -> None:
+    assert await pieces_held(upstream, flushed(coding, pieces), PROBE, coding=coding) == held
+
+
+@pytest.mark.parametrize("coding", ["other", "gzip"])
+async def test_a_stream_that_cannot_be_read_is_not_held(upstream: Upstream, coding: str) -> None:
+    assert await pieces_held(upstream, flushed("other", [ROLE, WORD]), PROBE, coding=coding) == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+@pytest.mark.parametrize("mode", [PROBE, BUFFERED])
+async def test_an_error_in_a_compressed_stream_is_found(
+    upstream: Upstream, coding: str, mode: StreamMode
+) -> None:
+    body = tuple(flushed(coding, [COMMENT, ERROR_EVENT]))
+    headers = (SSE_TYPE, (b"content-encoding", coding.encode()))
+    answer = await upstream.says(replace(HEAD, headers=headers, body=body))
+    hidden = await hold(answer, mode, math.inf, LONG_S, PATIENT)
+    assert hidden is not None
+    assert b"overloaded" in hidden.body
 
 
 @pytest.mark.parametrize(("mode", "held"), [(LIVE, 1), (PROBE, 1), (BUFFERED, 2 + END)])
