@@ -55,7 +55,8 @@ def parse_env(text: str, source: str, findings: Findings) -> dict[str, str]:
             continue
         match = _LINE.match(line)
         if match is None:
-            findings.error_at(f"{source}:{number}", "write NAME=value, with a name of letters, digits and _")
+            text = "is not read: write NAME=value, with a name of letters, digits and _"
+            findings.warn_at(f"{source}:{number}", text, ())
             continue
         values[match[1]] = _unquote(match[2])
     return values
@@ -87,7 +88,8 @@ def resolve(root: Node, environ: Mapping[str, str]) -> Resolved:
         if not isinstance(node, ScalarNode):
             continue
         names = _names(node.value, visit.path) if PREFIX in node.value else []
-        unset = _missing(names, environ, visit.path) or _unfilled(node, visit.path)
+        unset = _missing(names, environ, visit.path) or _unfilled(node.value, visit.path)
+        unset = unset or next(filter(None, (_held_by(name, environ, visit.path) for name in names)), None)
         if unset is not None:
             node.tag = UNSET
             resolved.unset[node] = unset
@@ -107,9 +109,19 @@ def _missing(names: list[str], environ: Mapping[str, str], path: KeyPath) -> Uns
     )
 
 
-def _unfilled(node: ScalarNode, path: KeyPath) -> Unset | None:
+def _unfilled(value: str, path: KeyPath) -> Unset | None:
     """Only where such a value makes no sense as it stands."""
-    return None if _NEVER_TEMPLATES.isdisjoint(path) else unfilled(node.value)
+    return None if _NEVER_TEMPLATES.isdisjoint(path) else unfilled(value)
+
+
+def _held_by(name: str, environ: Mapping[str, str], path: KeyPath) -> Unset | None:
+    """`.env` files expand nothing here, and what a shell did not expand is no value."""
+    held = _unfilled(environ[name], path)
+    return (
+        None
+        if held is None
+        else Unset(f"the environment variable {name} holds what was not expanded: {held.text}")
+    )
 
 
 def _names(value: str, path: KeyPath) -> list[str]:

@@ -158,7 +158,7 @@ def test_debugging_tells_of_failed_attempts_without_secrets(here: Path) -> None:
     config = f"""
 model_list:
   - &one {{model_name: m, litellm_params: {{model: m, api_base: "http://127.0.0.1:9", api_key: sk-one}}}}
-  - {{model_name: m, litellm_params: {{model: m, api_base: "http://127.0.0.1:9", api_key: sk-two}}}}
+  - {{model_name: m, litellm_params: {{model: m, api_base: "http://127.0.0.2:9", api_key: sk-two}}}}
 general_settings: {{master_key: {KEY}}}
 """
     for option, tells_every in (("--debug", False), ("--detailed_debug", True)):
@@ -198,6 +198,14 @@ model_list: [{{model_name: m, litellm_params: {{model: m, api_key: k, api_base: 
             assert gateway.process.wait(WAIT_S) == 130
             asked.close()
             client.close()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_help_lists_the_commands() -> None:
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = [line.split()[0] for line in said.splitlines()]
+    assert {"run", "test", "check", "bench", "fuzz-config"} <= set(listed)
+    assert not any("." in name for name in listed)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

@@ -158,4 +158,4 @@ def test_a_circle_of_aliases_in_both_files(refuse, write):
 def test_problems_of_the_env_file_do_not_hide_those_of_the_config(refuse, write):
     write("nonsense\n", ".env")
     errors = refuse("modell_list: []\n")
-    assert [error.split(": ")[0] for error in errors] == [".env:1", "config.yaml:1"]
+    assert [error.split(": ")[0] for error in errors] == ["config.yaml:1"]
