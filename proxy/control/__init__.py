@@ -15,7 +15,7 @@ from proxy.control.models import ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
 from proxy.control.routes_page import RouteInfo, Routes, routes_page
 from proxy.control.standing import DeploymentStatus, Snapshot
-from proxy.control.status import status_pages
+from proxy.control.status import Contained, status_pages
 from proxy.types import Page
 
 __all__ = [
@@ -42,15 +42,16 @@ def pages(
     find: FindDeployment,
     hold: HoldDeployment,
     worker: int,
+    contained: Contained = dict,
 ) -> tuple[Page, ...]:
     """Every page of the gateway's own. Those for GET answer HEAD too, by leaving out the body.
 
-    `worker`: the number of the one that answers.
+    `worker`: the number of the one that answers. `contained`: the errors that its walls have stopped.
     """
     described = (
         *model_pages(model_names, serves),
         *model_info_pages(snapshot, find, worker),
-        *status_pages(snapshot, draining, probe, version, worker),
+        *status_pages(snapshot, draining, probe, version, worker, contained),
         *admin_pages(snapshot, hold, worker),
         routes_page(routes),
     )

@@ -16,6 +16,10 @@ LIVENESS_PATHS = ("/health/liveliness", "/health/liveness", "/livez")
 READINESS_PATHS = ("/health/readiness", "/readyz", "/healthz")
 
 
+Contained = Callable[[], Mapping[str, int]]
+"""Errors that walls have stopped, by kind of guest."""
+
+
 class Health(msgspec.Struct, frozen=True):
     """LiteLLM's shape."""
 
@@ -25,6 +29,8 @@ class Health(msgspec.Struct, frozen=True):
     unhealthy_count: int
     worker: int
     """Which of the workers answers: each judges for itself."""
+    contained_errors: Mapping[str, int]
+    """By kind of guest: bugs, found from outside perhaps, that ended their own guest alone; since its start."""
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -33,7 +39,12 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 def status_pages(
-    snapshot: Snapshot, draining: Callable[[], bool], probe: Probe, version: str, worker: int
+    snapshot: Snapshot,
+    draining: Callable[[], bool],
+    probe: Probe,
+    version: str,
+    worker: int,
+    contained: Contained,
 ) -> tuple[Page, ...]:
     async def live(request: PageRequest) -> Reply:
         return Reply(200, b'"I\'m alive!"')
@@ -48,7 +59,8 @@ def status_pages(
         model = asked.get("model") or None
         statuses = [status for status in snapshot() if model in (None, status.group)]
         wanted = [status.id for status in statuses] if asked.get("probe") == "true" else []
-        return Reply(200, msgspec.json.encode(_report(statuses, await probe_all(probe, wanted), worker)))
+        report = _report(statuses, await probe_all(probe, wanted), worker, contained())
+        return Reply(200, msgspec.json.encode(report))
 
     return (
         Page("/health", health, public=False, summary="Which upstreams work, from the traffic they got"),
@@ -57,9 +69,14 @@ def status_pages(
     )
 
 
-def _report(statuses: Sequence[DeploymentStatus], probed: Mapping[str, ProbeResult], worker: int) -> Health:
+def _report(
+    statuses: Sequence[DeploymentStatus],
+    probed: Mapping[str, ProbeResult],
+    worker: int,
+    contained: Mapping[str, int],
+) -> Health:
     now_unix_s = time.time()
     endpoints = [endpoint(status, now_unix_s, probed.get(status.id, msgspec.UNSET)) for status in statuses]
     healthy = [found for found in endpoints if found.healthy]
     unhealthy = [found for found in endpoints if not found.healthy]
-    return Health(healthy, unhealthy, len(healthy), len(unhealthy), worker)
+    return Health(healthy, unhealthy, len(healthy), len(unhealthy), worker, contained)

@@ -236,6 +236,7 @@ class Gateway:
             find=parts.by_id.get,
             hold=self._hold,
             worker=self.worker,
+            contained=self.reactor.walls.counts,
         )
         # What a lone `*` stands for only its upstream can list: the request passes through to it.
         lone_star = not parts.model_names and any(d.group == "*" for d in parts.by_id.values())
