@@ -59,8 +59,8 @@ $(BENCH_BUILD)/portkey/.done:
 sim: $(VENV)/.dev ## play seeds of the deterministic simulation (SEEDS=500 for less)
 	$(BIN)/python -m loadtest.sim --seeds $(SEEDS) --jobs $(JOBS)
 
-instructions: $(VENV)/.run $(BENCH_BUILD)/mock ## instructions per request, under valgrind: no noise reaches them
-	$(BIN)/python -m loadtest.instructions
+instructions: $(VENV)/.dev $(BENCH_BUILD)/mock ## instructions per request, under valgrind: no noise reaches them
+	$(BIN)/python -m loadtest.instructions $(ARGS)
 
 load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --users 50 -t 30s")
 	$(LOAD_BIN)/locust -f loadtest/locustfile.py --headless $(ARGS)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from proxy.gateway.reading.peek import peek_json
 from proxy.providers.splice import replace_model
 from proxy.wire.framing import ChunkedFraming, LengthFraming
-from proxy.wire.head import HeadParser
+from proxy.wire.head_parser import HeadParser
 from proxy.wire.response_head import parse_response_head
 
 RUNS = 7

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from loadtest.bench.machine import ROOT
 from loadtest.bench.servers import BUILD, CONFIG, KEY
+from loadtest.certificates import make_certificates
 from loadtest.gateway_process import free_port
 
 CONNECTIONS = 16
@@ -62,11 +63,17 @@ def _run(name: str, count: int, request: Request, keep: Path | None) -> int:
         out = (keep or Path(folder)) / f"callgrind.{name}.{count}"
         command = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", f"{ROOT}/.venv/bin/python",
                    "-m", "proxy", "--config", str(CONFIG), "--host", "127.0.0.1", "--port", str(port))  # fmt: skip
+        environment = _environment(upstream_port, make_certificates(Path(folder)).authority)
         mock = (str(BUILD / "mock"), "--port", str(upstream_port))
         with (
             (Path(folder) / "log").open("w+") as log,
             subprocess.Popen(mock) as upstream,
-            subprocess.Popen(command, env=_environment(upstream_port), stdout=log, stderr=log) as gateway,
+            subprocess.Popen(
+                command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            ) as gateway,
         ):
             try:
                 _ask(port, count, request)
@@ -79,12 +86,12 @@ def _run(name: str, count: int, request: Request, keep: Path | None) -> int:
     return int(found[-1])
 
 
-def _environment(upstream_port: int) -> dict[str, str]:
+def _environment(upstream_port: int, ca: Path) -> dict[str, str]:
     upstream = f"http://127.0.0.1:{upstream_port}/v1"
     named = {
         "BENCH_UPSTREAM": upstream,
         "BENCH_UPSTREAM_TLS": upstream,
-        "BENCH_CA": "/dev/null",
+        "BENCH_CA": str(ca),
         "BENCH_KEY": KEY,
     }
     return {**os.environ, **named, "PYTHONPATH": str(ROOT)}

@@ -2,12 +2,13 @@
  *
  *   load --mode closed|open|hold --port N [--connections N] [--seconds S] [--ramp-ms MS] [--requests N]
  *        [--stream] [--gulp] [--events N] [--pace MS] [--size BYTES] [--body BYTES] [--key KEY] [--model NAME] [--path P]
- *        [--header 'NAME: VALUE']...
+ *        [--header 'NAME: VALUE']... [--proxied]
  *
  * closed  every connection sends its next request when the answer is there, for S seconds (or N requests)
  * open    every connection sends one request, opened over the ramp; ends when all are answered, or after S seconds
  * hold    like open, but prints its line when every connection has begun to be answered and no sooner leaves
  *         than its standard input ends
+ * With --proxied no two heads are alike: each has its own X-Forwarded-For, X-Request-ID and traceparent.
  * Prints one line of JSON. Latencies are in microseconds.
  */
 #define _GNU_SOURCE
@@ -32,10 +33,10 @@
 
 static struct {
     const char *mode, *key, *model, *path;
-    int port, connections, stream, gulp;
+    int port, connections, stream, gulp, proxied;
     long events, pace_ms, size_bytes, body_bytes, ramp_ms, requests;
     double seconds;
-} given = {"closed", "sk-bench", "gpt-4o-mini", "/v1/chat/completions", 4000, 1, 0, 0, 0, 0, 0, 300, 0, 0, 3.0};
+} given = {"closed", "sk-bench", "gpt-4o-mini", "/v1/chat/completions", 4000, 1, 0, 0, 0, 0, 0, 0, 300, 0, 0, 3.0};
 
 struct series {
     uint32_t *values;
@@ -59,6 +60,8 @@ struct connection {
 static char *request;
 static char extra[4096];             /* request headers that the options asked for */
 static size_t request_bytes;
+static char *marks[8];                 /* where each request has digits of its own */
+static int mark_count;
 static int poll_fd;
 static struct series latencies, firsts, gaps;
 static struct {
@@ -128,6 +131,27 @@ static void add_line(const char *line) {
     snprintf(extra + used, sizeof extra - used, "%s\r\n", line);
 }
 
+#define MARK "@@@@@@@@"
+#define MARK_BYTES 8
+
+static void add_proxy_lines(void) {
+    add_line("X-Forwarded-Proto: https");
+    add_line("X-Forwarded-For: 2001:db8::" MARK);
+    add_line("X-Request-ID: 7b1f0c9e-4d2a-4e8b-9a3c-0000" MARK);
+    add_line("traceparent: 00-4bf92f3577b34da6a3ce929d" MARK "-00f067aa" MARK "-01");
+}
+
+/* Before a request is sent; what is left of one that was sent in part gets the digits of the next, which does no harm. */
+static void number_request(void) {
+    static uint32_t number;
+    char digits[MARK_BYTES + 1];
+    number++;
+    for (int i = 0; i < mark_count; i++) {
+        snprintf(digits, sizeof digits, "%08x", number * 2654435761u + i);
+        memcpy(marks[i], digits, MARK_BYTES);
+    }
+}
+
 static void make_request(void) {
     char body_start[512];
     static const char body_end[] = "\"}]}";
@@ -144,6 +168,8 @@ static void make_request(void) {
     add_header("x-mock-events", given.events);
     add_header("x-mock-pace", given.pace_ms);
     add_header("x-mock-gulp", given.gulp);
+    if (given.proxied)
+        add_proxy_lines();
     request = malloc(body_bytes + 8192);
     char *at = request + sprintf(request,
                            "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept-Encoding: gzip, deflate\r\n"
@@ -154,6 +180,8 @@ static void make_request(void) {
                            "X-Stainless-Runtime-Version: 3.11.7\r\nX-Stainless-Retry-Count: 0\r\n"
                            "Authorization: Bearer %s\r\n%sContent-Length: %ld\r\n\r\n",
                            given.path, given.port, given.key, extra, body_bytes);
+    for (char *mark = request; (mark = strstr(mark, MARK)); mark += MARK_BYTES)
+        marks[mark_count++] = mark;
     memcpy(at, body_start, length);
     memset(at + length, 'a', padding);
     memcpy(at + length + padding, body_end, strlen(body_end));
@@ -187,6 +215,7 @@ static void begin_request(struct connection *c) {
     c->chunked = c->in_size = c->last_chunk = c->after_size = c->previous = 0;
     c->asked_us = now_us;
     c->event_us = 0;
+    number_request();
 }
 
 static int may_go_on(void) {
@@ -420,7 +449,7 @@ static const struct option OPTIONS[] = {
     {"ramp-ms", 1, 0, 'r'},  {"stream", 0, 0, 'S'}, {"events", 1, 0, 'e'},      {"pace", 1, 0, 'P'},
     {"size", 1, 0, 'z'},     {"body", 1, 0, 'b'},   {"key", 1, 0, 'k'},         {"model", 1, 0, 'M'},
     {"path", 1, 0, 'u'},     {"requests", 1, 0, 'n'}, {"header", 1, 0, 'H'}, {"gulp", 0, 0, 'g'},
-    {0},
+    {"proxied", 0, 0, 'x'},  {0},
 };
 
 static int set_option(int option) {
@@ -440,6 +469,7 @@ static int set_option(int option) {
     case 'M': given.model = optarg; break;
     case 'u': given.path = optarg; break;
     case 'n': given.requests = atol(optarg); break;
+    case 'x': given.proxied = 1; break;
     case 'H': add_line(optarg); break;
     default: return 0;
     }

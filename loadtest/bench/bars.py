@@ -48,6 +48,15 @@ class Bar:
 
 
 BARS = (
+    Bar("proxied", "cpu_us_per_request", "chat behind a proxy: CPU per request", 4.5, 2.1),
+    Bar(
+        "proxied",
+        "requests_per_s",
+        "chat behind a proxy: requests per second",
+        0.22,
+        0.4,
+        at_least=True,
+    ),
     Bar("chat", "cpu_us_per_request", "chat: CPU per request", 4.5, 2.5),
     Bar("chat", "requests_per_s", "chat: requests per second", 0.22, 0.4, at_least=True),
     Bar("burst", "events_per_s", "burst streams: events per second", 0.6, 0.9, at_least=True),

@@ -122,6 +122,12 @@ _CLOSED = "--mode closed --seconds 3"
 _PACED = "--mode open --stream --events 64 --pace 50"
 
 CASES = (
+    Case(
+        "proxied",
+        "chat completions, 64 connections, no two heads alike",
+        f"{_CLOSED} --proxied --connections 64",
+        per_request,
+    ),
     Case("chat", "chat completions, 64 connections", f"{_CLOSED} --connections 64", per_request),
     Case(
         "burst",

@@ -17,6 +17,10 @@ GetHeader: TypeAlias = Callable[[bytes], bytes | None]
 """Lower-case name -> first value."""
 
 _BEARER = b"bearer "
+DIGESTS_REMEMBERED = 1024
+"""Of keys that were accepted: strangers add none. Emptied when full."""
+DIGESTED_BYTES = 512
+"""The longest key whose digest is remembered."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -36,13 +40,14 @@ class Keys:
         self._digest = _digest(master_key.reveal().encode()) if master_key else None
         self._headers = (header,) if header else KEY_HEADERS
         self._master = Caller("master", self._digest or b"")
+        self._digests: dict[bytes, bytes] = {}
 
     @property
     def required(self) -> bool:
         return self._digest is not None
 
     def who(self, get: GetHeader) -> Caller:
-        """HOT. Raises GatewayError 401 for a missing or wrong key."""
+        """HOT. Asked for every request, so that a key's end is the end. Raises GatewayError 401: missing or wrong."""
         key = self._key(get)
         if self._digest is None:
             return _anonymous(key)
@@ -51,9 +56,17 @@ class Keys:
                 "You didn't provide an API key. Send the gateway's key in an Authorization header:"
                 " `Authorization: Bearer YOUR_KEY`."
             )
-        if not hmac.compare_digest(_digest(key), self._digest):
+        digest = self._digests.get(key) or _digest(key)
+        if not hmac.compare_digest(digest, self._digest):
             raise unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
+        self._remember(key, digest)
         return self._master
+
+    def _remember(self, key: bytes, digest: bytes) -> None:
+        if len(key) <= DIGESTED_BYTES and key not in self._digests:
+            if len(self._digests) >= DIGESTS_REMEMBERED:
+                self._digests.clear()
+            self._digests[key] = digest
 
     def is_master(self, caller: Caller) -> bool:
         """Nobody is, where no key is asked for."""

@@ -30,6 +30,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Bytes of a request's head: twice what common load balancers let through."""
     max_headers: Annotated[int, Meta(ge=8, le=10_000)] = 200
     """Header lines of a request: SDKs send about 20, chains of proxies a few dozen."""
+    head_memory_mb: Megabytes = 1.0
+    """MiB of heads remembered because they repeat, per worker: a hundred kinds of clients, a few KiB each."""
     header_timeout_s: Seconds = 10.0
     """Seconds from a request's first byte to the end of its head: a head is one or two packets."""
     keep_alive_timeout_s: Seconds = 75.0

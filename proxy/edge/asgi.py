@@ -23,8 +23,10 @@ from proxy.errors import ClientGone, GatewayError, UpstreamFailure, body_too_lar
 from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
+from proxy.wire.form import RequestHead
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, BadRequest, HeadParser, RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, BadRequest
+from proxy.wire.head_parser import HeadParser
 from proxy.wire.parking import Late, Parking
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Reactor

@@ -13,8 +13,9 @@ from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
 from proxy.errors import ClientGone
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
+from proxy.wire.form import RequestHead
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
-from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Tap
@@ -50,7 +51,7 @@ class FastExchange:
         self._body: SocketBody | None = None
         """Of what is not here yet."""
         if length > len(buffer) or length == CHUNKED:
-            self._body = SocketBody(link, buffer, length, limits, expects_continue=head.expect_continue)
+            self._body = SocketBody(link, buffer, length, limits, expects_continue=head.form.expect_continue)
             self._whole = self._leftover = b""
         else:
             end = 0 if length == NO_BODY else length

@@ -24,7 +24,9 @@ from proxy.edge.replay import ReplayedStream
 from proxy.edge.scope_head import refusal
 from proxy.errors import ClientGone
 from proxy.gateway.exchange import Exchange
-from proxy.wire.head import BadRequest, HeadParser, RequestHead, asks_for_websocket, find_head_end
+from proxy.wire.form import RequestHead, asks_for_websocket
+from proxy.wire.head import BadRequest, find_head_end
+from proxy.wire.head_parser import HeadParser
 from proxy.wire.link import Link
 from proxy.wire.parking import Carrier, Late, Parking
 from proxy.wire.reactor import Reactor
@@ -47,7 +49,7 @@ class Doorway:
         self.reactor = reactor
         self.limits = limits
         self.serve = serve
-        self.parser = HeadParser(limits.header_bytes, limits.headers)
+        self.parser = HeadParser(limits.header_bytes, limits.headers, limits.head_memory_bytes)
         self.connections: set[ClientConnection] = set()
         self.draining = False
 
@@ -91,12 +93,12 @@ class ClientConnection:
                 head, length = doorway.parser.parse(raw)
             except BadRequest as bad:
                 return await self._refuse(bad, raw)
-            if head.version != b"1.1":
+            if not head.opening.modern:
                 await self._catch_up()
                 return raw + self.buffer
             exchange = FastExchange(doorway.limits, self.link, head, length, self.buffer)
-            exchange.closing = not head.keep_alive or doorway.draining
-            if head.upgrade and asks_for_websocket(head):
+            exchange.closing = not head.form.keep_alive or doorway.draining
+            if head.form.upgrade and asks_for_websocket(head):
                 exchange.closing = frames_follow = True
             self._exchanging = exchange
             await doorway.serve(exchange)
@@ -168,7 +170,7 @@ class ClientConnection:
     async def _refuse(self, bad: BadRequest, raw: bytes) -> bytes | None:
         if raw.startswith(HTTP2_PREFACE):
             return raw + self.buffer
-        head = RequestHead(b"GET", b"/", ())
+        head = RequestHead.of(b"GET", b"/", ())
         exchange = FastExchange(self.doorway.limits, self.link, head, 0, b"")
         exchange.closing = True
         await exchange.answer(refusal(bad).reply())

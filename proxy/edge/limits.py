@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.wire.head_parser import DEFAULT_MEMORY_BYTES
+
 
 class DoorLimits(msgspec.Struct, frozen=True):
     """Sizes in bytes, times in seconds, counts per worker."""
@@ -16,3 +18,4 @@ class DoorLimits(msgspec.Struct, frozen=True):
     body_timeout_s: float
     write_timeout_s: float
     stream_gap_s: float
+    head_memory_bytes: int = DEFAULT_MEMORY_BYTES

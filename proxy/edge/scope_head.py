@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.errors import GatewayError
-from proxy.wire.head import CHUNKED, NO_BODY, BadRequest, HeadParser, RequestHead
+from proxy.wire.form import RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY, BadRequest
+from proxy.wire.head_parser import HeadParser
 
 if TYPE_CHECKING:
     from hypercorn.typing import HTTPScope
@@ -23,9 +25,9 @@ def head_of(scope: HTTPScope, parser: HeadParser) -> tuple[RequestHead, int]:
     head, length = parser.parse(raw)
     if scope["http_version"] in ("1.0", "1.1"):
         return head, length
-    if head.target != _target(scope):
+    if head.opening.target != _target(scope):
         raise BadRequest(400, "`:path` must begin with `/`")
-    if head.chunked:  # RFC 9113 section 8.2.2
+    if length == CHUNKED:  # RFC 9113 section 8.2.2
         raise BadRequest(400, "transfer-encoding does not exist in HTTP/2")
     # HTTP/2 bodies need no header (RFC 9113 section 8.1.1); requests that only ask have none.
     return head, CHUNKED if length == NO_BODY and head.method in _WITH_BODIES else length

@@ -8,7 +8,7 @@ from typing import Protocol
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import BodySource
-from proxy.wire.head import RequestHead
+from proxy.wire.form import RequestHead
 from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead

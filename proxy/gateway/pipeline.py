@@ -26,7 +26,7 @@ from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
 from proxy.types import Outcome, Page, PageRequest
-from proxy.wire.head import RequestHead, asks_for_websocket
+from proxy.wire.form import RequestHead, asks_for_websocket
 from proxy.wire.scope import RequestScope
 from proxy.wire.walls import Wall
 
@@ -42,8 +42,6 @@ PREFLIGHT = "preflight"
 """In place of a route: a browser asks on every path whether a page may."""
 SHOWN_PATH_BYTES = 200
 """Of an unknown path, in its record: what a person needs to see the slip."""
-HEADS_KNOWN = 1024
-"""Twice what the head parser shares; heads that came once only push each other out."""
 
 
 class Pipeline:
@@ -69,7 +67,6 @@ class Pipeline:
         self._limits = limits
         self._cors = cors
         self._wall = wall or Wall("request")
-        self._known: dict[RequestHead, Introduction] = {}
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation.
@@ -91,8 +88,7 @@ class Pipeline:
                 await scope.start(exchange.beside)
             if exchange.head.get(b"origin") is not None and await self._meet_browser(exchange, record):
                 return
-            known = self._known.get(exchange.head) or self._introduce(exchange.head, record)
-            record.route, record.caller = known.route.name, known.caller.name
+            known = self._introduce(exchange.head, record)
             if known.route.page is not None:
                 await self._show(exchange, known.route.page, record)
             else:
@@ -143,19 +139,18 @@ class Pipeline:
         return True
 
     def _introduce(self, head: RequestHead, record: Record) -> Introduction:
-        """Where the path leads and who asks. Raises GatewayError 401, 404, 405, 426."""
-        record.route = head.path[:SHOWN_PATH_BYTES].decode(
-            "latin-1"
-        )  # of a route that is not there nothing else is known
-        route = self._routes.find(head.method, head.path)
+        """HOT. Where the path leads and who asks, each time anew. Raises GatewayError 401, 404, 405, 426."""
+        try:
+            route = self._routes.find(head.method, head.path)
+        except GatewayError:  # nothing else is known of it
+            record.route = head.path[:SHOWN_PATH_BYTES].decode("latin-1")
+            raise
         record.route = route.name
-        known = introduce(head, route, self._who(head, route))
-        if asks_for_websocket(head):
+        caller = self._who(head, route)
+        if head.form.upgrade and asks_for_websocket(head):
             raise websocket_not_carried()
-        if len(self._known) >= HEADS_KNOWN:
-            self._known.clear()
-        self._known[head] = known
-        return known
+        record.caller = caller.name
+        return introduce(head, route, caller)
 
     def _who(self, head: RequestHead, route: Route) -> Caller:
         if (route.page is not None and route.page.public) or (

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+
 import msgspec
 
 from proxy.credentials import BY_DEFAULT, Withheld
 from proxy.types import Deployment, Headers
-from proxy.wire.head import NO_BODY, RequestHead
-
-HEADS_REMEMBERED = 512
-"""Filtered header blocks kept: clients send the same head again and again. Emptied when full. As many as the head
-parser shares: a head that it forgot comes back as another."""
+from proxy.wire.form import RequestHead
+from proxy.wire.head import NO_BODY
 
 NEVER_FORWARDED = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
      b"expect", b"host", b"content-length")
 )  # fmt: skip
 """RFC 9110 section 7.6.1; `expect` because this gateway has already answered it; host and length are said anew."""
+NARROWED_REMEMBERED = 256
 OURS = b"x-litellm-"
 """Headers that speak to the gateway."""
 
@@ -38,6 +38,9 @@ class Forwarding(msgspec.Struct, frozen=True, eq=False):
         return msgspec.structs.replace(self, withheld=self.withheld | names)
 
     def passes(self, lower: bytes) -> bool:
+        """Implements wire.form.Sieve."""
+        if lower in NEVER_FORWARDED or lower.startswith(OURS):
+            return False
         if self.private.holds(lower) or lower in self.withheld:
             return False
         if self.only is not None and lower not in self.only:
@@ -66,7 +69,7 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
 class Destination:
     """A deployment as the wire sees it."""
 
-    __slots__ = ("_blocks", "_yielding", "base_path", "deployment", "endpoint", "own_lines", "own_names")
+    __slots__ = ("_narrowed", "_yielding", "base_path", "deployment", "endpoint", "own_lines", "own_names")
 
     def __init__(
         self,
@@ -85,40 +88,38 @@ class Destination:
         own = tuple(header for header in own if header not in self._yielding)
         self.own_names = frozenset(name.lower() for name, _ in own)
         self.own_lines = _lines(((b"Host", host_header), *own))
-        self._blocks: dict[tuple[RequestHead, Forwarding], tuple[bytes, bytes]] = {}
+        self._narrowed: dict[Forwarding, Forwarding] = {}
+        """What is left of each when this deployment's own headers replace the client's."""
 
-    def head(self, client: RequestHead, forwarding: Forwarding, length: int) -> bytes | None:
-        """HOT. The request head to send; None: `learn` the client's first.
+    def head(self, client: RequestHead, forwarding: Forwarding, length: int, target: bytes) -> bytes:
+        """HOT. The request head to send: those of the client's lines that may go on, as they came.
 
         `length`: of the body in bytes, or wire.head.CHUNKED, or wire.head.NO_BODY.
         """
-        block = self._blocks.get((client, forwarding))
-        return None if block is None else _framed(block, length)
+        form = client.form
+        sieve = self._narrowed.get(forwarding) or self._narrow(forwarding)
+        kept = form.kept.get(sieve) or form.keep(sieve)
+        own = self.own_lines + self._unsaid(client) if self._yielding else self.own_lines
+        if length >= 0:
+            framing = b"Content-Length: %d\r\n" % length
+        else:
+            framing = b"" if length == NO_BODY else b"Transfer-Encoding: chunked\r\n"
+        return kept.template % kept.pick((client.method, target, own, framing, *client.values))
 
-    def learn(self, client: RequestHead, forwarding: Forwarding, length: int, target: bytes) -> bytes:
-        """The same for a head that is new, whose request goes to `target`."""
-        if len(self._blocks) >= HEADS_REMEMBERED:
-            self._blocks.clear()
-        block = self._blocks[client, forwarding] = self._block(client, forwarding, target)
-        return _framed(block, length)
+    def _narrow(self, forwarding: Forwarding) -> Forwarding:
+        said = frozenset(filter(forwarding.passes, self.own_names))
+        sieve = self._narrowed[forwarding] = _without(forwarding, said) if said else forwarding
+        return sieve
 
-    def _block(self, client: RequestHead, forwarding: Forwarding, target: bytes) -> tuple[bytes, bytes]:
-        """What stands before and after the lines on the body's framing."""
-        before, after = self._filter(client, forwarding)
-        line = b"%b %b HTTP/1.1\r\n" % (client.method, target)
-        return line + self.own_lines + before, after + b"\r\n"
-
-    def _filter(self, client: RequestHead, forwarding: Forwarding) -> tuple[bytes, bytes]:
-        before, after = _forwarded(client, self.own_names, forwarding)
-        unsaid = tuple(header for header in self._yielding if client.get(header[0].lower()) is None)
-        return _lines(unsaid) + before, after
+    def _unsaid(self, client: RequestHead) -> bytes:
+        """The own headers that give way, unless the client sends them."""
+        return _lines(tuple(header for header in self._yielding if client.get(header[0].lower()) is None))
 
 
-def _framed(block: tuple[bytes, bytes], length: int) -> bytes:
-    before, after = block
-    if length >= 0:
-        return b"%bContent-Length: %d\r\n%b" % (before, length, after)
-    return before + (b"" if length == NO_BODY else b"Transfer-Encoding: chunked\r\n") + after
+@functools.lru_cache(maxsize=NARROWED_REMEMBERED)
+def _without(forwarding: Forwarding, names: frozenset[bytes]) -> Forwarding:
+    """The same one for deployments that say the same, so that forms need to know one sieve for all of them."""
+    return forwarding.without(names)
 
 
 def _lines(headers: Headers) -> bytes:
@@ -134,17 +135,3 @@ def _own_headers(deployment: Deployment) -> Headers:
     if deployment.organization and b"openai-organization" not in configured:
         own.append((b"OpenAI-Organization", deployment.organization.encode()))
     return (*own, *deployment.headers)
-
-
-def _forwarded(client: RequestHead, own: frozenset[bytes], forwarding: Forwarding) -> tuple[bytes, bytes]:
-    """The client's headers in their order and spelling: those before and those after Content-Length's place."""
-    unwanted = NEVER_FORWARDED | own | client.connection_tokens
-    place = client.length_index if client.length_index >= 0 else len(client.headers)
-    before: list[bytes] = []
-    after: list[bytes] = []
-    for index, (name, value) in enumerate(client.headers):
-        lower = name.lower()
-        if lower in unwanted or lower.startswith(OURS) or not forwarding.passes(lower):
-            continue
-        (before if index < place else after).append(b"%b: %b\r\n" % (name, value))
-    return b"".join(before), b"".join(after)

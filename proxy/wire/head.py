@@ -1,8 +1,6 @@
-"""Strict HTTP/1.1 heads (RFC 9112): bytes in, values out, no I/O.
+"""The rules of HTTP/1.1 heads (RFC 9112), strictly: bytes in, values out, no I/O.
 
 What two parsers could read in two ways is refused, never repaired: that is how requests get smuggled.
-Both entry points run once per request, so they are written for speed: one pass of C code over the bytes, and
-a memo for the request heads that clients send over and over.
 """
 
 from __future__ import annotations
@@ -34,9 +32,6 @@ _ABSOLUTE_FORM = re.compile(rb"(?i:https?)://(?=[^/?:])(%b)(?=[/?]|\Z)" % _HOST)
 _LOOK_ALIKES = frozenset((b"content_length", b"transfer_encoding"))
 """CGI-style servers read `_` as `-`: a second framing header that only they would see."""
 
-_LENGTH_TITLE = b"\r\nContent-Length: "
-_LENGTH_LOWER = b"\r\ncontent-length: "
-
 
 class BadRequest(Exception):  # noqa: N818 - the name of the status
     """The request's head is refused: answer `status` and close. `str()` is fit for the client."""
@@ -53,118 +48,8 @@ def find_head_end(buffer: bytes | bytearray, start: int) -> int:
     return end + 4 if end >= 0 else -1
 
 
-class RequestHead:
-    """One request's head. Never changed once made, so that requests of the same bytes may share one.
-
-    `headers`, `get` and `get_all` are without content-length: where it stood is `length_index`, its value is
-    the framing that belongs to the single request.
-    """
-
-    __slots__ = (
-        "_first", "chunked", "connection_tokens", "expect_continue", "headers", "keep_alive", "length_index",
-        "method", "path", "query", "target", "upgrade", "version",
-    )  # fmt: skip
-
-    def __init__(self, method: bytes, target: bytes, headers: Headers, version: bytes = b"1.1") -> None:
-        """`headers`: all of them, already checked; `target` in origin form or `*`; `version` b"1.1" or b"1.0"."""
-        self.method = method
-        self.target = target
-        self.version = version
-        path, mark, query = target.partition(b"?")
-        self.path = path
-        self.query = query if mark else None
-        names = [name.lower() for name, _ in headers]
-        self.length_index = names.index(b"content-length") if b"content-length" in names else -1
-        self.headers = tuple(h for h, name in zip(headers, names, strict=True) if name != b"content-length")
-        self._first = {name.lower(): value for name, value in reversed(self.headers)}
-        self.connection_tokens = list_members(b",".join(self.get_all(b"connection")))
-        self.keep_alive = connection_persists(version, self.connection_tokens)
-        self.chunked = b"transfer-encoding" in self._first
-        # RFC 9110 10.1.1 and 7.8: both are ignored in an HTTP/1.0 request.
-        modern = version == b"1.1"
-        self.expect_continue = modern and self._first.get(b"expect", b"").lower() == b"100-continue"
-        self.upgrade = modern and b"upgrade" in self._first
-
-    def get(self, name_lower: bytes) -> bytes | None:
-        """The first value of the header."""
-        return self._first.get(name_lower)
-
-    def get_all(self, name_lower: bytes) -> list[bytes]:
-        return [value for name, value in self.headers if name.lower() == name_lower]
-
-
-def asks_for_websocket(head: RequestHead) -> bool:
-    """RFC 6455 section 4.1"""
-    return (
-        head.upgrade and head.method == b"GET" and b"websocket" in list_members(head.get(b"upgrade") or b"")
-    )
-
-
-class HeadParser:
-    """Parses request heads of at most `max_bytes` and `max_headers` lines; one per worker.
-
-    Clients repeat themselves byte for byte but for the number behind Content-Length, so heads are looked up
-    without those digits. A head is remembered only once the strict parse has passed it, and one that differs in
-    any other byte, a second content-length included, is another key. At most `memo_entries` heads of at most
-    `memo_head_bytes` are held in memory, credentials included. A full memo is simply emptied: that costs each
-    busy client one strict parse (some 20 us), where bookkeeping by age would cost every hit.
-    """
-
-    def __init__(
-        self, max_bytes: int, max_headers: int, memo_entries: int = 512, memo_head_bytes: int = 8192
-    ) -> None:
-        self._max_bytes = max_bytes
-        self._max_headers = max_headers
-        self._memo_entries = memo_entries
-        self._memo_head_bytes = min(memo_head_bytes, max_bytes)
-        self._memo: dict[bytes, tuple[RequestHead, int]] = {}
-
-    def parse(self, raw: bytes) -> tuple[RequestHead, int]:
-        """One whole head, its blank line included, and the framing of its body. Raises BadRequest."""
-        if len(raw) > self._memo_head_bytes:
-            return self._parse_strictly(raw)
-        start = raw.rfind(_LENGTH_TITLE)  # from behind: most clients send it last
-        if start < 0:
-            start = raw.rfind(_LENGTH_LOWER)
-        if start < 0:
-            return self._memo.get(raw) or self._remember(raw, raw)
-        start += len(_LENGTH_TITLE)
-        end = raw.find(b"\r\n", start)
-        digits = raw[start:end]
-        if not digits.isdigit() or len(digits) > LENGTH_DIGITS:
-            return self._parse_strictly(raw)
-        key = raw[:start] + raw[end:]
-        known = self._memo.get(key) or self._remember(key, raw)
-        return known[0], int(digits)
-
-    def too_large(self, raw: bytes | bytearray) -> BadRequest:
-        """What to answer to a head that has grown past `max_bytes`, ended or not."""
-        if raw.find(b"\r\n", 0, self._max_bytes) < 0:
-            return BadRequest(414, f"the request line is longer than {self._max_bytes} bytes")
-        return BadRequest(431, f"the request head is longer than {self._max_bytes} bytes")
-
-    def _remember(self, key: bytes, raw: bytes) -> tuple[RequestHead, int]:
-        parsed = self._parse_strictly(raw)
-        if len(self._memo) >= self._memo_entries:
-            self._memo.clear()
-        self._memo[key] = parsed
-        return parsed
-
-    def _parse_strictly(self, raw: bytes) -> tuple[RequestHead, int]:
-        if len(raw) > self._max_bytes:
-            raise self.too_large(raw)
-        if not raw.endswith(b"\r\n\r\n"):
-            raise BadRequest(400, "the request head does not end in an empty line")
-        if raw.count(b"\r\n") - 2 > self._max_headers:
-            raise BadRequest(431, f"more than {self._max_headers} headers")
-        line_end = raw.find(b"\r\n")
-        method, target, version = _request_line(raw[:line_end])
-        headers = _headers(raw, line_end + 2)
-        framing = _request_framing(headers, version)
-        return RequestHead(method, target, headers, version), framing
-
-
-def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+def read_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """Method, target in origin form, and version. Raises BadRequest."""
     parts = _REQUEST_LINE.fullmatch(line)
     if parts is None:
         raise BadRequest(400, "the request line is not `METHOD target HTTP/1.1`")
@@ -190,10 +75,15 @@ def _origin_form(method: bytes, target: bytes) -> bytes:
     return rest if rest.startswith(b"/") else b"/" + rest
 
 
-def _headers(raw: bytes, start: int) -> Headers:
-    if _FIELDS.fullmatch(raw, start) is None:
+def read_headers(lines: bytes, version: bytes) -> int:
+    """The framing of the body, by header lines that an empty one follows. Raises BadRequest."""
+    return _request_framing(_headers(lines), version)
+
+
+def _headers(lines: bytes) -> Headers:
+    if _FIELDS.fullmatch(lines) is None:
         raise BadRequest(400, "a header line is not `name: value`, or has control characters in it")
-    return tuple((name, value.strip(b" \t")) for name, value in _FIELD.findall(raw, start))
+    return tuple((name, value.strip(b" \t")) for name, value in _FIELD.findall(lines))
 
 
 def _request_framing(headers: Headers, version: bytes) -> int:
@@ -208,7 +98,7 @@ def _request_framing(headers: Headers, version: bytes) -> int:
     if lengths + codings > 1:
         raise BadRequest(400, "content-length and transfer-encoding: only one of them, and only once")
     if lengths:
-        return _length(headers[names.index(b"content-length")][1])
+        return length_of(headers[names.index(b"content-length")][1])
     return _coding(headers[names.index(b"transfer-encoding")][1], version)
 
 
@@ -228,7 +118,10 @@ def _coding(value: bytes, version: bytes) -> int:
     return CHUNKED
 
 
-def _length(value: bytes) -> int:
+def length_of(value: bytes) -> int:
+    """HOT. Of a content-length. Raises BadRequest."""
+    if not value.isdigit():
+        value = value.strip(b" \t")
     if not value.isdigit() or len(value) > LENGTH_DIGITS:
         raise BadRequest(400, f"content-length must be 1 to {LENGTH_DIGITS} digits")
     return int(value)

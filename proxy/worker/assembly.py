@@ -158,7 +158,8 @@ class Gateway:
         self._disk_share.limit_bytes = int(limits.spool_total_mb * MEBIBYTE)
         self._room.call_next()
         self.pipeline = pipeline
-        self.doorway.limits = self.app.limits = _door_limits(limits)
+        doors = self.doorway.limits = self.app.limits = _door_limits(limits)
+        self.doorway.parser.configure(doors.header_bytes, doors.headers, doors.head_memory_bytes)
         self.doorway.serve = self.app.serve = pipeline.serve
 
     def obey(self, order: Order) -> None:
@@ -361,6 +362,7 @@ def _door_limits(limits: SluiceSettings) -> DoorLimits:
         body_timeout_s=limits.body_timeout_s,
         write_timeout_s=limits.write_timeout_s,
         stream_gap_s=limits.stream_gap_timeout_s,
+        head_memory_bytes=int(limits.head_memory_mb * MEBIBYTE),
     )
 
 

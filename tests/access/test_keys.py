@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from proxy.access import keys as keys_module
-from proxy.access.keys import GetHeader, Keys
+from proxy.access.keys import DIGESTED_BYTES, GetHeader, Keys
 from proxy.credentials import KEY_HEADERS
 from proxy.errors import Fault, GatewayError
 from proxy.types import Secret
@@ -128,3 +128,23 @@ def test_where_no_key_is_asked_for_nobody_is_the_master() -> None:
     keys = Keys(None)
     assert not keys.is_master(keys.who(headers(authorization=MASTER)))
     assert not keys.is_master(keys.who(headers()))
+
+
+def test_what_is_remembered_of_keys_lets_nobody_in() -> None:
+    keys, other = Keys(Secret(MASTER)), Keys(Secret("sk-other-master-key"))
+    for _ in range(2):
+        assert keys.who(headers(authorization=MASTER)).name == "master"
+        with pytest.raises(GatewayError):
+            other.who(headers(authorization=MASTER))
+
+
+def test_strangers_keys_are_not_remembered() -> None:
+    keys = Keys(Secret(MASTER))
+    for number in range(100):
+        with pytest.raises(GatewayError):
+            keys.who(headers(authorization=f"sk-{number}"))
+    assert keys._digests == {}
+    long = "sk-" + "x" * DIGESTED_BYTES
+    keys = Keys(Secret(long))
+    assert keys.who(headers(authorization=long)).name == "master"
+    assert keys._digests == {}

@@ -9,8 +9,8 @@ import trio
 
 from proxy.edge.exchange import STRETCH_BYTES, FastExchange
 from proxy.edge.limits import DoorLimits
+from proxy.wire.form import RequestHead
 from proxy.wire.framing import encode_chunk
-from proxy.wire.head import RequestHead
 from proxy.wire.link import Link
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
@@ -35,7 +35,7 @@ def ends() -> Iterator[tuple[FastExchange, socket.socket]]:
     near, far = socket.socketpair()
     reactor = Reactor()
     link = Link(reactor, near, Parking(reactor))
-    yield FastExchange(LIMITS, link, RequestHead(b"POST", b"/", ()), 0, b""), far
+    yield FastExchange(LIMITS, link, RequestHead.of(b"POST", b"/", ()), 0, b""), far
     link.close()
     far.close()
 

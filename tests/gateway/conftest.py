@@ -13,7 +13,8 @@ from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
 from proxy.types import Deployment, Headers, Reply, Secret
 from proxy.upstream.answer import Answer
-from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
+from proxy.wire.form import RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY
 from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Tap
 from proxy.wire.reactor import Reactor
@@ -131,7 +132,7 @@ def exchange() -> Callable[..., FakeExchange]:
         length: int | None = None,
     ) -> FakeExchange:
         own = ((b"Content-Type", content_type),) if content_type else ()
-        head = RequestHead(method, target, (*own, *headers))
+        head = RequestHead.of(method, target, (*own, *headers))
         size = sum(map(len, pieces)) or NO_BODY
         return FakeExchange(head, pieces, size if length is None else length, Parking(Reactor()))
 
@@ -153,7 +154,7 @@ def a_call() -> Callable[..., Call]:
     ) -> Call:
         call = Call(
             route=route,
-            head=RequestHead(method, target, headers),
+            head=RequestHead.of(method, target, headers),
             caller=CALLER,
             model="m",
             body_model="m",

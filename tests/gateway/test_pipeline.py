@@ -15,7 +15,7 @@ from proxy.access.keys import Keys
 from proxy.accounting.record import Record
 from proxy.accounting.recorder import Recorder
 from proxy.errors import ClientGone, Fault, GatewayError
-from proxy.gateway.pipeline import HEADS_KNOWN, Pipeline
+from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.intake import IntakeLimits
 from proxy.gateway.reading.routes import Custom, Routes
 from proxy.gateway.reading.spool import SpoolLimits
@@ -23,7 +23,6 @@ from proxy.gateway.trying.run import Run
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Headers, Outcome, Page, PageRequest, Reply, Secret
-from proxy.wire.head import RequestHead
 
 KEY = (b"Authorization", b"Bearer sk-master")
 BODY = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"a secret prompt"}]}'
@@ -371,19 +370,8 @@ async def test_a_pages_own_refusal(house: House, ask: Any) -> None:
 # -- memory
 
 
-async def test_introductions_are_remembered_within_bounds(house: House, ask: Any) -> None:
-    pipeline = house.pipeline
-    door = ask()
+async def test_a_key_that_ends_ends_for_heads_that_came_before(house: House, ask: Any) -> None:
     for _ in range(2):
-        door.pieces = [BODY]
-        await house.serve(door)
-    assert len(pipeline._known) == 1
-    for number in range(HEADS_KNOWN + 5):
-        pipeline._introduce(RequestHead(b"GET", b"/open?%d" % number, (KEY,)), house.recorder.kept[0])
-    assert 0 < len(pipeline._known) <= HEADS_KNOWN
-
-
-async def test_a_refused_head_is_not_remembered(house: House, ask: Any) -> None:
-    await house.serve(ask(key=False))
-    await house.serve(ask(target=b"/nothing"))
-    assert house.pipeline._known == {}
+        assert (await house.serve(ask())).status == 200
+    house.pipeline._keys = Keys(Secret("sk-another"))
+    assert (await house.serve(ask())).status == 401

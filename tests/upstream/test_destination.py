@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from proxy.types import Deployment, Secret
-from proxy.upstream.destination import EVERYTHING, HEADS_REMEMBERED, Destination, Endpoint, Forwarding
-from proxy.wire.head import CHUNKED, NO_BODY, HeadParser
+from proxy.upstream.destination import EVERYTHING, Destination, Endpoint, Forwarding
+from proxy.wire.form import SIEVES_REMEMBERED
+from proxy.wire.head import CHUNKED, NO_BODY
+from proxy.wire.head_parser import HeadParser
 
 PARSER = HeadParser(65536, 100)
 
@@ -38,16 +40,15 @@ def sent(head: bytes) -> list[bytes]:
 def lines_of(
     *lines: bytes, to: Destination | None = None, forwarding: Forwarding = EVERYTHING
 ) -> list[bytes]:
-    return sent((to or destination()).learn(client(*lines), forwarding, NO_BODY, b"/v1/x"))
+    return sent((to or destination()).head(client(*lines), forwarding, NO_BODY, b"/v1/x"))
 
 
 def test_the_whole_head() -> None:
     known, to = client(b"X-One: 1", b"content-length: 5", b"x-two:2"), destination()
-    assert to.head(known, EVERYTHING, 5) is None
-    head = to.learn(known, EVERYTHING, 5, b"/v1/x?a=1&a=2")
+    head = to.head(known, EVERYTHING, 5, b"/v1/x?a=1&a=2")
     assert head == (
         b"POST /v1/x?a=1&a=2 HTTP/1.1\r\nHost: up.example\r\nAuthorization: Bearer sk-upstream\r\n"
-        b"X-One: 1\r\nContent-Length: 5\r\nx-two: 2\r\n\r\n"
+        b"X-One: 1\r\nContent-Length: 5\r\nx-two:2\r\n\r\n"
     )
 
 
@@ -71,14 +72,14 @@ def test_bytes_beyond_ascii_stay() -> None:
     ],
 )
 def test_content_length_stays_in_its_place(lines: list[bytes], expected: list[bytes]) -> None:
-    assert sent(destination().learn(client(*lines), EVERYTHING, 5, b"/")) == expected
+    assert sent(destination().head(client(*lines), EVERYTHING, 5, b"/")) == expected
 
 
 def test_framing_is_the_gateways_own() -> None:
     chunked = client(b"Transfer-Encoding: chunked")
-    assert sent(destination().learn(chunked, EVERYTHING, CHUNKED, b"/")) == [b"Transfer-Encoding: chunked"]
-    assert sent(destination().learn(chunked, EVERYTHING, 3, b"/")) == [b"Content-Length: 3"]
-    assert sent(destination().learn(client(), EVERYTHING, NO_BODY, b"/")) == []
+    assert sent(destination().head(chunked, EVERYTHING, CHUNKED, b"/")) == [b"Transfer-Encoding: chunked"]
+    assert sent(destination().head(chunked, EVERYTHING, 3, b"/")) == [b"Content-Length: 3"]
+    assert sent(destination().head(client(), EVERYTHING, NO_BODY, b"/")) == []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_what_connection_names_stays_behind() -> None:
 
 def test_a_deployments_headers_replace_the_clients() -> None:
     to = destination(headers=((b"X-Tenant", b"ours"), (b"authorization", b"Basic b3Vycw==")))
-    head = to.learn(client(b"x-tenant: theirs", b"X-Other: 1"), EVERYTHING, NO_BODY, b"/")
+    head = to.head(client(b"x-tenant: theirs", b"X-Other: 1"), EVERYTHING, NO_BODY, b"/")
     assert head == (
         b"POST / HTTP/1.1\r\nHost: up.example\r\nX-Tenant: ours\r\nauthorization: Basic b3Vycw==\r\nX-Other: 1\r\n\r\n"
     )
@@ -123,7 +124,7 @@ def test_a_deployments_headers_replace_the_clients() -> None:
 
 def test_the_organization_of_the_deployment_wins() -> None:
     to = destination(organization="org-ours")
-    head = to.learn(client(b"OpenAI-Organization: org-theirs"), EVERYTHING, NO_BODY, b"/")
+    head = to.head(client(b"OpenAI-Organization: org-theirs"), EVERYTHING, NO_BODY, b"/")
     assert head.lower().count(b"openai-organization") == 1
     assert b"OpenAI-Organization: org-ours\r\n" in head
 
@@ -137,7 +138,7 @@ def test_the_organization_of_the_deployment_wins() -> None:
 )
 def test_an_organization_that_yields_to_the_clients(line: bytes, expected: bytes) -> None:
     to = destination(organization="org-ours", yielding=frozenset((b"openai-organization",)))
-    head = to.learn(client(line), EVERYTHING, NO_BODY, b"/")
+    head = to.head(client(line), EVERYTHING, NO_BODY, b"/")
     assert head.lower().count(b"openai-organization") == 1
     assert expected in head
 
@@ -152,23 +153,34 @@ def test_forwarding_may_hold_back() -> None:
 
 
 def test_a_deployment_without_a_key_sends_none() -> None:
-    head = destination(api_key=Secret("")).learn(client(), EVERYTHING, NO_BODY, b"/")
+    head = destination(api_key=Secret("")).head(client(), EVERYTHING, NO_BODY, b"/")
     assert head == b"POST / HTTP/1.1\r\nHost: up.example\r\n\r\n"
 
 
-def test_one_clients_memo_is_not_anothers() -> None:
+def test_what_one_client_sends_another_does_not() -> None:
     to = destination()
-    first, second = client(b"X-User: alice"), client(b"X-User: bob")
     silent = Forwarding(extensions=False)
-    for head, forwarding in ((first, EVERYTHING), (second, EVERYTHING), (first, silent)):
-        to.learn(head, forwarding, NO_BODY, b"/")
-    assert sent(to.head(first, EVERYTHING, NO_BODY)) == [b"X-User: alice"]
-    assert sent(to.head(second, EVERYTHING, NO_BODY)) == [b"X-User: bob"]
-    assert sent(to.head(first, silent, NO_BODY)) == []
+    for _ in range(4):
+        for user in (b"alice", b"bob"):
+            known = client(b"X-User: " + user, b"A: 1")
+            assert sent(to.head(known, EVERYTHING, NO_BODY, b"/")) == [b"X-User: " + user, b"A: 1"]
+            assert sent(to.head(known, silent, NO_BODY, b"/")) == [b"A: 1"]
 
 
-def test_heads_are_remembered_within_bounds() -> None:
-    to = destination()
-    for number in range(HEADS_REMEMBERED + 5):
-        to.learn(client(b"X-Number: %d" % number), EVERYTHING, NO_BODY, b"/")
-    assert 0 < len(to._blocks) <= HEADS_REMEMBERED
+def test_per_cent_signs_stay() -> None:
+    for number in range(4):
+        lines = [b"X%%d: %b %s", b"X-Number%%: %d" % number, b"Content-Length: 5"]
+        assert lines_of(*lines) == [*lines[:2]]
+        assert sent(destination().head(client(*lines), EVERYTHING, 5, b"/%b")) == lines
+
+
+def test_deployments_share_what_is_known_of_a_form() -> None:
+    known = client(b"X-User: alice")
+    for number in range(200):
+        destination(headers=((b"X-Tenant", b"%d" % number),), api_key=Secret(f"sk-{number}")).head(
+            known, EVERYTHING, 5, b"/"
+        )
+    assert len(known.form.kept) == 1
+    for number in range(200):
+        destination(headers=((b"X-%d" % number, b""),)).head(known, EVERYTHING, 5, b"/")
+    assert len(known.form.kept) <= SIEVES_REMEMBERED

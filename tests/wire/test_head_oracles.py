@@ -8,7 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.types import Headers
-from proxy.wire.head import CHUNKED, UNTIL_CLOSE, BadRequest, HeadParser, RequestHead
+from proxy.wire.form import RequestHead
+from proxy.wire.head import CHUNKED, UNTIL_CLOSE, BadRequest
+from proxy.wire.head_parser import HeadParser
 from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
 
 FRAMING = (b"content-length", b"transfer-encoding")
@@ -70,7 +72,11 @@ def without_framing(headers: Headers, gone: frozenset[bytes] = frozenset()) -> l
 
 def same_target(head: RequestHead, target: bytes) -> bool:
     """Exception: an absolute form is rewritten here and left as it is by the others."""
-    return target == (b"http://a" if target.startswith(b"http") else b"") + head.target
+    return target == (b"http://a" if target.startswith(b"http") else b"") + head.opening.target
+
+
+def version(head: RequestHead) -> bytes:
+    return b"1.1" if head.opening.modern else b"1.0"
 
 
 def rest_of_body(peer: h11.Connection) -> int:
@@ -95,13 +101,13 @@ def test_h11_accepts_the_requests_that_are_accepted(raw: bytes) -> None:
     server.receive_data(raw + body_for(framing))
     event = server.next_event()
     assert isinstance(event, h11.Request)
-    assert (event.method, event.http_version) == (head.method, head.version)
+    assert (event.method, event.http_version) == (head.method, version(head))
     assert same_target(head, event.target)
     assert without_framing(tuple(event.headers)) == without_framing(head.headers)
     assert rest_of_body(server) == max(framing, 0)
     assert server.trailing_data == (b"", False)
     # Exception: h11 never keeps HTTP/1.0 alive.
-    assert (server.their_state is h11.DONE) == (head.keep_alive and head.version == b"1.1")
+    assert (server.their_state is h11.DONE) == (head.form.keep_alive and head.opening.modern)
 
 
 class Httptools:
@@ -140,14 +146,14 @@ def test_httptools_accepts_the_requests_that_are_accepted(raw: bytes) -> None:
     head, framing = ours
     theirs = Httptools(raw + body_for(framing))
     assert theirs.parser.get_method() == head.method
-    assert theirs.parser.get_http_version().encode() == head.version
+    assert theirs.parser.get_http_version().encode() == version(head)
     assert same_target(head, theirs.target)
     assert without_framing(tuple(theirs.headers)) == without_framing(head.headers)
     assert len(theirs.body) == max(framing, 0)
     if (
-        not {b"close", b"keep-alive"} <= head.connection_tokens
+        not {b"close", b"keep-alive"} <= head.form.connection_tokens
     ):  # Exception: llhttp lets keep-alive win in HTTP/1.0.
-        assert theirs.keep_alive == head.keep_alive
+        assert theirs.keep_alive == head.form.keep_alive
 
 
 @settings(max_examples=300, deadline=None)

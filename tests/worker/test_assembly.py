@@ -21,6 +21,7 @@ from proxy.config.load import Loaded, load
 from proxy.errors import ConfigError
 from proxy.process.orders import Order, target_of
 from proxy.routing.router import Hold
+from proxy.wire.head import BadRequest
 
 EVENT = b"data: {}\n\n"
 WAIT_S = 5.0
@@ -152,10 +153,12 @@ async def test_the_limits_of_the_doors_are_new_too(
 ) -> None:
     config = loaded("both").config
     assert within.gateway.doorway.limits.write_timeout_s == 30
-    limits = msgspec.structs.replace(config.sluice_settings, write_timeout_s=7.0)
+    limits = msgspec.structs.replace(config.sluice_settings, write_timeout_s=7.0, max_headers=8)
     within.gateway.reload(msgspec.structs.replace(config, sluice_settings=limits), {})
     assert within.gateway.doorway.limits.write_timeout_s == 7
     assert within.gateway.app.limits is within.gateway.doorway.limits
+    with pytest.raises(BadRequest):
+        within.gateway.doorway.parser.parse(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: 1\r\n" * 8 + b"\r\n")
 
 
 async def test_nothing_of_the_old_is_left(within: GatewayWithin, loaded: Callable[..., Loaded]) -> None:

@@ -10,7 +10,7 @@ from proxy.access.keys import Caller
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Route
 from proxy.gateway.reading.spool import Spool
-from proxy.wire.head import RequestHead
+from proxy.wire.form import RequestHead
 
 
 class Held(Protocol):

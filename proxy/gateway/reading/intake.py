@@ -28,7 +28,8 @@ from proxy.gateway.reading.refusals import (
 from proxy.gateway.reading.routes import Kind
 from proxy.gateway.reading.spool import Spool, SpoolLimits
 from proxy.wire.codings import CodingLimits
-from proxy.wire.head import CHUNKED, NO_BODY, RequestHead
+from proxy.wire.form import RequestHead
+from proxy.wire.head import CHUNKED, NO_BODY
 
 _NATIVE = Kind.NATIVE
 BYTES_PER_TOKEN = 4

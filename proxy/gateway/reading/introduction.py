@@ -10,7 +10,7 @@ from proxy.access.keys import Caller
 from proxy.gateway.reading.multipart import boundary_of
 from proxy.gateway.reading.query import model_in_query
 from proxy.gateway.reading.routes import Kind, Route
-from proxy.wire.head import RequestHead
+from proxy.wire.form import RequestHead
 
 URLENCODED = b"application/x-www-form-urlencoded"
 
@@ -28,11 +28,13 @@ class BodyKind(enum.Enum):
     """May name a model in a way that is not read here."""
 
 
-class Introduction(msgspec.Struct, frozen=True):
-    """Made once per head; the parser shares heads between requests.
+_JSON = BodyKind.JSON
+_NATIVE = Kind.NATIVE
+JSON_TYPE = b"application/json"
 
-    The collector must see it: its route's page leads back to the pipeline that remembers it.
-    """
+
+class Introduction(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Of one request."""
 
     route: Route
     caller: Caller
@@ -47,10 +49,13 @@ class Introduction(msgspec.Struct, frozen=True):
 
 
 def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
-    """Raises GatewayError 400 for a query that names its model in two ways."""
+    """HOT. Raises GatewayError 400 for a query that names its model in two ways."""
     if route.kind in (Kind.CUSTOM, Kind.PAGE):
         return Introduction(route, caller, BodyKind.OPAQUE)
     content_types = head.get_all(b"content-type")
+    plain = head.query is None and head.get(b"content-encoding") is None
+    if plain and route.kind is _NATIVE and content_types == [JSON_TYPE]:
+        return Introduction(route, caller, _JSON, at_once=True)
     boundary = boundary_of(content_types[0]) if content_types else None
     body = _body_kind(route, content_types, boundary)
     coding = b",".join(head.get_all(b"content-encoding")).strip().lower()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from proxy.errors import GatewayError
 from proxy.types import Headers, Reply
-from proxy.wire.head import RequestHead
+from proxy.wire.form import RequestHead
 
 ANY = "*"
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

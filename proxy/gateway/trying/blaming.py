@@ -12,7 +12,7 @@ from proxy.providers.verdict import Asked
 from proxy.providers.words import known
 from proxy.types import Deployment, Result
 from proxy.upstream.destination import Destination, Forwarding
-from proxy.wire.head import RequestHead
+from proxy.wire.form import RequestHead
 
 log = logging.getLogger("sluice")
 
@@ -47,7 +47,7 @@ def foreign(head: RequestHead, destination: Destination, forwarding: Forwarding)
         value = head.get(name)
         if value is None or name in destination.own_names or not forwarding.passes(name):
             continue
-        if name in head.connection_tokens or value in _OF_EVERYONE:
+        if name in head.form.connection_tokens or value in _OF_EVERYONE:
             continue
         if name != b"openai-organization" or value != (destination.deployment.organization or "").encode():
             return True

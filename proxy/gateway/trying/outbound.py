@@ -78,9 +78,8 @@ class Sender:
     def _head(
         self, call: Call, choice: Choice, destination: Destination, forwarding: Forwarding, length: int
     ) -> bytes:
-        """HOT. One whose query names a model is made anew: its target depends on where it goes."""
-        known = None if call.query_model else destination.head(call.head, forwarding, length)
-        return known or destination.learn(call.head, forwarding, length, _target(call, choice, destination))
+        """HOT."""
+        return destination.head(call.head, forwarding, length, _target(call, choice, destination))
 
     def forwards(self, call: Call) -> Forwarding:
         """Which of the client's headers go on, but for those that describe a body which is written anew."""

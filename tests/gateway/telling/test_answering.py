@@ -20,7 +20,7 @@ from proxy.gateway.telling.translating import relay_translated
 from proxy.providers.objects import IdTap
 from proxy.routing.affinity import MemoryStore
 from proxy.types import Outcome, Result, ResultKind, Usage
-from proxy.wire.head import RequestHead
+from proxy.wire.form import RequestHead
 from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead, parse_response_head
 
@@ -40,7 +40,7 @@ TEXT = b'{"object":"text_completion","choices":[{"index":0,"text":"hi","finish_r
 
 CALL = Call(
     route=Route(Kind.NATIVE, "/chat/completions", b"/chat/completions"),
-    head=RequestHead(b"POST", b"/v1/chat/completions", ()),
+    head=RequestHead.of(b"POST", b"/v1/chat/completions", ()),
     caller=Caller("tester", b"id"),
     model="m",
     body_model="m",

@@ -20,7 +20,7 @@ from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Hold, Router, RouterSettings
 from proxy.types import Deployment, Headers, Layer, Result, ResultKind
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint, Forwarding
-from proxy.wire.head import RequestHead
+from proxy.wire.form import RequestHead
 from proxy.worker.assembly import _native_forwarding
 from tests.gateway.trying.test_attempts import stage
 
@@ -35,7 +35,7 @@ def to(deployment: Deployment, yielding: frozenset[bytes] = frozenset()) -> Dest
 
 
 def head_with(*headers: tuple[bytes, bytes]) -> RequestHead:
-    return RequestHead(b"POST", b"/v1/chat/completions", headers)
+    return RequestHead.of(b"POST", b"/v1/chat/completions", headers)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_clients_organization_that_wins_is_foreign_unless_it_is_the_deployment
 def test_credentials_in_the_query_are_foreign(
     a_deployment: Callable[..., Deployment], query: bytes, expected: bool
 ) -> None:
-    head = RequestHead(b"POST", b"/v1/chat/completions" + query, ())
+    head = RequestHead.of(b"POST", b"/v1/chat/completions" + query, ())
     assert foreign(head, to(a_deployment()), EVERYTHING) is expected
 
 
