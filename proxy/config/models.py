@@ -69,7 +69,7 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     ssl_verify: bool | str | None = None
     """false: certificates are not checked. A path: the CA bundle to trust. Without it `litellm_settings.ssl_verify`."""
     supports_system_message: bool = True
-    """false: system messages are sent as user messages."""
+    """false: the text of system messages is sent in the next user message."""
     use_in_pass_through: bool = False
     """true: serves `/openai/...` requests that name no model."""
     num_retries: Count | None = None

@@ -6,10 +6,9 @@ import msgspec
 from msgspec import Raw
 
 from proxy.providers.splice import add_fields, replace_field, replace_model
+from proxy.providers.system_messages import without_system_messages
 from proxy.types import Deployment
 
-_SYSTEM_ROLES = frozenset({"system", "developer"})
-_USER = msgspec.json.encode("user")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -17,12 +16,7 @@ class _Messages(msgspec.Struct):
     messages: list[Raw] = []
 
 
-class _Role(msgspec.Struct):
-    role: str = ""
-
-
 _decode_messages = msgspec.json.Decoder(_Messages).decode
-_decode_role = msgspec.json.Decoder(_Role).decode
 
 
 def upstream_model(deployment: Deployment, wildcard: str, asked: str) -> str:
@@ -44,7 +38,7 @@ def outbound_body(
     if deployment.default_params:
         body = add_fields(body, deployment.default_params)
     if chat and not deployment.supports_system_message:
-        body = _without_system_role(body)
+        body = _without_system_messages(body)
     return body
 
 
@@ -54,23 +48,12 @@ def _with_model(body: bytes, asked: str | None, model: str) -> bytes:
     return replace_field(body, "model", _encode(model))
 
 
-def _without_system_role(body: bytes) -> bytes:
-    """System and developer messages become user messages; only their role strings change."""
+def _without_system_messages(body: bytes) -> bytes:
     try:
         messages = _decode_messages(body).messages
     except msgspec.ValidationError:
         return body  # `messages` of another type: the upstream has the words for that
-    spoken = [_as_user(message) for message in messages]
-    if spoken == messages:
+    spoken = without_system_messages(messages)
+    if spoken is messages:
         return body
     return replace_field(body, "messages", b"[" + b",".join(map(bytes, spoken)) + b"]")
-
-
-def _as_user(message: Raw) -> Raw:
-    try:
-        role = _decode_role(message).role
-    except msgspec.ValidationError:
-        return message
-    if role not in _SYSTEM_ROLES:
-        return message
-    return Raw(replace_field(bytes(message), "role", _USER))

@@ -60,14 +60,14 @@ def test_default_params_are_added_where_absent() -> None:
     assert body == b'{"temperature":0.5,"model":"m","n":1}'
 
 
-def test_system_messages_become_user_messages_and_no_other_byte_changes() -> None:
+def test_system_messages_join_the_next_user_message_and_no_other_byte_changes() -> None:
     body = (
-        b'{"metadata":{"messages":[{"role":"system"}]}, "messages" : [ {"role" : "system", "content":"\\u00e9 "} ,'
-        b'{"content":[{"role":"system"}],"role":"developer"},{"role":"user","content":"system"}] }'
+        b'{"metadata":{"messages":[{"role":"system"}]}, "messages" : [ {"role" : "system", "content":"a"} ,'
+        b' {"role" : "user", "name":"\\u00e9 ", "content":"b"}, {"role":"assistant", "content" :"c"}], "x" :1 }'
     )
     assert outbound_body(body, NO_SYSTEM, model_asked=None, upstream_model=None, chat=True) == (
-        b'{"metadata":{"messages":[{"role":"system"}]}, "messages" : [{"role" : "user", "content":"\\u00e9 "},'
-        b'{"content":[{"role":"system"}],"role":"user"},{"role":"user","content":"system"}] }'
+        b'{"metadata":{"messages":[{"role":"system"}]}, "messages" : ['
+        b'{"role" : "user", "name":"\\u00e9 ", "content":"a b"},{"role":"assistant", "content" :"c"}], "x" :1 }'
     )
 
 
@@ -78,9 +78,19 @@ def test_system_messages_stay_where_they_may() -> None:
 
 
 def test_odd_messages_are_left_to_the_upstream() -> None:
-    body = b'{"messages":[1,{"role":2},null,{"role":"system"}]}'
+    body = (
+        b'{"messages":[1,{"role":2},null,{"role":"system_","content":"x"},{"role":"system","content":"s"}]}'
+    )
     changed = outbound_body(body, NO_SYSTEM, model_asked=None, upstream_model=None, chat=True)
-    assert json.loads(changed) == {"messages": [1, {"role": 2}, None, {"role": "user"}]}
+    assert json.loads(changed) == {
+        "messages": [
+            1,
+            {"role": 2},
+            None,
+            {"role": "system_", "content": "x"},
+            {"role": "user", "content": "s"},
+        ]
+    }
 
 
 def test_a_body_that_must_change_and_is_no_object_is_an_error() -> None:
