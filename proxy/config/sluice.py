@@ -98,6 +98,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Idle connections kept per upstream: the burst that needs no new handshakes."""
     upstream_idle_timeout_s: Seconds = 50.0
     """Seconds an idle upstream connection is kept: shorter than the usual 60 of the other side."""
+    model_list_ttl_s: Seconds = 300.0
+    """Seconds that an upstream's list is kept for `/v1/models`, where a pattern (`openai/*`) stands for its models."""
     remembered_objects: Count = 100_000
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
     environment_key_first: bool = False

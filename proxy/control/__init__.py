@@ -10,21 +10,21 @@ from collections.abc import Callable
 from proxy.control.admin import HoldDeployment, Word, admin_pages
 from proxy.control.docs import docs_pages
 from proxy.control.model_info import FindDeployment, model_info_pages
-from proxy.control.models import PREFIXES as MODEL_PATHS
-from proxy.control.models import ModelNames, Serves, model_pages
+from proxy.control.models import Behind, ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
 from proxy.control.routes_page import RouteInfo, Routes, routes_page
 from proxy.control.standing import DeploymentStatus, Snapshot
 from proxy.control.status import Contained, status_pages
+from proxy.control.upstream_models import UpstreamModels
 from proxy.types import Page
 
 __all__ = [
-    "MODEL_PATHS",
     "DeploymentStatus",
     "HttpProbe",
     "Probe",
     "ProbeResult",
     "RouteInfo",
+    "UpstreamModels",
     "Word",
     "pages",
 ]
@@ -36,6 +36,7 @@ def pages(
     snapshot: Snapshot,
     model_names: ModelNames,
     serves: Serves,
+    behind: Behind,
     routes: Routes,
     draining: Callable[[], bool],
     probe: Probe,
@@ -49,7 +50,7 @@ def pages(
     `worker`: the number of the one that answers. `contained`: the errors that its walls have stopped.
     """
     described = (
-        *model_pages(model_names, serves),
+        *model_pages(model_names, serves, behind),
         *model_info_pages(snapshot, find, worker),
         *status_pages(snapshot, draining, probe, version, worker, contained),
         *admin_pages(snapshot, hold, worker),

@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/models
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 from urllib.parse import unquote
 
 import msgspec
@@ -19,7 +20,7 @@ PREFIXES = ("/v1/models", "/models")
 
 ModelNames = Callable[[], Sequence[str]]
 Serves = Callable[[str], bool]
-"""Whether a model name can be used, listed or not (wildcards, hidden aliases)."""
+"""Whether a model name can be used, listed or not (patterns, hidden aliases)."""
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -34,16 +35,27 @@ class ModelList(msgspec.Struct, frozen=True):
     object: str = "list"
 
 
-def model_pages(model_names: ModelNames, serves: Serves) -> tuple[Page, ...]:
+class Behind(Protocol):
+    """What stands behind the patterns of the configuration."""
+
+    async def cards(self) -> Sequence[ModelCard]: ...
+
+    async def card(self, name: str) -> ModelCard | None:
+        """Of a name that is served: None where a pattern matches it, and its upstream has no such model."""
+
+
+def model_pages(model_names: ModelNames, serves: Serves, behind: Behind) -> tuple[Page, ...]:
     async def listed(request: PageRequest) -> Reply:
-        cards = ModelList([ModelCard(name) for name in model_names()])
-        return Reply(200, msgspec.json.encode(cards))
+        cards = {name: ModelCard(name) for name in model_names()}
+        cards |= {card.id: card for card in await behind.cards() if card.id not in cards}
+        return Reply(200, msgspec.json.encode(ModelList(list(cards.values()))))
 
     async def one(request: PageRequest) -> Reply:
         name = _asked_for(request.path)
-        if not serves(name):
+        card = await behind.card(name) if serves(name) else None
+        if card is None:
             return model_not_found(name).reply()
-        return Reply(200, msgspec.json.encode(ModelCard(name)))
+        return Reply(200, msgspec.json.encode(card))
 
     lists = (Page(prefix, listed, public=False, summary="List the models") for prefix in PREFIXES)
     cards = (Page(f"{prefix}/{{id}}", one, public=False, summary="Show one model") for prefix in PREFIXES)

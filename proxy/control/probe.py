@@ -73,7 +73,7 @@ class HttpProbe:
 
 async def _probe(deployment: Deployment) -> ProbeResult:
     try:
-        client = await trio.to_thread.run_sync(_client, deployment.ssl_verify)
+        client = await trio.to_thread.run_sync(http_client, deployment.ssl_verify)
     except OSError as failure:
         return ProbeResult(ok=False, error=f"ssl_verify: {failure.strerror}")
     started = trio.current_time()
@@ -82,7 +82,7 @@ async def _probe(deployment: Deployment) -> ProbeResult:
     return ProbeResult(ok, status, round(trio.current_time() - started, 4), None if ok else error)
 
 
-def _client(verify: bool | str) -> httpx.AsyncClient:  # noqa: FBT001 - the deployment's own setting
+def http_client(verify: bool | str) -> httpx.AsyncClient:  # noqa: FBT001 - the deployment's own setting
     """Runs in a thread: importing httpx takes 300 ms, reading the CA list 20 ms, and streams must flow meanwhile.
 
     The import stands here and not on top because most processes never probe.
@@ -103,10 +103,10 @@ def _tls(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001
 
 async def _ask(client: httpx.AsyncClient, deployment: Deployment) -> tuple[int, str]:
     """(status, error): status 0 when no answer came. The body is not read."""
-    import httpx  # noqa: PLC0415 - loaded by _client already
+    import httpx  # noqa: PLC0415 - loaded by http_client already
 
     status, error = 0, f"no answer within {PROBE_TIMEOUT_S:g} s"
-    url, headers = f"{deployment.api_base}/models", _headers(deployment)
+    url, headers = f"{deployment.api_base}/models", key_headers(deployment)
     with trio.move_on_after(PROBE_TIMEOUT_S):
         try:
             async with client, client.stream("GET", url, headers=headers) as response:
@@ -132,7 +132,8 @@ def _why(failure: BaseException) -> str:
     return said or type(failure).__name__
 
 
-def _headers(deployment: Deployment) -> dict[bytes, bytes]:
+def key_headers(deployment: Deployment) -> dict[bytes, bytes]:
+    """What the deployment is asked with."""
     headers = {b"accept": b"application/json"}
     if deployment.api_key:
         headers[b"authorization"] = b"Bearer " + deployment.api_key.reveal().encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -226,11 +227,16 @@ class Gateway:
 
     def _pages(self, parts: Parts, customs: Sequence[Custom]) -> tuple[Page, ...]:
         router = parts.router
-        pages = control.pages(
+        return control.pages(
             version=__version__,
             snapshot=lambda: router.snapshot(time.monotonic()),
             model_names=lambda: parts.model_names,
             serves=lambda model: router.match(model) is not None,
+            behind=control.UpstreamModels(
+                parts.by_id.values(),
+                partial(_group_of, router),
+                parts.config.sluice_settings.model_list_ttl_s,
+            ),
             routes=lambda: [control.RouteInfo(*row) for row in described(customs)],
             draining=lambda: self.doorway.draining,
             probe=control.HttpProbe(parts.by_id.get),
@@ -239,9 +245,11 @@ class Gateway:
             worker=self.worker,
             contained=self.reactor.walls.counts,
         )
-        # What a lone `*` stands for only its upstream can list: the request passes through to it.
-        lone_star = not parts.model_names and any(d.group == "*" for d in parts.by_id.values())
-        return tuple(page for page in pages if not (lone_star and page.path.startswith(control.MODEL_PATHS)))
+
+
+def _group_of(router: Router, model: str) -> str | None:
+    match = router.match(model)
+    return None if match is None else match.pool.deployments[0].group
 
 
 _HOLDS: dict[control.Word, Callable[[float], Hold]] = {

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 import pytest
 
-from proxy.control import DeploymentStatus, ProbeResult, RouteInfo, Word, pages
+from proxy.control import DeploymentStatus, ProbeResult, RouteInfo, UpstreamModels, Word, pages
 from proxy.types import Deployment, Page, PageRequest, Reply
 
 Ask = Callable[..., Awaitable[Reply]]
@@ -58,12 +58,16 @@ class House:
         self.held.append((deployment_id, word, length_s))
         return any(status.id == deployment_id for status in self.statuses)
 
+    def group_of(self, name: str) -> str | None:
+        return name if name in self.models else None
+
     def pages(self) -> tuple[Page, ...]:
         return pages(
             version="1.2.3",
             snapshot=self.snapshot,
             model_names=lambda: self.models,
             serves=lambda name: name in self.models or name.startswith("wild/"),
+            behind=UpstreamModels(self.deployments.values(), self.group_of, 300),
             routes=lambda: [RouteInfo("/v1/chat/completions", ("POST",), "chat", "pipeline")],
             draining=lambda: self.is_draining,
             probe=self.probe,
