@@ -26,7 +26,7 @@ from proxy.gateway.reading.refusals import (
     unreadable_type,
 )
 from proxy.gateway.reading.routes import Kind
-from proxy.gateway.reading.spool import Spool, SpoolLimits
+from proxy.gateway.reading.spool import Spool, SpoolLimits, form_too_large
 from proxy.wire.codings import CodingLimits
 from proxy.wire.form import RequestHead
 from proxy.wire.head import CHUNKED, NO_BODY
@@ -201,6 +201,8 @@ def _agree(query_model: str, model: str | None) -> None:
 
 
 async def _read_form(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call:
+    if exchange.body_length > limits.form.size_bytes:
+        raise form_too_large(limits.form.size_bytes)
     peek = MultipartPeek(known.boundary)
     spool = Spool(limits.form, limits.memory.lease(), limits.disk.lease(), exchange.parking)
     try:

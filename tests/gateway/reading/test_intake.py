@@ -483,12 +483,16 @@ def in_pieces(body: bytes, size: int) -> list[bytes]:
 
 async def test_a_form_over_its_limit_is_413_which_names_the_limit(exchange: MakeExchange) -> None:
     limits = IntakeLimits(10_000, LIMITS.form)
+    pieces = in_pieces(image_edit(20_000), 700)
     with pytest.raises(GatewayError) as caught:
-        await read(exchange(*in_pieces(image_edit(20_000), 700), content_type=FORM), IMAGES, limits)
+        await read(exchange(*pieces, content_type=FORM, length=CHUNKED), IMAGES, limits)
     assert (caught.value.status, caught.value.code) == (413, "request_too_large")
     assert "form_limit_mb" in caught.value.message
     assert "20000 bytes" in caught.value.message
     assert (limits.memory.held_bytes, limits.disk.held_bytes) == (0, 0)
+    declared = exchange(*pieces, content_type=FORM)
+    assert (await refusal(declared, IMAGES)).status == 413
+    assert declared.pieces == pieces, "what says that it is too long is not read"
 
 
 async def test_there_is_no_disk_for_ever_more_forms(exchange: MakeExchange) -> None:
