@@ -88,6 +88,7 @@ def _pages() -> tuple[str, ...]:
         snapshot=list,
         model_names=list,
         serves=lambda _: False,
+        behind=control.UpstreamModels((), lambda _: None, 300),
         routes=list,
         draining=lambda: False,
         probe=probe,
