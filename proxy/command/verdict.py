@@ -170,11 +170,11 @@ def _path(remark: Remark) -> KeyPath:
 
 
 def _check_targets(config: Config, found: Findings) -> None:
-    for index, endpoint in enumerate(config.general_settings.pass_through_endpoints):
+    for endpoint in config.general_settings.pass_through_endpoints:
         try:
             origin(endpoint.target)
         except ValueError as problem:
-            path = ("general_settings", "pass_through_endpoints", index, "target")
+            path = ("general_settings", "pass_through_endpoints", endpoint.place, "target")
             found.error(path, f"not a base URL: {problem}")
 
 

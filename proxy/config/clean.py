@@ -158,6 +158,15 @@ def _methods(value: object) -> object:
     )
 
 
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _texts(value: object) -> object:
+    """Header values that look like numbers."""
+    return {name: _as_text(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
 def _groups(value: object) -> object:
     """`[{group: [other]}]`, of which people leave out the brackets."""
     listed = [value] if isinstance(value, dict) else value
@@ -177,19 +186,23 @@ def _variables(value: object) -> object:
 
 _NEVER_EMPTY = frozenset({
     "api_base", "base_model", "custom_llm_provider", "id", "litellm_credential_name", "litellm_key_header_name", "mode",
-    "object_scope", "organization",
+    "object_scope", "organization", "ssl_verify",
 })  # fmt: skip
 """Templates leave them empty, and LiteLLM takes that for nothing."""
 _SPELLINGS: Mapping[str, Callable[[object], object]] = {
+    "api_base": _stripped,
     "content_policy_fallbacks": _groups,
     "context_window_fallbacks": _groups,
     "default_fallbacks": _listed,
     "environment_variables": _variables,
+    "extra_headers": _texts,
     "fallbacks": _groups,
+    "headers": _texts,
     "id": _as_text,
     "methods": _methods,
     "model_group_alias": _aliases,
     "organization": _listed,
     "ssl_verify": _truth,
+    "target": _stripped,
 }
 """What LiteLLM lets people write in several ways, brought to one."""

@@ -156,7 +156,7 @@ class _Composer:
         for key, value in [pair for pair in root.value if pair[0].value == "include"]:
             root.value.remove((key, value))
             found = value.value if isinstance(value, SequenceNode) else [value]
-            names += [node for node in found if isinstance(node, ScalarNode)]
+            names += [node for node in found if isinstance(node, ScalarNode) and node.tag != NULL]
             if not all(isinstance(node, ScalarNode) for node in found):
                 self._refuse(place(key), "write a list of file names", ("include",))
         return names

@@ -133,9 +133,9 @@ def _check_master_key(settings: GeneralSettings, findings: Findings) -> None:
 
 
 def _check_pass_through(settings: GeneralSettings, findings: Findings) -> None:
-    for index, endpoint in enumerate(settings.pass_through_endpoints):
+    for endpoint in settings.pass_through_endpoints:
         for name in endpoint.headers.keys() & PASS_THROUGH_HEADERS:
-            path = ("general_settings", "pass_through_endpoints", index, "headers", name)
+            path = ("general_settings", "pass_through_endpoints", endpoint.place, "headers", name)
             findings.warn(path, "has no special meaning here, as it has in LiteLLM: it is sent as it is")
 
 

@@ -27,7 +27,7 @@ def fill(
         **cleaned,
         "router_settings": _router_settings(cleaned),
         "sluice_settings": _sluice_settings(cleaned),
-        "general_settings": _general_settings(cleaned, environ),
+        "general_settings": _general_settings(cleaned, environ, lacking),
         "model_list": _model_list(cleaned, findings, origin, lacking),
         "environment_variables": _wrong_variables(cleaned),
     }
@@ -49,12 +49,20 @@ def _allowed_fails(router: Cleaned) -> Cleaned:
     return {"allowed_fails": min(counts)} if counts else {}
 
 
-def _general_settings(cleaned: Cleaned, environ: Mapping[str, str]) -> object:
+def _general_settings(cleaned: Cleaned, environ: Mapping[str, str], lacking: Lacking) -> object:
     general = cleaned.get("general_settings", {})
-    key = environ.get(MASTER_KEY_VARIABLE)
-    if not key or not isinstance(general, dict):
+    if not isinstance(general, dict):
         return general
-    return {"master_key": key, **general}
+    key = environ.get(MASTER_KEY_VARIABLE)
+    said = {"master_key": key, **general} if key else {**general}
+    targets = said.get("pass_through_endpoints")
+    if isinstance(targets, list):
+        said["pass_through_endpoints"] = [
+            {**target, "place": place} if isinstance(target, dict) else target
+            for place, target in enumerate(targets)
+            if place not in lacking.targets
+        ]
+    return said
 
 
 def _wrong_variables(cleaned: Cleaned) -> object:

@@ -36,7 +36,7 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 """Second names of keys; of several the one that the Section has."""
 DEFAULT_PARAMS = "default_params"
 """Collects OpenAI's parameters from among its neighbours."""
-NOT_WRITTEN = frozenset({DEFAULT_PARAMS, "origin", "flaw"})
+NOT_WRITTEN = frozenset({DEFAULT_PARAMS, "origin", "flaw", "place"})
 """Fields that are no keys: the loader fills them in."""
 OPENAI_PARAMS = frozenset(OpenAIParams.__struct_fields__)
 

@@ -19,6 +19,8 @@ class Lacking:
     def __init__(self, findings: Findings) -> None:
         self._entries: dict[int, list[tuple[KeyPath, Unset]]] = {}
         self._credentials: dict[int, list[tuple[KeyPath, Unset]]] = {}
+        self.targets: set[int] = set()
+        """Places of `pass_through_endpoints` that lack something."""
         for path, unset in findings.missing:
             self._sort(path, unset, findings)
 
@@ -40,6 +42,9 @@ class Lacking:
             self._entries.setdefault(index, []).append((path, unset))
         elif section == "credential_list" and isinstance(index, int) and len(path) > 3:
             self._credentials.setdefault(index, []).append((path, unset))
+        elif path[1:2] == ("pass_through_endpoints",) and isinstance(part, int):
+            self.targets.add(part)
+            findings.warn(path, f"{unset.text}. Its path is not served")
         elif section == "environment_variables" or part == "model_info":
             findings.warn(path, unset.text)
         elif section in _DEFAULTS_HOLD and _NEVER_WITHOUT not in path:

@@ -159,6 +159,8 @@ class PassThroughEndpoint(Section, frozen=True, kw_only=True):
     """Methods served; none written: all."""
     timeout: Seconds | None = None
     """Seconds a request may take; without it `litellm_settings.request_timeout`."""
+    place: int = 0
+    """In its list, as it is written."""
 
 
 class GeneralSettings(Section, frozen=True, kw_only=True):

@@ -69,8 +69,11 @@ def _parts(config: Config) -> Iterator[tuple[KeyPath, Config]]:
     bare = Config()
     for index, entry in enumerate(config.model_list):
         yield ("model_list", index), replace(bare, model_list=(entry,))
-    for index, endpoint in enumerate(config.general_settings.pass_through_endpoints):
+    for endpoint in config.general_settings.pass_through_endpoints:
         general = replace(bare.general_settings, pass_through_endpoints=(endpoint,))
-        yield ("general_settings", "pass_through_endpoints", index), replace(bare, general_settings=general)
+        yield (
+            ("general_settings", "pass_through_endpoints", endpoint.place),
+            replace(bare, general_settings=general),
+        )
     for section in ("router_settings", "litellm_settings", "general_settings", "sluice_settings"):
         yield (section,), replace(bare, **{section: getattr(config, section)})

@@ -138,6 +138,23 @@ def test_a_target_that_is_none_is_told_with_its_place(judged: Judge, target: str
     assert target not in str(verdict)
 
 
+def test_a_target_whose_variable_is_not_set_does_not_stop_the_others(judged: Judge) -> None:
+    verdict = judged(
+        """\
+        general_settings:
+          pass_through_endpoints:
+            - {path: /a, target: "http://a", headers: {Authorization: Bearer os.environ/NOPE, x-number: 5}}
+            - {path: /b, target: "http://b ", headers: {x-number: 5}}
+        """
+    )
+    assert verdict.good is not None
+    (endpoint,) = verdict.good.config.general_settings.pass_through_endpoints
+    assert (endpoint.path, endpoint.target, endpoint.headers["x-number"].reveal()) == ("/b", "http://b", "5")
+    (warning,) = verdict.warnings
+    assert warning.key == "general_settings.pass_through_endpoints[0].headers.Authorization"
+    assert warning.text.endswith("Its path is not served")
+
+
 def test_what_cannot_be_built_is_an_error_with_its_place(
     judged: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,11 @@ def test_a_file_included_twice_counts_once(read, write):
     assert len(read("include: [a.yaml, b.yaml]\n").config.model_list) == 1
 
 
+@pytest.mark.parametrize("nothing", ["", "null", "[]", "[null]"])
+def test_including_nothing(read, nothing):
+    assert read(f"include: {nothing}\nmodel_list:\n").warnings == ()
+
+
 def test_missing_and_circular_includes(refuse, write):
     write("include: [config.yaml, gone.yaml]\n", "a.yaml")
     errors = refuse("model_list:\ninclude:\n  - a.yaml\n  - nowhere.yaml\n")
