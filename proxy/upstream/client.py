@@ -98,6 +98,7 @@ class UpstreamClient:
             try:
                 complete = _post(link, outbound) or await _write(link, outbound, patience.write_s, until)
                 head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
+                _believe(head, early=not complete and connection.used)
                 answered = True
             except _Unasked as unasked:
                 if unasked.said:
@@ -175,6 +176,13 @@ class _Unasked(Exception):  # noqa: N818 - a fact, not an error
         """It spoke before it was sent anything."""
 
 
+def _believe(head: ResponseHead, *, early: bool) -> None:
+    """`early`: on a kept connection, before the request was sent whole. A refusal may come so; anything else is more
+    likely a late word to whoever was here before, and another connection will say. Raises _Unasked."""
+    if early and head.status < 400:
+        raise _Unasked(said=False)
+
+
 class _NoAnswer(Exception):  # noqa: N818 - a fact, not an error
     """The connection ended before the answer began."""
 
@@ -208,9 +216,7 @@ async def _write(link: Link, outbound: Outbound, write_s: float, until: float) -
         await uplink.finish(rest)
         if outbound.rest is not None:
             await outbound.rest.send_to(uplink)
-    except (Answered, OSError) as early:
-        if wary:  # it may be a late word to whoever was here before: another connection will say
-            raise _Unasked(said=False) from early
+    except (Answered, OSError):
         return False
     return True
 

@@ -105,6 +105,13 @@ async def test_a_streamed_run_is_counted_with_its_last_event_not_with_its_steps(
     assert not await asked(b"GET", RUNS + b"/run_1", run("completed"))
 
 
+@pytest.mark.parametrize("prefix", [b"", b"/openai", b"/openai_passthrough"])
+async def test_it_is_one_rule_on_every_way_in(asked, prefix: bytes) -> None:
+    assert await asked(b"POST", prefix + b"/v1/chat/completions", CHAT)
+    assert await asked(b"POST", prefix + RESPONSES, response("completed", background=False))
+    assert not await asked(b"POST", prefix + b"/v1/chat/completions/chatcmpl-1", CHAT)
+
+
 async def test_a_stored_chat_whose_metadata_changes_is_not_counted_again(asked) -> None:
     assert await asked(b"POST", b"/v1/chat/completions", CHAT)
     assert not await asked(b"POST", b"/v1/chat/completions/chatcmpl-1", CHAT)

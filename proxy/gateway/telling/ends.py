@@ -126,6 +126,8 @@ async def accounted(
 
 _POLLED = (b"/responses/", b"/runs")
 """In the paths of what is asked for until it is done."""
+_MAKING = (b"/chat/completions", b"/responses")
+"""Ends of the paths that make what can be asked for again."""
 _NATIVE = Kind.NATIVE
 
 
@@ -137,10 +139,10 @@ def account(record: Record, call: Call, usage: UsageTap, counted: Counted) -> No
         return
     said = usage.result()
     record.model_served = usage.model
-    made = route.kind is _NATIVE
-    if said is None or (made and not route.path.endswith(b"responses")):
+    if said is None or (route.kind is _NATIVE and not route.path.endswith(b"responses")):
         record.usage = said
         return
+    made = posted and call.head.path.endswith(_MAKING)
     text, whole = usage.said_by()
     owner = owner_of(text) if whole else owner_at(text)
     if counts(owner, counted, posted=posted, made=made):
