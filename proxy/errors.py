@@ -97,6 +97,11 @@ def deployment_not_found(deployment_id: str) -> GatewayError:
     return GatewayError(404, message, param="id", code="deployment_not_found")
 
 
+def layer_not_found(layer: str) -> GatewayError:
+    message = f"There is no host, key, model or family `{layer}`. GET /admin/layers lists them."
+    return GatewayError(404, message, param="layer", code="layer_not_found")
+
+
 def invalid_value(param: str, message: str) -> GatewayError:
     return GatewayError(400, message, param=param, code="invalid_value")
 

@@ -93,7 +93,9 @@ def _pages() -> tuple[str, ...]:
         draining=lambda: False,
         probe=probe,
         find=lambda _: None,
+        layers=list,
         hold=lambda *_: False,
+        hold_layer=lambda *_: False,
         worker=1,
     )
     return tuple(page.path for page in made)

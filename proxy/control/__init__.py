@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from proxy.control.admin import HoldDeployment, Word, admin_pages
 from proxy.control.docs import docs_pages
+from proxy.control.layers import Snapshot as LayerSnapshot
+from proxy.control.layers import layer_pages
 from proxy.control.model_info import FindDeployment, model_info_pages
 from proxy.control.models import Behind, ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
@@ -41,7 +43,9 @@ def pages(
     draining: Callable[[], bool],
     probe: Probe,
     find: FindDeployment,
+    layers: LayerSnapshot,
     hold: HoldDeployment,
+    hold_layer: HoldDeployment,
     worker: int,
     contained: Contained = dict,
 ) -> tuple[Page, ...]:
@@ -54,6 +58,7 @@ def pages(
         *model_info_pages(snapshot, find, worker),
         *status_pages(snapshot, draining, probe, version, worker, contained),
         *admin_pages(snapshot, hold, worker),
+        *layer_pages(layers, hold_layer, worker),
         routes_page(routes),
     )
     return (*described, *docs_pages(described, version))

@@ -52,7 +52,7 @@ def admin_pages(snapshot: Snapshot, hold: HoldDeployment, worker: int) -> tuple[
 
         async def said(request: PageRequest) -> Reply:
             deployment_id = rest_of(request, prefix)
-            if not hold(deployment_id, word, _seconds(word, request)):
+            if not hold(deployment_id, word, seconds(word, request)):
                 raise deployment_not_found(deployment_id)
             return shown(deployment_id)
 
@@ -62,7 +62,7 @@ def admin_pages(snapshot: Snapshot, hold: HoldDeployment, worker: int) -> tuple[
     return (Page(PATH, listed, public=False, summary=summary, admin=True), *map(page, WORDS))
 
 
-def _seconds(word: Word, request: PageRequest) -> float | None:
+def seconds(word: Word, request: PageRequest) -> float | None:
     """None: not said. Raises GatewayError 400."""
     text = fields_of(request).get("seconds")
     if text is None:

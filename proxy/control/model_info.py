@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from proxy.control.query import fields_of
+from proxy.control.shown import ShownLayer, shown_layer
 from proxy.control.standing import DeploymentStatus, Snapshot, until, until_s
 from proxy.types import Deployment, Page, PageRequest, Reply
 
@@ -55,6 +56,8 @@ class ShownInfo(msgspec.Struct, frozen=True, kw_only=True):
     ewma_s: float | None
     remaining_requests: int | None
     remaining_tokens: int | None
+    layers: list[ShownLayer]
+    """What it stands on that rests, for some of its requests at least."""
     db_model: bool = False
     """LiteLLM's: it comes from the file."""
 
@@ -116,4 +119,5 @@ def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) -
         ewma_s=status.ewma_s,
         remaining_requests=status.remaining_requests,
         remaining_tokens=status.remaining_tokens,
+        layers=[shown_layer(layer, now_unix_s) for layer in status.layers],
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from proxy.control.admin import Deployments
+from proxy.control.layers import ShownLayers
 from proxy.control.model_info import ModelInfoList
 from proxy.control.models import ModelCard, ModelList
 from proxy.control.routes_page import RouteList
@@ -48,6 +49,11 @@ _BENCHED = PageAnswer(
     "Admin", Deployments, query={"seconds": "How long; without it until the deployment is revived."}
 )
 
+_LAYERS = PageAnswer("Admin", ShownLayers)
+_LAYER_BENCHED = PageAnswer(
+    "Admin", ShownLayers, query={"seconds": "How long; without it until the layer is revived."}
+)
+
 OTHER = PageAnswer("Gateway", media_type="*/*")
 """For a page that has no row."""
 
@@ -63,6 +69,10 @@ PAGE_ANSWERS: dict[str, PageAnswer] = {
     "/admin/deployments/bench/{id}": _BENCHED,
     "/admin/deployments/drain/{id}": _HELD,
     "/admin/deployments/revive/{id}": _HELD,
+    "/admin/layers": _LAYERS,
+    "/admin/layers/bench/{layer}": _LAYER_BENCHED,
+    "/admin/layers/drain/{layer}": _LAYERS,
+    "/admin/layers/revive/{layer}": _LAYERS,
     "/health/liveliness": _LIVE,
     "/health/liveness": _LIVE,
     "/livez": _LIVE,

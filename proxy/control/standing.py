@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from proxy.control.probe import ProbeResult
+from proxy.control.shown import LayerStatus, ShownLayer, shown_layer
 
 HEALTHY_STATE = "closed"
 """The word of routing for a deployment that takes requests."""
@@ -52,6 +53,8 @@ class DeploymentStatus(Protocol):
     def rpm_used(self) -> int | None: ...
     @property
     def tpm_used(self) -> int | None: ...
+    @property
+    def layers(self) -> Sequence[LayerStatus]: ...
 
 
 Snapshot = Callable[[], Sequence[DeploymentStatus]]
@@ -87,6 +90,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     rpm_used: int | None
     """Requests of the last minute, where something limits them."""
     tpm_used: int | None
+    layers: list[ShownLayer]
+    """What it stands on that rests, for some of its requests at least."""
     probe: ProbeResult | msgspec.UnsetType = msgspec.UNSET
 
     @property
@@ -116,6 +121,7 @@ def endpoint(
         remaining_tokens=status.remaining_tokens,
         rpm_used=status.rpm_used,
         tpm_used=status.tpm_used,
+        layers=[shown_layer(layer, now_unix_s) for layer in status.layers],
         probe=probe,
     )
 

@@ -10,6 +10,7 @@ import msgspec
 from proxy.routing.router import Hold
 
 TARGET_BYTES = 16
+LAYER_BYTES = 200
 MAX_ORDERS = 10_000
 """Deployments of which a last word is kept: more than any configuration has. The oldest go first."""
 
@@ -19,6 +20,9 @@ class Order(msgspec.Struct, frozen=True):
     """Of the deployment's id, which may be long."""
     hold: Hold
     """Its end is on the machine's monotonic clock, the same in every process."""
+    layer: str = ""
+    """Of what else than a deployment, at most `LAYER_BYTES`: `host/https://api.openai.com:443`, `key/0123456789ab`,
+    `model/0123456789ab/gpt-4o`."""
 
 
 def target_of(deployment_id: str) -> bytes:
@@ -42,6 +46,10 @@ class LastWords:
     def numbered(self) -> list[tuple[int, Order]]:
         """Oldest first."""
         return list(self._by_target.values())
+
+    def of_layers(self) -> list[tuple[str, Hold]]:
+        """What was said of others than deployments."""
+        return [(order.layer, order.hold) for _, order in self._by_target.values() if order.layer]
 
     def of(self, deployment_ids: Iterable[str]) -> list[tuple[str, Hold]]:
         """What was said of these, of those of which something was."""

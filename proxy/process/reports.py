@@ -8,10 +8,11 @@ import struct
 import msgspec
 
 from proxy.process.edition import Edition
-from proxy.process.orders import TARGET_BYTES, Order
+from proxy.process.orders import LAYER_BYTES, TARGET_BYTES, Order
+from proxy.routing.facts import FactBoard
 from proxy.routing.router import Hold
 
-_REPORT = struct.Struct(f"=ii?B{TARGET_BYTES}sd")
+_REPORT = struct.Struct(f"=ii?B{TARGET_BYTES}sd{LAYER_BYTES}s")
 """Process id, edition, whether it accepts, what was said (0: nothing) of which deployment and until when.
 Pipes do not part it."""
 _REASONS = ("operator", "draining", "")
@@ -38,13 +39,15 @@ class Reports:
 
     def send(self, report: Report) -> bool:
         """In a worker. It never waits; False: the parent does not read, and so has other troubles."""
-        said, target, until = 0, b"", 0.0
+        said, target, until, layer = 0, b"", 0.0, b""
         if report.order is not None:
             hold = report.order.hold
             said, target, until = 1 + _REASONS.index(hold.reason), report.order.target, hold.until
+            layer = report.order.layer.encode()
         try:
             os.write(
-                self._theirs, _REPORT.pack(report.pid, report.edition, report.accepts, said, target, until)
+                self._theirs,
+                _REPORT.pack(report.pid, report.edition, report.accepts, said, target, until, layer),
             )
         except (BlockingIOError, BrokenPipeError):
             return False
@@ -59,16 +62,25 @@ class Reports:
         return [_report(*fields) for fields in _REPORT.iter_unpack(data)]
 
 
-def _report(pid: int, edition: int, accepts: bool, said: int, target: bytes, until: float) -> Report:  # noqa: FBT001
-    order = Order(target, Hold(_REASONS[said - 1], until)) if said else None
+def _report(
+    pid: int,
+    edition: int,
+    accepts: bool,  # noqa: FBT001 - as they are packed
+    said: int,
+    target: bytes,
+    until: float,
+    layer: bytes,
+) -> Report:
+    order = Order(target, Hold(_REASONS[said - 1], until), layer.rstrip(b"\0").decode()) if said else None
     return Report(pid, edition, accepts, order)
 
 
 class Parent:
     """A worker's overseer: the process that forked it."""
 
-    def __init__(self, reports: Reports, edition: int) -> None:
-        """In the worker."""
+    def __init__(self, reports: Reports, edition: int, facts: FactBoard | None = None) -> None:
+        """In the worker. `facts`: where it and the others tell what they learn of upstreams."""
+        self.facts = facts
         self._reports = reports
         self._latest = Report(os.getpid(), edition, accepts=False)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from proxy.process.edition import Edition
 from proxy.process.orders import Order
+from proxy.routing.facts import FactBoard
 
 FIRST_PASSED_FD = 3
 MICROSECONDS = 1_000_000
@@ -24,6 +25,8 @@ class Service:
 
     def __init__(self, greeting: str) -> None:
         self._greeting = greeting
+        self.facts: FactBoard | None = None
+        """A lone worker has nobody to tell."""
 
     def ready(self) -> None:
         """Connections are accepted."""

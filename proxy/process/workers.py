@@ -22,6 +22,7 @@ from proxy.process.bulletin import Bulletin, Reader
 from proxy.process.edition import Edition, Latest
 from proxy.process.editions import Editions
 from proxy.process.exit_codes import EX_FAILED, EX_INTERRUPTED, EX_OK
+from proxy.process.facts import SharedFacts
 from proxy.process.forking import TOLD_OF_NEWS, TOLD_TO_STOP, Lifeline, fork
 from proxy.process.reports import Parent, Reports
 from proxy.process.stopping import Terminal
@@ -73,6 +74,7 @@ class Workers:
         self._watchdog_s = watchdog_s
         self._reports = Reports()
         self._bulletin = Bulletin()
+        self._facts = SharedFacts(count)
         self._lifeline = Lifeline()
         self._terminal = Terminal()
         self._workers: dict[int, _Worker] = {}
@@ -106,7 +108,7 @@ class Workers:
 
     def _live(self, edition: Edition, number: int) -> None:
         """In the worker."""
-        parent = Parent(self._reports, edition.number)
+        parent = Parent(self._reports, edition.number, self._facts.of(number))
         latest = Reader(self._bulletin, edition.number).latest
         self._work(edition, parent, latest, self._lifeline.fd, number)
 

@@ -30,6 +30,8 @@ from proxy.routing.rules import DENIED, Rule
 from proxy.types import Deployment
 from proxy.types import Layer as Kind
 
+WORTH_TELLING_S = 0.5
+"""A hundred requests refused together make a rest a little longer each: others need not hear of every one."""
 MODELS_PER_KEY = 512
 """Beside those of the configuration: more than any provider serves."""
 MODEL_NAME_CHARS = 256
@@ -84,7 +86,7 @@ def untold(_change: Change) -> None:
 class Layered:
     """What can rest. Mutable; shared by all pools, and kept over reloads."""
 
-    __slots__ = ("__weakref__", "health", "held", "id", "kind", "report", "shown")
+    __slots__ = ("__weakref__", "_told_until", "health", "held", "id", "kind", "report", "shown")
 
     def __init__(self, kind: Kind, id_: str, shown: str, report: Report) -> None:
         """`id_`: for the operator's calls. `shown`: for logs and errors; both without any credential."""
@@ -94,13 +96,17 @@ class Layered:
         self.health = Health()
         self.held = NO_HOLD
         self.report = report
+        self._told_until = -math.inf
 
     def bench(
         self, rule: Rule, now: float, cooldown_s: float, length_s: float | None, told: Told = UNTOLD
     ) -> None:
+        began = not self.health.benched or self.health.rule is not rule
         self.health.bench(rule, now, cooldown_s, length_s, told)
         self.notify()
-        self.report(Change(self, News.RESTS if self.health.since == now else News.RESTS_LONGER, now))
+        if began or self.health.until > self._told_until + WORTH_TELLING_S:
+            self._told_until = self.health.until
+            self.report(Change(self, News.RESTS if began else News.RESTS_LONGER, now))
 
     def succeeded(self, now: float) -> None:
         if self.health.benched and self.health.succeeded(now):
@@ -116,20 +122,31 @@ class Layered:
             self.notify()
             self.report(Change(self, News.PROBED, now))
 
-    def hear(
-        self, rule: Rule | None, streak: int, until: float, last_resort_at: float, now: float, told: Told
-    ) -> None:
-        """What another process has learned; rule None: that it is well. Reported to nobody."""
-        if rule is None:
-            self.health.lift(now)
-        else:
-            self.health.hear(rule, streak, until, last_resort_at, now, told)
+    def hear_rest(
+        self, rule: Rule, streak: int, until: float, last_resort_at: float, at: float, told: Told
+    ) -> bool:
+        """Another process has learned it then. Reported to nobody. Whether it is news."""
+        if self.health.benched and until <= self.health.until:
+            return False
+        self.health.hear(rule, streak, until, last_resort_at, at, told)
+        self._told_until = until
         self.notify()
+        return True
 
-    def hear_probe(self, now: float) -> None:
+    def hear_well(self, at: float) -> bool:
+        """Another process has had a good answer then."""
+        if not self.health.benched or at < self.health.since:
+            return False
+        self.health.lift(at)
+        self.notify()
+        return True
+
+    def hear_probe(self, at: float) -> bool:
         """Another process has one on its way."""
-        if self.health.benched and self.health.begin_trial(now):
-            self.notify()
+        if not self.health.benched or at < self.health.since or not self.health.begin_trial(at):
+            return False
+        self.notify()
+        return True
 
     def hold(self, hold: Hold, now: float) -> None:
         """The operator's word."""
@@ -246,9 +263,7 @@ class Model(Layered):
     __slots__ = ("evidence", "fixed", "key", "learns_at", "name", "prediction")
 
     def __init__(self, key: Key, name: str, report: Report) -> None:
-        super().__init__(
-            Kind.MODEL, f"{key.id}/{name}", f"model {name or '(none named)'} of {key.shown}", report
-        )
+        super().__init__(Kind.MODEL, f"{key.id}/{name}", f"{_model(name)} of {key.shown}", report)
         self.key = key
         self.name = name
         self.fixed = False
@@ -372,6 +387,11 @@ def key_digest(deployment: Deployment) -> bytes:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _model(name: str) -> str:
+    """Names may be a client's: what cannot be printed is not."""
+    return f"model {name if name.isprintable() else ascii(name)}" if name else "requests that name no model"
 
 
 def _called(deployment: Deployment) -> str:

@@ -36,18 +36,20 @@ from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.retrying import Policy, RetryBudget
 from proxy.gateway.trying.waiting import WaitingRoom
-from proxy.process.orders import LastWords, Order, target_of
+from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
 from proxy.providers.table import deployments, env_deployment
 from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
+from proxy.routing.facts import FactBoard
 from proxy.routing.router import Hold, Router, RouterSettings
-from proxy.types import Deployment, Page, Secret
+from proxy.types import Deployment, Layer, Page, Secret
 from proxy.upstream.client import Dial, Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
 from proxy.upstream.pool import Pool
 from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
 from proxy.wire.tls import bundle_mark
+from proxy.worker.facts import Facts
 
 MEBIBYTE = 1024 * 1024
 UNNAMED = ""
@@ -88,11 +90,13 @@ class Gateway:
         pass_on: Callable[[Order], bool] = lambda _: True,
         poller: Poller | None = None,
         dial: Dial | None = None,
+        board: FactBoard | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
         `pass_on`: tells the other workers what the operator said; False when it cannot. `poller` and `dial`: what
-        sockets are watched with and made by, if not by the kernel.
+        sockets are watched with and made by, if not by the kernel. `board`: where workers tell each other what they
+        learn of upstreams.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -109,8 +113,10 @@ class Gateway:
         self._pass_on = pass_on
         self._dial = dial
         self._said = LastWords()
+        self.facts = Facts(board)
         self._key_headers: set[str] = set()
         self._parts, self.pipeline = self.prepare(config, environ)
+        self.router.on_change(self.facts.changed)
         self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
         self.app = AsgiApp(self.reactor, self.doorway.limits, self.doorway.parser, self.pipeline.serve)
 
@@ -148,9 +154,13 @@ class Gateway:
         """Deployments that stay keep counts and health; what the operator said of others, before, holds again."""
         old, self._parts = self._parts, parts
         parts.router.carry_over(old.router)
+        parts.router.on_change(self.facts.changed)
         now = time.monotonic()
         for deployment_id, hold in self._said.of(parts.by_id.keys() - old.by_id.keys()):
             parts.router.hold(deployment_id, hold, now)
+        for layer, hold in self._said.of_layers():
+            if hold.holds(now):
+                _hold_layer(parts.router, layer, hold, now)
         limits = parts.config.sluice_settings
         self.resolver.configure(limits.dns_fresh_s, limits.dns_stale_s)
         self._budget.configure(limits.retry_budget_percent, limits.retry_budget_min)
@@ -166,10 +176,16 @@ class Gateway:
     def obey(self, order: Order) -> None:
         """What another worker was told."""
         self._said.add(order)
-        for deployment_id in self.by_id:
+        if order.layer:
+            _hold_layer(self.router, order.layer, order.hold, time.monotonic())
+        for deployment_id in () if order.layer else self.by_id:
             if target_of(deployment_id) == order.target:
                 self.router.hold(deployment_id, order.hold, time.monotonic())
         self._room.call_next()
+
+    async def listen(self) -> None:
+        """What other workers learn of upstreams holds here too. Until cancelled."""
+        await self.facts.listen(lambda: self.router.layers, self._room.call_next)
 
     def _hold(self, deployment_id: str, word: control.Word, length_s: float | None) -> bool:
         """What this worker was told."""
@@ -177,12 +193,23 @@ class Gateway:
         hold = _HOLDS[word](math.inf if length_s is None else now + length_s)
         if not self.router.hold(deployment_id, hold, now):
             return False
+        self._spread(Order(target_of(deployment_id), hold))
+        return True
+
+    def _hold_a_layer(self, layer: str, word: control.Word, length_s: float | None) -> bool:
+        """The same of a host, a key, a key's model or kind of request: `key/0123456789ab`."""
+        now = time.monotonic()
+        hold = _HOLDS[word](math.inf if length_s is None else now + length_s)
+        if len(layer.encode()) > LAYER_BYTES or not _hold_layer(self.router, layer, hold, now):
+            return False
+        self._spread(Order(target_of(f"layer/{layer}"), hold, layer))
+        return True
+
+    def _spread(self, order: Order) -> None:
         self._room.call_next()
-        order = Order(target_of(deployment_id), hold)
         self._said.add(order)
         if not self._pass_on(order):
             raise workers_not_told()
-        return True
 
     def _pipeline(self, parts: Parts, cors: Cors) -> Pipeline:
         config, router = parts.config, parts.router
@@ -241,7 +268,9 @@ class Gateway:
             draining=lambda: self.doorway.draining,
             probe=control.HttpProbe(parts.by_id.get),
             find=parts.by_id.get,
+            layers=lambda: router.layer_statuses(time.monotonic()),
             hold=self._hold,
+            hold_layer=self._hold_a_layer,
             worker=self.worker,
             contained=self.reactor.walls.counts,
         )
@@ -257,6 +286,15 @@ _HOLDS: dict[control.Word, Callable[[float], Hold]] = {
     "drain": lambda _: Hold.draining(),
     "revive": lambda _: Hold.revived(),
 }
+
+
+def _hold_layer(router: Router, layer: str, hold: Hold, now: float) -> bool:
+    kind, _, id_ = layer.partition("/")
+    found = _LAYERS.get(kind)
+    return found is not None and router.hold_layer(found, id_, hold, now)
+
+
+_LAYERS = {kind.value: kind for kind in (Layer.HOST, Layer.KEY, Layer.MODEL, Layer.FAMILY)}
 
 
 def _router(

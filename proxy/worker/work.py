@@ -20,6 +20,7 @@ from proxy.process.memory import keep_freed_memory
 from proxy.process.orders import Order
 from proxy.process.stopping import Stop, Terminal
 from proxy.process.systemd import BEATS_PER_WATCHDOG
+from proxy.routing.facts import FactBoard
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
 from proxy.worker.serving import serve
@@ -38,6 +39,9 @@ class Overseer(Protocol):
     def reloading(self) -> None: ...
     def reloaded(self, edition: Edition | None) -> None: ...
     def pass_on(self, order: Order) -> bool: ...
+    @property
+    def facts(self) -> FactBoard | None:
+        """Where workers tell each other what they learn of upstreams; None: there is only one."""
 
 
 def work(
@@ -57,7 +61,7 @@ def work(
     config = edition.config
     colour = sys.stdout.isatty() and "NO_COLOR" not in edition.environ
     recorder = Recorder(STDOUT, _log_format(config), colour=colour)
-    gateway = Gateway(config, edition.environ, recorder, number, overseer.pass_on)
+    gateway = Gateway(config, edition.environ, recorder, number, overseer.pass_on, board=overseer.facts)
     keep_freed_memory()
     gc.collect()
     gc.freeze()
@@ -85,6 +89,8 @@ async def _work(
         _listen_to(stop, lifeline, nursery)
         await nursery.start(_follow, gateway, overseer, latest, stop, lifeline)
         nursery.start_soon(_announce, stop, overseer, gateway, lifeline)
+        if overseer.facts is not None:
+            nursery.start_soon(kept_up, gateway.listen, gateway.reactor.walls.tasks)
         if watchdog_s is not None:
             beat = partial(_beat, overseer, watchdog_s / BEATS_PER_WATCHDOG)
             nursery.start_soon(kept_up, beat, gateway.reactor.walls.tasks)

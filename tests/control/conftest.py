@@ -13,6 +13,21 @@ from proxy.types import Deployment, Page, PageRequest, Reply
 Ask = Callable[..., Awaitable[Reply]]
 
 
+class LayerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What routing says of a host, a key, a model or a kind of request."""
+
+    kind: str = "key"
+    id: str = "0123456789ab"
+    name: str = "key config.yaml:2 KEY_1 at https://api.openai.com:443"
+    state: str = "open"
+    reason: str = "auth"
+    since_s: float = 10.0
+    until_s: float = 290.0
+    status: int = 401
+    word: str = "invalid_api_key"
+    call_id: str = "call-1"
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What routing says of a deployment."""
 
@@ -33,6 +48,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     rpm_used: int | None = None
     tpm_used: int | None = None
     origin: str = "config.yaml:2 KEY_1"
+    layers: tuple[LayerStatus, ...] = ()
 
 
 class House:
@@ -46,6 +62,7 @@ class House:
         self.probe_results: dict[str, ProbeResult] = {}
         self.deployments: dict[str, Deployment] = {}
         self.held: list[tuple[str, Word, float | None]] = []
+        self.layers: list[LayerStatus] = []
 
     def snapshot(self) -> Sequence[DeploymentStatus]:
         return self.statuses
@@ -61,6 +78,10 @@ class House:
     def group_of(self, name: str) -> str | None:
         return name if name in self.models else None
 
+    def hold_layer(self, layer: str, word: Word, length_s: float | None) -> bool:
+        self.held.append((layer, word, length_s))
+        return any(layer == f"{status.kind}/{status.id}" for status in self.layers)
+
     def pages(self) -> tuple[Page, ...]:
         return pages(
             version="1.2.3",
@@ -72,7 +93,9 @@ class House:
             draining=lambda: self.is_draining,
             probe=self.probe,
             find=self.deployments.get,
+            layers=lambda: self.layers,
             hold=self.hold,
+            hold_layer=self.hold_layer,
             worker=3,
         )
 

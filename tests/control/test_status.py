@@ -55,6 +55,7 @@ async def test_health_says_which_deployments_work_and_why_others_do_not(ask, hou
             "remaining_tokens": None,
             "rpm_used": None,
             "tpm_used": 7,
+            "layers": [],
         }
     ]
     assert health["worker"] == 3

@@ -23,6 +23,8 @@ FIRST = Edition(1, Config(), {})
 class Overseer:
     """Ends its worker after so many signs of life."""
 
+    facts = None
+
     def __init__(self, beats: int) -> None:
         self.heard: list[str] = []
         self.lifeline, self._held = os.pipe()
