@@ -60,7 +60,7 @@ class Verdict(msgspec.Struct, frozen=True):
             return []
         count = _count(len(self.warnings), "warning")
         return [
-            f"sluice: {count} about {self._name}; --strict makes errors of them",
+            f"sluice: {count} about {self.path or 'the environment'}; --strict makes errors of them",
             *(f"warning: {notice}" for notice in self.warnings),
         ]
 

@@ -27,7 +27,7 @@ def fill(
         **cleaned,
         "router_settings": _router_settings(cleaned),
         "sluice_settings": _sluice_settings(cleaned),
-        "general_settings": _general_settings(cleaned, environ, lacking),
+        "general_settings": _general_settings(cleaned, environ, lacking, findings),
         "model_list": _model_list(cleaned, findings, origin, lacking),
         "environment_variables": _wrong_variables(cleaned),
     }
@@ -49,7 +49,9 @@ def _allowed_fails(router: Cleaned) -> Cleaned:
     return {"allowed_fails": min(counts)} if counts else {}
 
 
-def _general_settings(cleaned: Cleaned, environ: Mapping[str, str], lacking: Lacking) -> object:
+def _general_settings(
+    cleaned: Cleaned, environ: Mapping[str, str], lacking: Lacking, findings: Findings
+) -> object:
     general = cleaned.get("general_settings", {})
     if not isinstance(general, dict):
         return general
@@ -57,12 +59,29 @@ def _general_settings(cleaned: Cleaned, environ: Mapping[str, str], lacking: Lac
     said = {"master_key": key, **general} if key else {**general}
     targets = said.get("pass_through_endpoints")
     if isinstance(targets, list):
-        said["pass_through_endpoints"] = [
-            {**target, "place": place} if isinstance(target, dict) else target
-            for place, target in enumerate(targets)
-            if place not in lacking.targets
-        ]
+        said["pass_through_endpoints"] = _targets(targets, lacking, findings)
     return said
+
+
+def _targets(written: list[object], lacking: Lacking, findings: Findings) -> list[object]:
+    """Each with its place; of those with one path the first."""
+    first: dict[object, int] = {}
+    kept: list[object] = []
+    for place, target in enumerate(written):
+        if not isinstance(target, dict):
+            kept.append(target)
+            continue
+        path = str(target.get("path", place))
+        if place in lacking.targets:
+            continue
+        if first.setdefault(path, place) == place:
+            kept.append({**target, "place": place})
+        else:
+            where = ("general_settings", "pass_through_endpoints", place, "path")
+            findings.warn(
+                where, f"is the path of pass_through_endpoints[{first[path]}] too: that one is used"
+            )
+    return kept
 
 
 def _wrong_variables(cleaned: Cleaned) -> object:

@@ -155,6 +155,25 @@ def test_a_target_whose_variable_is_not_set_does_not_stop_the_others(judged: Jud
     assert warning.text.endswith("Its path is not served")
 
 
+def test_of_two_targets_of_one_path_the_first_is_used(judged: Judge) -> None:
+    verdict = judged(
+        """\
+        general_settings:
+          pass_through_endpoints:
+            - {path: /a, target: "http://first"}
+            - {path: /a, target: "http://second"}
+        """
+    )
+    assert verdict.good is not None
+    (endpoint,) = verdict.good.config.general_settings.pass_through_endpoints
+    assert endpoint.target == "http://first"
+    (warning,) = verdict.warnings
+    assert str(warning) == (
+        "config.yaml:4: general_settings.pass_through_endpoints[1].path:"
+        " is the path of pass_through_endpoints[0] too: that one is used"
+    )
+
+
 def test_what_cannot_be_built_is_an_error_with_its_place(
     judged: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
