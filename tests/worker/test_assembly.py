@@ -209,6 +209,18 @@ async def test_a_certificate_bundle_that_was_replaced_is_read_by_a_reload(tmp_pa
             assert mock.accepted == 3, "nothing was replaced: connections go on"
 
 
+async def test_names_are_looked_up_by_the_workers_own_resolver(mock: MockUpstream, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(entries("both", url=mock.url.replace("127.0.0.1", "localhost")))
+    async with gateway_within(path) as within:
+        for _ in range(2):
+            assert (await asked(within)).status == 200
+            within.gateway.pool.close()
+        (known,) = within.gateway.resolver._hosts.items()
+        assert known[0][0] == b"localhost"
+        assert known[1].addresses
+
+
 async def asked(within: GatewayWithin) -> Seen:
     async with connected(within.port, "sk-any") as client:
         await client.send(b'{"model":"both","messages":[]}')
