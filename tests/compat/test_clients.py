@@ -36,6 +36,13 @@ def test_openai_for_node(run: Callable[..., str], records: Records) -> None:
     assert outcomes(records()) == DONE
 
 
+def test_openai_for_node_puts_a_large_file_before_the_model(
+    run: Callable[..., str], records: Records
+) -> None:
+    assert run("node", HERE / "clients/image_edit.mjs", environ={"MODEL": "gpt-image-1"}) == "1\n"
+    assert [(record["model_asked"], record["status"]) for record in records()] == [("gpt-image-1", 200)]
+
+
 @pytest.mark.parametrize("client", ["langchain_client.py", "llamaindex_client.py", "agents_client.py"])
 def test_python_frameworks(run: Callable[..., str], records: Records, client: str) -> None:
     said = run(PYTHON, HERE / "clients" / client)
