@@ -14,7 +14,7 @@ from proxy.command.defaults import needs_simulator, served_by_environment
 from proxy.command.options import Options
 from proxy.config.load import Examined, Loaded, examine
 from proxy.config.nodes import KeyPath
-from proxy.config.notices import Findings, Notice
+from proxy.config.notices import Findings, Notice, warning_lines
 from proxy.config.schema import Config
 from proxy.errors import ConfigError, unforeseen
 from proxy.process.listening import WILDCARDS, host_to_serve, is_loopback
@@ -55,14 +55,7 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.good
 
     def warning_lines(self) -> list[str]:
-        """The first says how many there are."""
-        if not self.warnings:
-            return []
-        count = _count(len(self.warnings), "warning")
-        return [
-            f"sluice: {count} about {self.path or 'the environment'}; --strict makes errors of them",
-            *(f"warning: {notice}" for notice in self.warnings),
-        ]
+        return warning_lines(self.warnings, str(self.path or "the environment"))
 
     def __str__(self) -> str:
         lines = [f"error: {notice}" for notice in self.errors]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from yaml.nodes import Node
 
@@ -21,6 +23,17 @@ class Notice(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.where, self.key, self.text) if part)
+
+
+def warning_lines(warnings: Sequence[Notice], about: str) -> list[str]:
+    """As they are told at a start and a reload: the first line says how many there are."""
+    if not warnings:
+        return []
+    count = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+    return [
+        f"sluice: {count} about {about}; --strict makes errors of them",
+        *(f"warning: {each}" for each in warnings),
+    ]
 
 
 class Findings:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from proxy.config.load import Loaded
+from proxy.config.notices import warning_lines
 from proxy.config.schema import Config
 from proxy.errors import ConfigError
 from proxy.process.edition import Edition, News
@@ -46,7 +47,7 @@ class Editions:
             _tell(str(problem), "sluice: not reloaded: the configuration before it stays in force")
             return News()
         config, kept = with_fixed(self.newest.config, loaded.config)
-        warnings = [f"warning: {warning}" for warning in loaded.warnings]
+        warnings = warning_lines(loaded.warnings, str(loaded.path or "the environment"))
         if kept:
             warnings.append(f"warning: these change with a restart only: {', '.join(kept)}")
         self.newest = Edition(self.newest.number + 1, config, loaded.environ)
