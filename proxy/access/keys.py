@@ -18,7 +18,7 @@ GetHeader: TypeAlias = Callable[[bytes], bytes | None]
 
 _BEARER = b"bearer "
 DIGESTS_REMEMBERED = 1024
-"""Of keys that were accepted: strangers add none. Emptied when full."""
+"""Of keys as they were sent and accepted: strangers add none. Emptied when full."""
 DIGESTED_BYTES = 512
 """The longest key whose digest is remembered."""
 
@@ -48,36 +48,41 @@ class Keys:
 
     def who(self, get: GetHeader) -> Caller:
         """HOT. Asked for every request, so that a key's end is the end. Raises GatewayError 401: missing or wrong."""
-        key = self._key(get)
+        sent = b""
+        for name in self._headers:
+            sent = get(name) or b""
+            if sent:
+                break
         if self._digest is None:
-            return _anonymous(key)
+            return _anonymous(_key_of(sent))
+        digest = self._digests.get(sent) or self._look_at(sent, self._digest)
+        if not hmac.compare_digest(digest, self._digest):
+            raise unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
+        return self._master
+
+    def _look_at(self, sent: bytes, right: bytes) -> bytes:
+        """The digest of a key that is not known. Raises GatewayError 401 when there is none."""
+        key = _key_of(sent)
         if not key:
             raise unauthorized(
                 "You didn't provide an API key. Send the gateway's key in an Authorization header:"
                 " `Authorization: Bearer YOUR_KEY`."
             )
-        digest = self._digests.get(key) or _digest(key)
-        if not hmac.compare_digest(digest, self._digest):
-            raise unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
-        self._remember(key, digest)
-        return self._master
-
-    def _remember(self, key: bytes, digest: bytes) -> None:
-        if len(key) <= DIGESTED_BYTES and key not in self._digests:
+        digest = _digest(key)
+        if len(sent) <= DIGESTED_BYTES and hmac.compare_digest(digest, right):
             if len(self._digests) >= DIGESTS_REMEMBERED:
                 self._digests.clear()
-            self._digests[key] = digest
+            self._digests[sent] = digest
+        return digest
 
     def is_master(self, caller: Caller) -> bool:
         """Nobody is, where no key is asked for."""
         return self.required and caller is self._master
 
-    def _key(self, get: GetHeader) -> bytes:
-        for name in self._headers:
-            value = get(name)
-            if value:
-                return value[len(_BEARER) :].strip() if value[: len(_BEARER)].lower() == _BEARER else value
-        return b""
+
+def _key_of(sent: bytes) -> bytes:
+    """A header's value, without its scheme."""
+    return sent[len(_BEARER) :].strip() if sent[: len(_BEARER)].lower() == _BEARER else sent
 
 
 def _digest(key: bytes) -> bytes:

@@ -69,7 +69,16 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
 class Destination:
     """A deployment as the wire sees it."""
 
-    __slots__ = ("_narrowed", "_yielding", "base_path", "deployment", "endpoint", "own_lines", "own_names")
+    __slots__ = (
+        "_narrowed",
+        "_yielding",
+        "base_path",
+        "deployment",
+        "endpoint",
+        "own_lines",
+        "own_names",
+        "targets",
+    )
 
     def __init__(
         self,
@@ -88,6 +97,8 @@ class Destination:
         own = tuple(header for header in own if header not in self._yielding)
         self.own_names = frozenset(name.lower() for name, _ in own)
         self.own_lines = _lines(((b"Host", host_header), *own))
+        self.targets: dict[bytes, bytes] = {}
+        """Path of a native route -> what is asked for here. For who asks here to fill."""
         self._narrowed: dict[Forwarding, Forwarding] = {}
         """What is left of each when this deployment's own headers replace the client's."""
 

@@ -78,8 +78,14 @@ class Sender:
     def _head(
         self, call: Call, choice: Choice, destination: Destination, forwarding: Forwarding, length: int
     ) -> bytes:
-        """HOT."""
-        return destination.head(call.head, forwarding, length, _target(call, choice, destination))
+        """HOT. Where native routes lead to is kept: they are few."""
+        route = call.route
+        if route.kind is not _NATIVE or call.head.query is not None:
+            return destination.head(call.head, forwarding, length, _target(call, choice, destination))
+        target = destination.targets.get(route.path)
+        if target is None:
+            target = destination.targets[route.path] = _target(call, choice, destination)
+        return destination.head(call.head, forwarding, length, target)
 
     def forwards(self, call: Call) -> Forwarding:
         """Which of the client's headers go on, but for those that describe a body which is written anew."""
