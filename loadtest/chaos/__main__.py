@@ -9,6 +9,7 @@ from pathlib import Path
 
 import trio
 
+from loadtest.chaos.hostile import PER_S
 from loadtest.chaos.report import table
 from loadtest.chaos.run import Options, run
 
@@ -23,10 +24,14 @@ def main() -> int:
     parser.add_argument(
         "--rate", type=float, help="requests per second; half of what can be served, if not given"
     )
+    parser.add_argument(
+        "--hostile", type=float, default=PER_S, help="hostile connections per second, beside the load"
+    )
     options = Options(**vars(parser.parse_args()))
     with tempfile.TemporaryDirectory() as folder:
         outcome = trio.run(run, Path(folder), options)
     print(table(outcome.tally, outcome.plan, options.seconds, outcome.rate, outcome.deaths, outcome.holdings))
+    print(f"{'hostile connections':28}{outcome.hostile}")
     for line in outcome.wrong[:MOST_LINES]:
         print(line, file=sys.stderr)
     return 1 if outcome.wrong else 0

@@ -11,11 +11,13 @@ from pathlib import Path
 import trio
 
 from loadtest.chaos.growth import Held, grown, held, settled
+from loadtest.chaos.hostile import PER_S, Hostile
 from loadtest.chaos.judge import Judge
 from loadtest.chaos.load import Load, Tally
 from loadtest.chaos.plan import Plan, make_plan
 from loadtest.chaos.records import wrong_records
 from loadtest.chaos.upstreams import Upstreams, running_upstreams
+from loadtest.fuzz.hunt import stopped
 from loadtest.gateway_process import GatewayProcess, running_gateway
 
 KEY = "sk-chaos"
@@ -62,6 +64,8 @@ class Options:
     upstreams: int
     rate: float | None
     """Requests per second; None: half of what can be served, which is measured first."""
+    hostile: float = PER_S
+    """Hostile connections per second; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Outcome:
     tally: Tally
     rate: float
     deaths: int
+    hostile: int
+    """Connections."""
     holdings: tuple[Held, Held, Held]
     """Before the load, a while into it, and after it; each in a pause."""
     wrong: Sequence[str]
@@ -91,29 +97,46 @@ async def run(folder: Path, options: Options) -> Outcome:
         base = held(gateway.process.pid)
         rate = options.rate or await _half_of_capacity(load)
         await trio.sleep(max(0.0, began - time.time()))
-        early, late = await _under_load(gateway, upstreams, load, options.seconds, rate, base)
+        crowd = Hostile(gateway.port, options.seed, options.hostile)
+        early, late = await _under_load(gateway, upstreams, load, crowd, options.seconds, rate, base)
         busy = gateway.in_flight(KEY)
         await trio.sleep(FLUSH_S)
     wrong = [*load.tally.lines, *_records(gateway, load.tally), *grown(base, early, late)]
+    wrong += [f"a wall stopped {bug}" for bug in stopped(gateway.log)]
     if busy:
         wrong.append(f"{busy} slots are still taken")
-    return Outcome(options, plan, load.tally, rate, upstreams.deaths, (base, early, late), wrong)
+    holdings = (base, early, late)
+    return Outcome(options, plan, load.tally, rate, upstreams.deaths, crowd.connections, holdings, wrong)
 
 
 async def _under_load(
-    gateway: GatewayProcess, upstreams: Upstreams, load: Load, seconds: float, rate: float, base: Held
+    gateway: GatewayProcess,
+    upstreams: Upstreams,
+    load: Load,
+    crowd: Hostile,
+    seconds: float,
+    rate: float,
+    base: Held,
 ) -> tuple[Held, Held]:
     """What is held a while into it, and after it."""
     early, ends = None, trio.current_time() + seconds
     async with trio.open_nursery() as nursery:
         nursery.start_soon(upstreams.live_and_die)
         if seconds >= LONG_S:
-            await load.run(seconds * EARLY, rate)
+            await _beside(crowd, load, seconds * EARLY, rate)
             early = await settled(gateway.process.pid, base)
-        await load.run(ends - trio.current_time(), rate)
+        await _beside(crowd, load, ends - trio.current_time(), rate)
         nursery.cancel_scope.cancel()
     late = await settled(gateway.process.pid, base)
     return early or late, late
+
+
+async def _beside(crowd: Hostile, load: Load, seconds: float, rate: float) -> None:
+    async with trio.open_nursery() as nursery:
+        if crowd.wanted:
+            nursery.start_soon(crowd.run)
+        await load.run(seconds, rate)
+        nursery.cancel_scope.cancel()
 
 
 async def _half_of_capacity(load: Load) -> float:

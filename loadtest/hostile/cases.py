@@ -102,7 +102,7 @@ HTTP2: dict[str, Pieces] = {
     ),
     "a length that promises too much": (
         opening(
-            head(1, b"POST", b"/v1/chat/completions", AUTH, (b"content-length", b"9"), ended=False),
+            head(1, b"POST", b"/v1/embeddings", AUTH, (b"content-length", b"9"), ended=False),
             data(1, b"a", ended=True),
         ),
     ),
@@ -165,7 +165,7 @@ HTTP2: dict[str, Pieces] = {
     "a reset before the answer": (opening(head(1, b"GET", b"/v1/models", AUTH), reset(1), data(1, b"late")),),
     "trailers that are no trailers": (
         opening(
-            head(1, b"POST", b"/v1/chat/completions", AUTH, ended=False),
+            head(1, b"POST", b"/v1/embeddings", AUTH, ended=False),
             data(1, b"{}"),
             fields_frame(1, ((b":path", b"/x"), (b"x(a)", b"b"))),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
@@ -28,6 +29,8 @@ class Carried(TCPServer):
     ) -> None:
         state = ConnectionState({HANGUP: stream.hangup})
         super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]
+        self._over = False
+        """The client has left; what runs for it ends."""
         self._speaks = Http2 if first.startswith(HTTP2_PREFACE) else Http10
 
     async def run(self) -> None:
@@ -52,5 +55,12 @@ class Carried(TCPServer):
                 await protocol.initiate()
                 await self.idle_task.restart(task_group, self._idle_timeout)
                 await self._read_data()
+                self._over = True
+                await self.idle_task.stop()
         finally:
             await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Whoever has left does not idle: the timer would hold the socket until the keep-alive time is over."""
+        if not (self._over and isinstance(event, Updated)):
+            await super().protocol_send(event)

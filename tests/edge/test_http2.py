@@ -157,3 +157,27 @@ async def test_a_client_that_leaves_closes_all_upstream_connections(house, clien
     client.client.close()
     for index in range(5):
         assert await house.mock.closed_within(0.05, index)
+
+
+async def test_a_client_that_left_before_its_answer_holds_no_connection(house, client) -> None:
+    """The request's end, after the leaving, would have begun another keep-alive time."""
+    house.mock.script(lambda _: stalled())
+    for _ in range(3):
+        await client.send("POST", CHAT, PLAIN)
+    await house.mock.received(3)
+    client.client.close()
+    with trio.fail_after(1):
+        while house.gateway.doorway.connections:  # noqa: ASYNC110 - connections tell nobody
+            await trio.sleep(0.001)
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+async def test_a_client_that_has_left_holds_no_connection(house, client, asked: int) -> None:
+    """hypercorn would keep its socket until the keep-alive time is over."""
+    for _ in range(asked):
+        await client.answer(await client.send("GET", "/v1/models"))
+    await client.more()
+    client.client.close()
+    with trio.fail_after(1):
+        while house.gateway.doorway.connections:  # noqa: ASYNC110 - connections tell nobody
+            await trio.sleep(0.001)

@@ -21,5 +21,6 @@ async def test_nothing_is_wrong_and_nothing_is_left(tmp_path: Path) -> None:
     assert tally.asked == tally.kinds.total() > SECONDS * 60 / 2
     assert tally.kinds[Kind.WHOLE] > tally.asked / 2
     assert outcome.deaths > 0
+    assert outcome.hostile > SECONDS, "and none of the load's clients noticed them"
     text = table(tally, outcome.plan, SECONDS, outcome.rate, outcome.deaths, outcome.holdings)
     assert f"requests                    {tally.asked}\n" in text
