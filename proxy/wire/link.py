@@ -232,7 +232,7 @@ class Link:
         """`spoke`, though the reactor may not have heard of it yet."""
         if self.reactor.arrived(self.sock.fileno()):
             self.readable = True
-        return self.spoke()
+        return self.readable and self.spoke()
 
     def overhear(self) -> bytes | None:
         """What came while nobody asked, which is lost then; None: nothing, so it may be kept; b"": it is no use."""

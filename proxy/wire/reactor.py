@@ -92,7 +92,8 @@ class EpollPoller:
         self.unregister: Callable[[int], None] = epoll.unregister
         self.poll: Callable[[float, int], list[tuple[int, int]]] = epoll.poll
 
-    def arrived(self, fd: int, /) -> bool:
+    @staticmethod
+    def arrived(fd: int, /) -> bool:
         """HOT. ioctl(2) needs no exception to say no, as a peek does: 1,500 instructions instead of 16,000."""
         return fcntl.ioctl(fd, termios.FIONREAD, _NONE) != _NONE
 
