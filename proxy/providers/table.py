@@ -11,29 +11,13 @@ import msgspec
 
 from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
 from proxy.config.schema import Config
-from proxy.config.slips import distance
 from proxy.errors import ConfigError
 from proxy.providers.identity import deployment_id, object_scope, unique
-from proxy.providers.url import normalise_base, origin
-from proxy.providers.vendors import vendor_of
+from proxy.providers.reach import KEY_VARIABLE, OPENAI, Reached, Unfit, base, reach
 from proxy.providers.weights import weights
 from proxy.types import Deployment, Headers, Secret, StreamMode
 
-OPENAI = "openai"
-TEXT_COMPLETION = "text-completion-openai"
-PROVIDERS = (OPENAI, TEXT_COMPLETION)
-OPENAI_BASE = "https://api.openai.com/v1"
-OPENAI_HOST = "api.openai.com"
-_BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
-_KEY_VARIABLE = "OPENAI_API_KEY"
 _ORGANIZATION_VARIABLE = "OPENAI_ORGANIZATION"
-_MODEL = ("litellm_params", "model")
-_API_BASE = ("litellm_params", "api_base")
-_API_KEY = ("litellm_params", "api_key")
-_ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses")
-"""What people copy out of a curl line."""
-SLIP = 2
-"""Letters by which a provider's name may be off and still be meant."""
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -83,13 +67,13 @@ def _line(remark: Remark, config: Config) -> str:
 
 def survey(config: Config, environ: Mapping[str, str]) -> Survey:
     """Raises nothing for what is wrong with the entries."""
-    reached: dict[int, _Reached] = {}
+    reached: dict[int, Reached] = {}
     wrong: list[Remark] = []
     unservable: dict[int, Remark] = {}
     for index, entry in enumerate(config.model_list):
         try:
-            reached[index] = _reach(entry, environ)
-        except _Unfit as unfit:
+            reached[index] = reach(entry, environ)
+        except Unfit as unfit:
             remark = Remark(index, unfit.key, unfit.text)
             if unfit.wrong:
                 wrong.append(remark)
@@ -111,18 +95,18 @@ def env_deployment(environ: Mapping[str, str]) -> Deployment | None:
 
     Raises ConfigError when the environment's base URL is none.
     """
-    api_key = Secret(environ.get(_KEY_VARIABLE, "").strip())
+    api_key = Secret(environ.get(KEY_VARIABLE, "").strip())
     if not api_key:
         return None
     try:
-        api_base, _ = _base(None, environ)
-    except _Unfit as unfit:
+        api_base, _ = base(None, environ)
+    except Unfit as unfit:
         raise ConfigError(unfit.text) from None
     organization = environ.get(_ORGANIZATION_VARIABLE) or None
     return Deployment(
         id="env",
         group="*",
-        origin=_KEY_VARIABLE,
+        origin=KEY_VARIABLE,
         provider=OPENAI,
         model="*",
         api_base=api_base,
@@ -130,41 +114,6 @@ def env_deployment(environ: Mapping[str, str]) -> Deployment | None:
         organization=organization,
         object_scope=object_scope(api_base, organization, api_key),
     )
-
-
-class _Reached(msgspec.Struct, frozen=True):
-    """Where an entry leads, and as whom."""
-
-    provider: str
-    model: str
-    api_base: str
-    api_key: Secret
-    notes: tuple[tuple[tuple[str, ...], str], ...] = ()
-    """(key, text)"""
-
-
-class _Unfit(Exception):  # noqa: N818 - a verdict, told as a Remark
-    def __init__(self, key: tuple[str | int, ...], text: str, *, wrong: bool = False) -> None:
-        super().__init__(text)
-        self.key = key
-        self.text = text
-        self.wrong = wrong
-
-
-def _reach(entry: ModelEntry, environ: Mapping[str, str]) -> _Reached:
-    """Raises _Unfit. A provider that is not served outranks a key that is not there: it need not be set."""
-    params, flaw = entry.litellm_params, entry.flaw
-    if entry.model_name.count("*") > 1:
-        raise _Unfit(
-            ("model_name",), f"`{entry.model_name}` holds more than one `*`; write one, as in `openai/*`"
-        )
-    if flaw is not None and flaw.key == _MODEL:
-        raise _Unfit(flaw.key, flaw.text)
-    provider, model = _provider_and_model(params)
-    if flaw is not None:
-        raise _Unfit(flaw.key, flaw.text)
-    api_base, notes = _base(params.api_base, environ)
-    return _Reached(provider, model, api_base, _key(params, api_base, environ), notes)
 
 
 def _not_served_one(entry: ModelEntry, why: str) -> Deployment:
@@ -189,7 +138,7 @@ def _not_served_one(entry: ModelEntry, why: str) -> Deployment:
 
 
 def _of_entry(
-    entry: ModelEntry, reached: _Reached, weight: int, config: Config, environ: Mapping[str, str]
+    entry: ModelEntry, reached: Reached, weight: int, config: Config, environ: Mapping[str, str]
 ) -> Iterator[Deployment]:
     params = entry.litellm_params
     provider, model = reached.provider, reached.model
@@ -237,76 +186,9 @@ def _of_entry(
 def _origin(entry: ModelEntry, organization: str | None) -> str:
     """The organization where it alone tells an entry's deployments apart."""
     written = entry.litellm_params
-    variable = _KEY_VARIABLE if written.api_key is None else entry.origin.variable
+    variable = KEY_VARIABLE if written.api_key is None else entry.origin.variable
     one_of_several = organization if len(written.organization) > 1 else None
     return " ".join(word for word in (entry.origin.where, variable, one_of_several) if word)
-
-
-def _provider_and_model(params: LitellmParams) -> tuple[str, str]:
-    """The prefix is cut once: `openai/google/gemma` is the upstream's `google/gemma`. Raises _Unfit."""
-    named = params.custom_llm_provider
-    prefix, slash, rest = params.model.partition("/")
-    if named is None and not slash:
-        vendor = None if params.api_base or params.mock_response is not None else vendor_of(params.model)
-        if vendor is not None:
-            raise _not_served(vendor, params.model)
-        return OPENAI, params.model
-    provider = named or prefix
-    if provider not in PROVIDERS:
-        raise _not_served(provider, params.model if prefix != provider else rest)
-    model = rest if slash and prefix == provider else params.model
-    if not model:
-        raise _Unfit(_MODEL, f"write a model after `{provider}/`", wrong=True)
-    return provider, model
-
-
-def _not_served(provider: str, model: str) -> _Unfit:
-    meant = next((name for name in PROVIDERS if 0 < distance(provider, name) <= SLIP), None)
-    if meant is not None:
-        return _Unfit(
-            _MODEL, f"there is no provider `{provider}`; did you mean `{meant}/{model}`?", wrong=True
-        )
-    return _Unfit(
-        _MODEL,
-        f"the provider `{provider}` is not served yet; for a server that speaks OpenAI's API write `openai/...`"
-        " and its `api_base`",
-    )
-
-
-def _base(
-    api_base: str | None, environ: Mapping[str, str]
-) -> tuple[str, tuple[tuple[tuple[str, ...], str], ...]]:
-    """The parameter, else the environment's, else OpenAI's; and what there is to say about it. Raises _Unfit."""
-    candidates = [("", api_base), *((name, environ.get(name)) for name in _BASE_VARIABLES)]
-    name, found = next(((name, text) for name, text in candidates if text), ("", OPENAI_BASE))
-    said = f"{name}: " if name else ""
-    try:
-        base = normalise_base(found)
-    except ValueError as problem:
-        raise _Unfit(_API_BASE, f"{said}not a base URL: {problem}", wrong=True) from None
-    end = next((path for path in _ENDPOINTS if base.endswith(path)), None)
-    if end is None:
-        return base, ()
-    text = f"{said}ends in `{end}`, which clients' paths end in themselves: it is cut off"
-    return normalise_base(base.removesuffix(end)), ((_API_BASE, text),)
-
-
-def _key(params: LitellmParams, api_base: str, environ: Mapping[str, str]) -> Secret:
-    """An empty key is legal where it is written and the upstream is not OpenAI: no Authorization is sent.
-
-    Raises _Unfit.
-    """
-    api_key = params.api_key
-    if api_key is None:
-        api_key = Secret(environ.get(_KEY_VARIABLE, "").strip())
-    written_empty = params.api_key is not None and origin(api_base).host != OPENAI_HOST
-    if api_key or written_empty or params.mock_response is not None:
-        return api_key
-    raise _Unfit(
-        _API_KEY,
-        f"no key: write `api_key: os.environ/NAME`, or set {_KEY_VARIABLE}"
-        ' (`api_key: ""` sends none, to a server of your own)',
-    )
 
 
 def _organizations(params: LitellmParams, environ: Mapping[str, str]) -> tuple[str | None, ...]:

@@ -9,7 +9,8 @@ from proxy.config.models import Flaw, LitellmParams, ModelEntry, ModelInfo, Orig
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, LitellmSettings, PassThroughEndpoint, RouterSettings
 from proxy.errors import ConfigError
-from proxy.providers.table import OPENAI_BASE, deployments, env_deployment, survey
+from proxy.providers.reach import OPENAI_BASE
+from proxy.providers.table import deployments, env_deployment, survey
 from proxy.types import Deployment, Secret
 
 KEY = Secret("sk-of-the-entry")

@@ -14,8 +14,8 @@ from proxy.gateway.reading.spool import Spool
 from proxy.gateway.trying.selection import Choice
 from proxy.providers import text_completion
 from proxy.providers.body import outbound_body, upstream_model
+from proxy.providers.reach import TEXT_COMPLETION
 from proxy.providers.splice import remove_field
-from proxy.providers.table import TEXT_COMPLETION
 from proxy.providers.url import refuse_dot_segments, target
 from proxy.types import Deployment
 from proxy.upstream.client import Outbound
