@@ -10,7 +10,7 @@ SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
 
-.PHONY: bench bench-soak bench-scaling bench-peers bench-tools instructions load sim cancel chaos fuzz h2spec
+.PHONY: bench bench-soak bench-scaling bench-peers bench-tools instructions load sim sim-interference cancel chaos fuzz h2spec
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -58,6 +58,10 @@ $(BENCH_BUILD)/portkey/.done:
 
 sim: $(VENV)/.dev ## play seeds of the deterministic simulation (SEEDS=500 for less)
 	$(BIN)/python -m loadtest.sim --seeds $(SEEDS) --jobs $(JOBS)
+	$(BIN)/python -m loadtest.sim --interference --seeds $(SEEDS) --jobs $(JOBS)
+
+sim-interference: $(VENV)/.dev ## its second half alone: nobody notices one hostile caller
+	$(BIN)/python -m loadtest.sim --interference --seeds $(SEEDS) --jobs $(JOBS)
 
 instructions: $(VENV)/.dev $(BENCH_BUILD)/mock ## instructions per request, under valgrind: no noise reaches them
 	$(BIN)/python -m loadtest.instructions $(ARGS)

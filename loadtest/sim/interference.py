@@ -28,7 +28,7 @@ PLENTY = 100
 """Requests of a model, more than all of a window."""
 SECOND = 1_000
 """Numbers of second requests."""
-LATER_S = 3.0
+LATER_S = 2.0
 """What a request may take longer with the hostile caller than without."""
 
 

@@ -81,6 +81,15 @@ class Layout:
             return member
         return None
 
+    def last_resort(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:
+        """One that rests and might answer all the same: whoever is usable was tried, and failed this request."""
+        for member in self.members:
+            if member in self.usable or member.held(now, self.family) or not member.fits(now, tried, tokens):
+                continue
+            if member.admits_last_resort(now, self.family):
+                return member
+        return None
+
     def _lay_out(self, usable: list[Member]) -> None:
         tiers: dict[tuple[int, bool], list[Member]] = {}
         for member in usable:

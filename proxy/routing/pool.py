@@ -136,12 +136,14 @@ class Pool:
                 break
         else:
             member = layout.on_trial(now, tried, tokens) if tries else None
+            if member is None and tries and tried:
+                member = layout.last_resort(now, tried, tokens)
             if member is None:
                 return self._refusal(layout, now, wish, tried)
         member.state.begin(now, tokens)
         if member.model is not None and member.model.prediction is not None:
             member.model.prediction.take(now, tokens)
-        if layout.probes:
+        if layout.probes or (tried and member.is_benched(layout.family)):
             member.begin_trial(now, layout.family)
         return member.deployment
 

@@ -30,6 +30,7 @@ from proxy.gateway.reading.spool import SpoolLimits
 from proxy.gateway.telling.cors import ANY, Cors
 from proxy.gateway.telling.holding import HoldSettings
 from proxy.gateway.trying.attempts import Attempts
+from proxy.gateway.trying.confirming import Confirmer
 from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import FollowingSettings
 from proxy.gateway.trying.lane import AttemptSettings
@@ -41,7 +42,7 @@ from proxy.providers.table import deployments, env_deployment
 from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.facts import FactBoard
-from proxy.routing.router import Hold, Router, RouterSettings
+from proxy.routing.router import Hold, Router, RouterSettings, Suspicion
 from proxy.types import Deployment, Layer, Page, Secret
 from proxy.upstream.client import Dial, Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
@@ -115,8 +116,11 @@ class Gateway:
         self._said = LastWords()
         self.facts = Facts(board)
         self._key_headers: set[str] = set()
+        client = UpstreamClient(self.reactor, self.pool, dial)
+        self.confirmer = Confirmer(self.reactor, client, partial(_destination, forwards_organization=False))
         self._parts, self.pipeline = self.prepare(config, environ)
         self.router.on_change(self.facts.changed)
+        self._confirm_for(self._parts.router)
         self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
         self.app = AsgiApp(self.reactor, self.doorway.limits, self.doorway.parser, self.pipeline.serve)
 
@@ -155,6 +159,7 @@ class Gateway:
         old, self._parts = self._parts, parts
         parts.router.carry_over(old.router)
         parts.router.on_change(self.facts.changed)
+        self._confirm_for(parts.router)
         now = time.monotonic()
         for deployment_id, hold in self._said.of(parts.by_id.keys() - old.by_id.keys()):
             parts.router.hold(deployment_id, hold, now)
@@ -172,6 +177,14 @@ class Gateway:
         doors = self.doorway.limits = self.app.limits = _door_limits(limits)
         self.doorway.parser.configure(doors.header_bytes, doors.headers, doors.head_memory_bytes)
         self.doorway.serve = self.app.serve = pipeline.serve
+
+    def _confirm_for(self, router: Router) -> None:
+        """Keys that are suspected there are asked for."""
+
+        def tell(suspicion: Suspicion, refused: bool) -> None:  # noqa: FBT001 - the verdict
+            router.confirm(suspicion, time.monotonic(), right=refused)
+
+        router.on_suspicion(lambda suspicion: self.confirmer.hear(suspicion, tell))
 
     def obey(self, order: Order) -> None:
         """What another worker was told."""

@@ -295,3 +295,18 @@ def test_placements_are_bounded(make: Make) -> None:
     for number in range(2 * PLACEMENTS_LIMIT + 5):
         pool.home(b"%d" % number, 0.0)
     assert 0 < len(pool._placements) <= PLACEMENTS_LIMIT
+
+
+def test_who_is_usable_was_tried_so_one_that_still_answers_is_asked(make: Make) -> None:
+    """A key that cannot serve one request must not keep it from those that rest as failing."""
+    bench = make({"a": 1, "b": 1})
+    bench.fail("a", ERROR, times=3)
+    assert bench.sends(3) == "bbb"
+    assert bench.send(tried=["b"]) == "a"
+
+
+@pytest.mark.parametrize("result", [AUTH, Result(ResultKind.RATE_LIMITED, 429, 30.0)])
+def test_but_none_that_will_not_have_it(make: Make, result: Result) -> None:
+    bench = make({"a": 1, "b": 1})
+    bench.fail("a", result)
+    bench.refusal(0.0, [bench.by_id["b"].deployment])

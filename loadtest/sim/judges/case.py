@@ -24,6 +24,8 @@ class Case:
         self.records: dict[Asked, Recorded | None] = {
             asked: records.get((asked.gateway, asked.nth)) for asked in story.asked
         }
+        self.kinds = {asked.ask.number: asked.ask.kind for asked in story.asked}
+        """By request."""
         self.stale = {id(attempt) for attempt in story.attempts if _may_be_stale(attempt)}
         """Attempts that go again on another connection, and count once (RFC 9112 section 9.3.1)."""
         self.slow = {client.number for client in plan.clients if client.pace_s}

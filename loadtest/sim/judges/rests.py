@@ -33,9 +33,9 @@ def judge(case: Case) -> Iterator[str]:
         yield from _comes_back(case)
     for name, target in case.targets.items():
         starts = sorted(_starts(case, name))
-        for from_s, until_s, why in _rests(case, target):
+        for from_s, until_s, why, kind in _rests(case, target):
             for start_s, number in starts:
-                if from_s < start_s < until_s:
+                if from_s < start_s < until_s and kind in (None, case.kinds.get(number)):
                     yield f"{name} is asked {number} at {start_s:.3f}, and rests until {until_s:.3f} ({why})"
                     break
 
@@ -62,33 +62,38 @@ def _goes_again(case: Case, attempt: Attempt) -> bool:
     )
 
 
-def _rests(case: Case, target: Target) -> Iterator[tuple[float, float, str]]:
-    """From when to when it must rest, at the least."""
-    yield from _holds(case, target.name)
+def _rests(case: Case, target: Target) -> Iterator[tuple[float, float, str, Kind | None]]:
+    """From when to when it must rest, at the least; and for what kind of request, where not for all.
+
+    Uploads name no model to the upstream, and limits are per model.
+    """
+    yield from ((*hold, None) for hold in _holds(case, target.name))
     if not target.cooldown_s or target.removed or not case.plan.benches:
         return
     lifted = [at for word, at, _ in _words(case, target.name) if word == b"revive"]
-    for from_s, length_s, why in _benches(case, target):
+    for from_s, length_s, why, kind in _benches(case, target):
         ends = [from_s + length_s, *(at for at in lifted if at >= from_s - LEARNT_S)]
-        yield from_s + _slack(case, target.name), min(ends) - 0.01, why
+        yield from_s + _slack(case, target.name), min(ends) - 0.01, why, kind
 
 
 def _slack(case: Case, name: str) -> float:
     return LEARNT_S + 4 * case.latency_s[name]
 
 
-def _benches(case: Case, target: Target) -> Iterator[tuple[float, float, str]]:
-    """When the news came, how long it binds, and why."""
+def _benches(case: Case, target: Target) -> Iterator[tuple[float, float, str, Kind | None]]:
+    """When the news came, how long it binds, why, and for what kind of request."""
     latency_s = case.latency_s[target.name]
     for attempt in case.story.attempts:
         if attempt.upstream == target.name:
             found = _told(case, attempt)
             if found is not None and attempt.head_sent_s is not None:
                 length_s, why = found
-                yield attempt.head_sent_s + latency_s, length_s, why
+                limited = why == Fault.LIMITED.value
+                kind = case.kinds.get(attempt.number) if limited else None
+                yield attempt.head_sent_s + latency_s, length_s, why, kind
     for dial in case.story.dials:
         if dial.upstream == target.name and dial.refused_s is not None:
-            yield dial.refused_s, target.cooldown_s, "refused"
+            yield dial.refused_s, target.cooldown_s, "refused", None
 
 
 def _told(case: Case, attempt: Attempt) -> tuple[float, str] | None:

@@ -32,7 +32,7 @@ from proxy.gateway.telling.refusals import (
     upstream_failed,
 )
 from proxy.gateway.telling.translating import relay_translated
-from proxy.gateway.trying.blaming import UnknownWords, asked_of
+from proxy.gateway.trying.blaming import UnknownWords, asked_of, foreign
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
 from proxy.gateway.trying.outbound import Sender, translated
@@ -265,14 +265,19 @@ class Attempts:
     def _hear(
         self, run: Run, head: ResponseHead, result: Result, deployment: Deployment, now: float, sent: float
     ) -> Result:
-        """What an answer's head says of the key's quota; a good one also says that the key is well."""
-        if head.mentions(RATE_LIMITS):
+        """What an answer's head says of the key's quota, unless it is another account's; a good one also says that
+        the key is well."""
+        if head.mentions(RATE_LIMITS) and not self._is_foreign(run, deployment):
             result = msgspec.structs.replace(result, limits=limits_of(head.get))
         if result.kind is _OK:
             answered = self._router.answered(deployment, now, result.limits, sent, run.choice.wish)
             if answered and self._room.queues:
                 self._room.call_next()
         return result
+
+    def _is_foreign(self, run: Run, deployment: Deployment) -> bool:
+        destination = self._lanes[deployment.id].destination
+        return foreign(run.call.head, destination, self._sender.forwards(run.call))
 
     async def _failure(self, run: Run, lane: Lane, answer: Answer, result: Result) -> Failure:
         """What an error's body says more than its head, and whom it blames. Raises ClientGone."""
@@ -419,8 +424,9 @@ class Attempts:
 
 
 def _queue(choice: Choice) -> Hashable:
-    """Who waits for one model does not stand in the way of who wants another."""
-    return choice.pool, choice.wish.model, choice.wish.star
+    """Who waits for one model, kind of request or object does not stand in the way of who wants another."""
+    wish = choice.wish
+    return choice.pool, choice.scope, wish.model, wish.star, wish.family
 
 
 def _log_attempt(run: Run, deployment: Deployment) -> None:

@@ -73,7 +73,7 @@ class Following:
             run.spent = (*run.spent, deployment)
         if not _may_go_again(run, failure) or self._clock() >= run.until:
             return None
-        counted = not run.retrying or _is_suspect(run)
+        counted = self._counts(run, failure)
         if counted and not self._budget.admit():
             return None
         found = self._retry(run, failure, deployment) or self._turn(run, failure)
@@ -81,6 +81,11 @@ class Following:
             self._budget.retrying -= 1
         run.retrying += counted and found is not None
         return found
+
+    def _counts(self, run: Run, failure: Failure) -> bool:
+        """Whether what follows takes of the retry budget. A key that refuses is no outage: to turn from it costs the
+        upstreams nothing, and one whose requests fail must not use up what others need for that."""
+        return failure.result.kind is not ResultKind.AUTH and (not run.retrying or _is_suspect(run))
 
     def instead(self, run: Run) -> Next | None:
         """When nothing in the request's own group can be picked."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -233,3 +234,15 @@ async def test_a_word_that_is_not_known_is_logged(
             s.router.hold("d0", Hold.revived(), 0.0)
     assert caplog.text.count("brand_new") == 1
     assert secret.decode() not in caplog.text
+
+
+@pytest.mark.parametrize(("headers", "left"), [((), 0), ((ORGANIZATION,), None)])
+async def test_what_is_left_of_another_account_is_not_the_keys(
+    stage: Any, exchange: Any, a_call: Any, results: list[Result], headers: Headers, left: int | None
+) -> None:
+    s = stage({})
+    limits = ((b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"30s"))
+    s.mocks[0].script(Answer(200, (JSON, *limits), b"{}"))
+    await s.run(exchange(), a_call(headers=headers))
+    (status,) = s.router.snapshot(time.monotonic())
+    assert status.remaining_requests == left

@@ -317,6 +317,16 @@ def test_a_share_that_was_not_used_is_given_back(story: Any) -> None:
     assert (s.run.retrying, s.budget.retrying) == (False, 0)
 
 
+DENIED = Failure(Result(ResultKind.AUTH, 403))
+
+
+def test_turning_from_a_key_that_refuses_takes_no_budget(story: Any) -> None:
+    """Others' failing requests may have used it up."""
+    s = story("a", "b", "c", budget=(0.0, 0))
+    assert ids(s.fail_all(DENIED)) == ["b", "c"]
+    assert (s.run.retrying, s.budget.retrying) == (False, 0)
+
+
 # -- other groups
 
 OTHER = {"id_": "o", "group": "other"}

@@ -1,0 +1,166 @@
+"""One hostile caller among others: nobody notices; and the judge is shown to see it where a rule is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+
+from loadtest.sim.farm import Played, play_beside
+from loadtest.sim.hostile import JSON, TRICKS
+from loadtest.sim.interference import judge, shared
+from loadtest.sim.plan import Ask, ClientPlan, Kind, Plan
+from loadtest.sim.platforms import PlatformPlan
+from proxy.gateway.trying import attempts, blaming
+from proxy.gateway.trying.following import Following
+from proxy.providers import verdict as verdicts
+from proxy.types import Layer, Result, ResultKind
+
+SEEDS = range(60)
+MOST_SEEDS = 60
+FIRST_SEEDS = {"turning from a key that refuses takes no budget": 65}
+"""Of rules that few seeds need."""
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+@cache
+def played(seed: int) -> Played:
+    return play_beside(seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nobody_notices(seed: int) -> None:
+    assert played(seed).wrong == []
+
+
+def test_every_trick_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a seed proves less than it seems to."""
+    seen: set[str] = set()
+    for name, trick in list(TRICKS.items()):
+        monkeypatch.setitem(
+            TRICKS, name, lambda *args, name=name, trick=trick: seen.add(name) or trick(*args)
+        )
+    for seed in SEEDS:
+        shared(seed)
+    assert seen == set(TRICKS)
+
+
+def test_the_hostile_caller_asks_in_the_order_of_time() -> None:
+    for seed in SEEDS:
+        starts = [client.starts_s for client in shared(seed).hostile]
+        assert starts == sorted(starts)
+        assert starts
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_seed_replays_exactly(seed: int) -> None:
+    assert play_beside(seed).digest == played(seed).digest
+
+
+# -- the rules, one by one
+
+
+def _judged_otherwise(change: Callable[[Result], Result]) -> Patch:
+    judged = attempts.verdict
+
+    def put_in(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(attempts, "verdict", lambda *args: change(judged(*args)))
+
+    return put_in
+
+
+def _blaming(kind: ResultKind, wrongly: Layer, rightly: Layer) -> Patch:
+    def change(result: Result) -> Result:
+        if result.kind is not kind or result.blame is not rightly:
+            return result
+        return msgspec.structs.replace(result, blame=wrongly, certain=True)
+
+    return _judged_otherwise(change)
+
+
+def _certain(result: Result) -> Result:
+    return msgspec.structs.replace(result, certain=True)
+
+
+def _patched(where: Any, name: str, instead: Any) -> Patch:
+    return lambda patch: patch.setattr(where, name, instead)
+
+
+AUTH, LIMITED = ResultKind.AUTH, ResultKind.RATE_LIMITED
+RULES: dict[str, Patch] = {
+    "a client's own identity is its own affair": _patched(blaming, "foreign", lambda *_: False),
+    "a denied model is one model": _blaming(AUTH, Layer.KEY, Layer.MODEL),
+    "a model that cannot be tuned may be asked": _patched(verdicts, "_ABOUT_MODELS", frozenset[str]()),
+    "missing scopes are of one family": _blaming(AUTH, Layer.KEY, Layer.FAMILY),
+    "what the client brought about blames no key": _blaming(AUTH, Layer.KEY, Layer.NOBODY),
+    "a request above the limit limits nobody": _blaming(LIMITED, Layer.MODEL, Layer.NOBODY),
+    "a rate limit is of one model": _blaming(LIMITED, Layer.KEY, Layer.MODEL),
+    "a model named inside is not the one asked for": _patched(verdicts, "_denies", lambda *_: True),
+    "without a word that decides a key is only suspected": _judged_otherwise(_certain),
+    "turning from a key that refuses takes no budget": _patched(
+        Following, "_counts", lambda _self, run, _failure: not run.retrying
+    ),
+    "who waits for one kind of request is in nobody else's way": _patched(
+        attempts, "_queue", lambda choice: (choice.pool, choice.wish.model, choice.wish.star)
+    ),
+}
+
+
+def _administrating(plan: Plan) -> Plan:
+    """The hostile caller asks for nothing but what no key may do, all the time."""
+    users = Ask(0, 0.0, kind=Kind.PAGE, target=b"/openai/v1/organization/users")
+    return replace(
+        plan,
+        hostile=tuple(
+            ClientPlan(20_000 + n, n / 2, (replace(users, number=20_000 + n),), 0.002, 200_000)
+            for n in range(1, 80)
+        ),
+    )
+
+
+def _plans(rule: str) -> Iterator[Plan]:
+    """In which a rule that is missing must show."""
+    if rule.startswith("who waits"):
+        queueing = (plan for plan in map(shared, range(MOST_SEEDS)) if '"queue_timeout_s":3.0' in plan.config)
+        return map(_administrating, queueing)
+    return map(shared, range(FIRST_SEEDS.get(rule, 0), MOST_SEEDS + FIRST_SEEDS.get(rule, 0)))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_without_the_rule_it_is_noticed(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    RULES[rule](monkeypatch)
+    assert any(map(_noticed, _plans(rule))), "nothing was seen"
+
+
+def test_with_it_it_is_not() -> None:
+    plan = next(_plans("who waits"))
+    assert judge(plan)[0] == []
+
+
+def _noticed(plan: Plan) -> bool:
+    return any("interference" in wrong for wrong in judge(plan)[0])
+
+
+def test_the_request_that_did_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among others that are like everybody's."""
+    plan = next(plan for plan in map(shared, SEEDS) if _has_two_keys(plan))
+    users = Ask(20_002, 0.0, kind=Kind.PAGE, target=b"/openai/v1/organization/users")
+    like_all = [Ask(20_000 + n, 0.0, model="gpt-a", lines=(JSON,)) for n in (0, 1, 3, 4, 5)]
+    asks = sorted([*like_all, users], key=lambda ask: ask.number)
+    clients = tuple(ClientPlan(ask.number, 2.0 + nth, (ask,), 0.002, 200_000) for nth, ask in enumerate(asks))
+    plan = replace(plan, hostile=clients)
+    assert judge(plan)[0] == []
+    _blaming(AUTH, Layer.KEY, Layer.FAMILY)(monkeypatch)
+    first, *felt = judge(plan)[0]
+    assert first == "interference: request 20002 is felt (/openai/v1/organization/users, model '', 200 bytes)"
+    assert felt
+
+
+def _has_two_keys(plan: Plan) -> bool:
+    (platform,) = plan.upstreams[:1]
+    assert isinstance(platform, PlatformPlan)
+    return len(plan.upstreams) == 1 and len(platform.keys) == 2 and not platform.vague
