@@ -20,6 +20,7 @@ from loadtest.sim.upstreams import reset
 CONTINUE_WAIT_S = 1.0
 """A client that expects a 100 sends its body after this long all the same."""
 BETWEEN_PIECES_S = 0.05
+COMMENT = b": keep-alive\n"
 HALF_CLOSED_S = 5.0
 """A client that sends no more goes away for good after it."""
 
@@ -119,6 +120,9 @@ class Client:
 
     def _take(self, asked: Asked, reader: AnswerReader, data: bytes) -> None:
         before = len(reader.payload)
+        if asked.heard_s is not None and reader.payload.endswith((b"\n\n", COMMENT)):
+            asked.quiet_s = max(asked.quiet_s, self._clock.now - asked.heard_s)
+        asked.heard_s = self._clock.now
         reader.feed(data)
         asked.status, asked.headers, asked.payload = reader.status, reader.headers, reader.payload
         if asked.first_payload_s is None and len(reader.payload) > before:

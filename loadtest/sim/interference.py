@@ -51,6 +51,7 @@ def shared(seed: int) -> Plan:
         drain_timeout_s=120.0,
         max_retry_after_s=300.0,
         total_timeout_s=3600.0,
+        keepalive_s=0.0,
         hostile=hostile(chance, SHARED, OWN, LENGTH_S),
     )
 

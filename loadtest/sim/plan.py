@@ -215,6 +215,8 @@ class Plan:
     drain_timeout_s: float
     max_retry_after_s: float
     total_timeout_s: float
+    keepalive_s: float
+    """0: streams are not kept alive."""
     mode: str = ""
     """Of streams and answers, where it is one for all."""
     benches: bool = True

@@ -73,6 +73,7 @@ def _storm(seed: int, chance: random.Random) -> Plan:
         drain_timeout_s=_number(settings.sluice, "drain_timeout_s"),
         max_retry_after_s=_number(settings.sluice, "max_retry_after_s"),
         total_timeout_s=_number(settings.sluice, "total_timeout_s"),
+        keepalive_s=_number({"sse_keepalive_s": 0.0, **settings.sluice}, "sse_keepalive_s"),
         benches="disable_cooldowns" not in settings.router,
     )
 
@@ -191,6 +192,7 @@ def _healing(seed: int, chance: random.Random) -> Plan:
         drain_timeout_s=120.0,
         max_retry_after_s=300.0,
         total_timeout_s=3600.0,
+        keepalive_s=0.0,
     )
 
 
@@ -216,6 +218,7 @@ def _calm(seed: int, chance: random.Random) -> Plan:
         drain_timeout_s=120.0,
         max_retry_after_s=300.0,
         total_timeout_s=3600.0,
+        keepalive_s=0.0,
     )
 
 

@@ -157,6 +157,6 @@ def _sluice(chance: random.Random) -> Section:
         "max_retry_after_s": chance.choice((10.0, 300.0)),
         **some(chance, 0.3, chance.choice((3.0, 8.0)), "first_byte_timeout_s"),
         **some(chance, 0.3, chance.choice((2.0, 15.0)), "first_token_timeout_s"),
-        **some(chance, 0.1, 2.0, "sse_keepalive_s"),
+        **some(chance, 0.3, 0.5, "sse_keepalive_s"),
         **some(chance, 0.1, False, "response_headers"),
     }

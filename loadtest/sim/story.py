@@ -105,6 +105,10 @@ class Asked:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     payload: bytearray = field(default_factory=bytearray)
     first_payload_s: float | None = None
+    heard_s: float | None = None
+    """When something came last."""
+    quiet_s: float = 0.0
+    """The longest that nothing came, where a comment could have."""
     ending: Ending = Ending.NONE
     over_s: float = 0.0
 

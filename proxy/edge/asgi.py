@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import trio
 
 from proxy.edge.hangup import HANGUP, Hangup
 from proxy.edge.http2 import CUT, UPLOAD
@@ -130,6 +131,7 @@ class AsgiExchange:
         hangup: Hangup | None = state.get(HANGUP)
         if hangup is not None:
             hangup.watch(self.parking.leave)
+        self._turn = trio.Lock()
         self._until = math.inf
         """No piece is waited for beyond."""
 
@@ -246,23 +248,38 @@ class AsgiExchange:
     async def write(self, piece: bytes) -> None:
         if self.parking.gone:
             raise ClientGone
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         self._last = (self._last + piece[-4:])[-4:]
+        await self._say(piece)
         self.sent_bytes += len(piece)
 
+    async def _say(self, piece: bytes) -> None:
+        """One after the other: comments come from beside."""
+        async with self._turn:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    @property
+    def told_bytes(self) -> int:
+        return self.sent_bytes
+
+    @property
+    def _between_events(self) -> bool:
+        return self._unbounded and (not self._last or self._last.endswith((b"\n\n", b"\r\n\r\n")))
+
     async def end(self) -> None:
+        self._unbounded = False
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def keep_alive(self, extra: bytes) -> None:
-        if not self.opened_early:
+        if not self.committed:
             self.opened_early = self._unbounded = True
             await self._start(200, (*STREAM_HEADERS, *_pairs(extra)))
-        with suppress(ClientGone):
-            await self.write(KEEP_ALIVE)
+        if self._between_events and not self.parking.gone:
+            await self._say(KEEP_ALIVE)
+            self.sent_bytes += len(KEEP_ALIVE)
 
     async def abort(self, last_words: bytes = b"") -> None:
         # The app returns without its last body message: over HTTP/1 the server cuts the connection.
-        if last_words and self._unbounded and self._last.endswith((b"\n\n", b"\r\n\r\n")):
+        if last_words and self._between_events:
             await self.write(last_words)
         if self._cut is not None:
             await self._cut()

@@ -38,10 +38,9 @@ class FastExchange:
     """Implements gateway.exchange.Exchange."""
 
     __slots__ = (
-        "_appendable", "_body", "_chunked", "_last", "_leftover", "_limits", "_link", "_until_close", "_whole",
-        "beside", "body_length", "closing", "committed", "door", "head", "lines", "next_event", "opened_early",
-        "parking",
-        "sent_bytes",
+        "_appendable", "_body", "_chunked", "_last", "_leftover", "_limits", "_link", "_pumped", "_until_close",
+        "_whole", "beside", "body_length", "closing", "committed", "door", "head", "lines", "next_event",
+        "opened_early", "parking", "sent_bytes",
     )  # fmt: skip
 
     def __init__(self, limits: DoorLimits, link: Link, head: RequestHead, length: int, buffer: bytes) -> None:
@@ -65,6 +64,8 @@ class FastExchange:
         self.committed = False
         self.opened_early = False
         self._chunked = False
+        self._pumped: Answer | None = None
+        """What is being relayed to the client just now."""
         self._until_close = False
         self._appendable = False
         """One more event may follow what was sent."""
@@ -142,9 +143,11 @@ class FastExchange:
             return End.SINK_GONE
         if whole is not None:
             return await self._send_whole(prefix, whole)
+        self._pumped = answer
         try:
             end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s)
         finally:
+            self._pumped = None
             self.sent_bytes = answer.received_bytes
             self._appendable = answer.takes_event
         if end is not End.DONE:
@@ -183,14 +186,22 @@ class FastExchange:
         self._appendable = self._last.endswith((b"\n\n", b"\r\n\r\n"))
 
     async def end(self) -> None:
+        self._appendable = False
         await self._write(LAST_CHUNK)
+
+    @property
+    def told_bytes(self) -> int:
+        return self.sent_bytes if self._pumped is None else self._pumped.pumped_bytes
 
     async def keep_alive(self, extra: bytes) -> None:
         """Posted, not written: the request's task may be parked where a write would wait."""
         if not self._link.caught_up:
             return
-        data = KEEP_ALIVE_CHUNK
-        if not self.opened_early:
+        pumped = self._pumped
+        if self.committed and not (self._appendable if pumped is None else pumped.takes_comment):
+            return
+        data = KEEP_ALIVE_CHUNK if self._chunked or not self.committed else KEEP_ALIVE
+        if not self.committed:
             self.opened_early = self._chunked = self._appendable = True
             data = b"%b%b%b%b\r\n%b" % (_OK, OWN_STREAM, extra, self._commit(), data)
         self._link.post(data)
@@ -198,7 +209,8 @@ class FastExchange:
 
     async def abort(self, last_words: bytes = b"") -> None:
         self.closing = True
-        if last_words and self._appendable:
+        appendable, self._appendable = self._appendable, False
+        if last_words and appendable:
             await self._write(encode_chunk(last_words) if self._chunked else last_words)
         else:
             self._deny_end()

@@ -7,8 +7,11 @@ from email.utils import formatdate
 from proxy.types import Headers, Reply
 from proxy.wire.unheld import UNHELD
 
-KEEP_ALIVE = b": keep-alive\n\n"
-"""A comment: https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes"""
+KEEP_ALIVE = b": keep-alive\n"
+"""A comment, and no blank line: after an event that had an `id`, OpenAI's SDKs take that for an event without data.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes
+"""
 NO_CONTENT = 204
 """Has no content to describe (RFC 9110 section 8.6)."""
 STREAM_HEADERS: Headers = ((b"content-type", b"text/event-stream; charset=utf-8"), *UNHELD)

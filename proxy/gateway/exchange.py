@@ -79,8 +79,15 @@ class Exchange(BodySource, Protocol):
     async def end(self) -> None:
         """Its clean end."""
 
+    @property
+    def told_bytes(self) -> int:
+        """What the client was told so far, while it is told."""
+
     async def keep_alive(self, extra: bytes) -> None:
-        """A comment in an event stream, which is begun if nothing was; never waits for the client to take it."""
+        """A comment in an event stream, which is begun if nothing was; none where it would not stand between events.
+
+        Never waits for the client to take it.
+        """
 
     async def abort(self, last_words: bytes = b"") -> None:
         """Its unclean end: one last piece of body if given, then the connection is cut."""

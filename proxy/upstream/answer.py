@@ -34,6 +34,7 @@ class Answer:
         "_framing",
         "_gap_s",
         "_pool",
+        "_pump",
         "_spoilt",
         "head",
         "passed_on",
@@ -62,6 +63,7 @@ class Answer:
         self._apart: Parking | None = None
         """Where it is waited for once its client has left."""
         self._gap_s = gap_s
+        self._pump: Pump | None = None
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
         self.until = math.inf
@@ -151,7 +153,9 @@ class Answer:
 
     async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
         """Relay the body as it is framed, behind `prefix`."""
-        pump = Pump(self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until)
+        self._pump = pump = Pump(
+            self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until
+        )
         try:
             end = await pump.run(prefix, self._take_held())
         except Exception:  # a bug, of a tap's perhaps: nobody knows how far it came
@@ -166,10 +170,23 @@ class Answer:
                 self.takes_event = self._stopped_between_events(pump.last)
         return end
 
+    @property
+    def pumped_bytes(self) -> int:
+        """So far."""
+        return 0 if self._pump is None else self._pump.moved_bytes
+
+    @property
+    def takes_comment(self) -> bool:
+        """It is being pumped, all that came has been sent, and that ends with an event."""
+        pump = self._pump
+        return pump is not None and pump.idle and self._stopped_between_events(pump.last)
+
     def _stopped_between_events(self, last: bytes) -> bool:
+        """Nothing at all is between events too."""
         if isinstance(self._framing, ChunkedFraming):
-            return self._framing.between_chunks and last.endswith((b"\n\n\r\n", b"\r\n\r\n\r\n"))
-        return isinstance(self._framing, CloseFraming) and last.endswith((b"\n\n", b"\r\n\r\n"))
+            between = not last or last.endswith((b"\n\n\r\n", b"\r\n\r\n\r\n"))
+            return between and self._framing.between_chunks
+        return isinstance(self._framing, CloseFraming) and (not last or last.endswith((b"\n\n", b"\r\n\r\n")))
 
     async def read(self) -> bytes:
         """The next piece of payload, unframed; b"" at its end.

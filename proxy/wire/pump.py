@@ -89,6 +89,11 @@ class Pump:
         """The sink has taken everything that was read; known for good once `run` has returned."""
         return not self._pending
 
+    @property
+    def idle(self) -> bool:
+        """It goes on, and nothing of what came waits to be sent."""
+        return self._end is None and not self._pending and not self._posted
+
     async def run(self, prefix: bytes = b"", first: bytes = b"") -> End:
         """Send `prefix` (a head, not part of the message) and `first`, then move all that follows.
 

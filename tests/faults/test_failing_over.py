@@ -151,7 +151,7 @@ async def test_a_sign_of_life_while_nothing_comes(scene: OpenScene) -> None:
         s.good.script(events(ROLE, WORD, DONE))
         seen = await s.ask(stream=True)
         assert (seen.status, seen.whole) == (200, True)
-        assert seen.body.startswith(b": keep-alive\n\n")
+        assert seen.body.startswith(b": keep-alive\n")
         assert seen.body.endswith(ROLE + WORD + DONE)
 
 
@@ -160,7 +160,7 @@ async def test_a_failure_after_a_sign_of_life_is_told_in_the_stream(scene: OpenS
         s.bad.script(stalled())
         seen = await s.ask(stream=True)
         assert (seen.status, seen.whole) == (200, False)
-        assert b'"code":"upstream_timeout"' in seen.body.rpartition(b": keep-alive\n\n")[2]
+        assert b'"code":"upstream_timeout"' in seen.body.rpartition(b": keep-alive\n")[2]
         assert b"[DONE]" not in seen.body
 
 

@@ -110,6 +110,10 @@ class FakeExchange:
         self._may("end")
         self.ended = True
 
+    @property
+    def told_bytes(self) -> int:
+        return self.sent_bytes
+
     async def keep_alive(self, extra: bytes) -> None:
         self.committed = self.opened_early = True
         self.comments += 1

@@ -19,6 +19,7 @@ from proxy.edge.exchange import FastExchange
 from proxy.errors import Fault
 from proxy.gateway import pipeline
 from proxy.gateway.telling import answering, ends, holding
+from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.following import Following
 from proxy.providers import hidden
@@ -125,6 +126,11 @@ def _delivered_is_gone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(answering, "delivered", lambda *_: False)
 
 
+def _silent(patch: pytest.MonkeyPatch) -> None:
+    """Comments come before the answer only."""
+    patch.setattr(KeepAlive, "answered", lambda self, _head: self.stop())
+
+
 def _never_comes_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Health, "admits", lambda self, _now: not self.benched)
     patch.setattr(Health, "next_change", lambda *_: math.inf)
@@ -189,6 +195,7 @@ FAULTS: dict[str, tuple[Patch, str, Sort]] = {
     "a quota behind a 200 is not seen": (_hidden_from_health, "rests", Sort.STORM),
     "an error behind a 200 is recorded as good": (_hidden_from_records, "records", Sort.STORM),
     "who leaves with the last event is gone": (_delivered_is_gone, "records", Sort.STORM),
+    "a silent stream is left silent": (_silent, "silences", Sort.STORM),
     "a key never comes back": (_never_comes_back, "rests", Sort.HEALING),
     "the first gets it all": (_first_come_first_served, "shares", Sort.CALM),
     "usage is made up": (_made_up_usage, "money", Sort.CALM),

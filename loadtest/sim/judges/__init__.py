@@ -4,14 +4,14 @@ records  one request, one outcome, one record;     relays   what clients get is 
 slots    no key above its cap;                     ends     nothing outlives its request, nor the worker
 leaving  who leaves is not asked on for;           rests    who rests is not asked, who is well again comes back
 shares   weights hold;                             money    tokens are counted once, as the upstreams said
-limits   rpm, and the time a request may take
+limits   rpm, and the time a request may take;          silences streams are kept alive
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.sim.judges import ends, leaving, limits, money, records, relays, rests, shares, slots
+from loadtest.sim.judges import ends, leaving, limits, money, records, relays, rests, shares, silences, slots
 from loadtest.sim.judges.case import Case
 from loadtest.sim.plan import Plan
 from loadtest.sim.story import Chronicle
@@ -27,6 +27,7 @@ JUDGES: dict[str, Judge] = {
     "shares": shares.judge,
     "money": money.judge,
     "limits": limits.judge,
+    "silences": silences.judge,
 }
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from loadtest.sim.judges.case import Case
 from loadtest.sim.story import Asked, Attempt, Ending, Said
 
-COMMENT = b": keep-alive\n\n"
+COMMENT = b": keep-alive\n"
+_COMMENTS = re.compile(rb"(\A|\n\n)(?:: keep-alive\n)+")
 ERROR_BEGINS = b'data: {"error":'
 ERROR_EVENT = re.compile(rb'data: \{"error":[^\n]*\}\n\n')
 OWN_STATUSES = frozenset({400, 401, 402, 403, 404, 408, 413, 429, 502, 503, 504})
@@ -49,7 +50,18 @@ def _relayed(asked: Asked, attempts: list[Attempt], tag: bytes) -> Iterator[str]
         yield f"{tag!r} is not the answer of its last attempt"
     if asked.status not in (found[0].said.status, found[0].said.hides):
         yield f"{tag!r} had the status {found[0].said.status}"
-    yield from _bytes(asked, found[0].said, bytes(asked.payload))
+    payload = bytes(asked.payload)
+    yield from _bytes(asked, found[0].said, without_comments(payload) if found[0].said.streams else payload)
+
+
+def without_comments(payload: bytes) -> bytes:
+    """Without those that stand between events, and the beginning of one at the end."""
+    payload = _COMMENTS.sub(rb"\1", payload)
+    for length in range(len(COMMENT) - 1, 0, -1):
+        before = payload[:-length]
+        if payload.endswith(COMMENT[:length]) and (not before or before.endswith(b"\n\n")):
+            return before
+    return payload
 
 
 def _bytes(asked: Asked, said: Said, payload: bytes) -> Iterator[str]:
@@ -89,11 +101,7 @@ def _parted(payload: bytes, ending: Ending) -> tuple[bytes, bytes]:
 
 def _begun_early(asked: Asked, attempts: list[Attempt]) -> Iterator[str]:
     """The gateway's own stream of comments, then an upstream's, or an error."""
-    payload = bytes(asked.payload)
-    while payload.startswith(COMMENT):
-        payload = payload[len(COMMENT) :]
-    if asked.ending is Ending.LEFT and COMMENT.startswith(payload):
-        return
+    payload = without_comments(bytes(asked.payload))
     error = ERROR_EVENT.fullmatch(payload)
     if error is not None or not payload:
         if asked.ending is Ending.WHOLE and not (

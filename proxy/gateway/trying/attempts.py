@@ -20,7 +20,7 @@ from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.telling.answering import relay, remember, without_header
 from proxy.gateway.telling.cors import without_cors
-from proxy.gateway.telling.ends import Delivery, outcome_of
+from proxy.gateway.telling.ends import Delivery, outcome_of, streams
 from proxy.gateway.telling.holding import error_text, hold, is_plainly_good, mode_of, tell_status
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.telling.mock import mocks, send_mock
@@ -325,6 +325,8 @@ class Attempts:
         deployment = lane.destination.deployment
         if run.exchange.parking.gone and deployment.drains:
             return None
+        if deployment.keepalive_s and run.keep_alive is None and streams(answer.head):
+            await self._begin_keep_alive(run, deployment)  # the request did not say that it would be one
         wait_s = lane.first_token_s if run.call.stream else lane.whole.first_byte_s
         deadline = min(sent + wait_s, run.until)
         mode = mode_of(run.call, deployment)
@@ -359,7 +361,7 @@ class Attempts:
         """Raises UpstreamFailure, ClientGone."""
         deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
         if run.keep_alive is not None:
-            run.keep_alive.stop()
+            run.keep_alive.answered(answer.head)
         drain_s = self._settings.drain_s if deployment.drains else 0.0
         if exchange.lines:
             answer.head.lines = without_cors(answer.head.lines)
