@@ -12,7 +12,8 @@ import trio
 from loadtest.client import Client, Seen, connected
 from loadtest.gateway_within import GatewayWithin, gateway_within
 from loadtest.mock_upstream import MockUpstream, mock_upstream
-from proxy.edge import http1
+from proxy.wire.form import Opening, RequestHead
+from proxy.wire.head_parser import HeadParser
 
 KEY = "sk-gateway"
 TEST_S = 10.0
@@ -34,8 +35,21 @@ MODEL = """
 """
 
 
-DOORS = {"fast": b"", "asgi": b"Upgrade: example/1\r\n"}
-"""What makes a request go through which door, here: see `scene`."""
+DOORS = {"fast": b"", "asgi": b"X-Door: asgi\r\n"}
+"""What makes a request go through which door, here: see `both_doors`."""
+
+
+def both_doors(patch: pytest.MonkeyPatch) -> None:
+    """What HTTP/1.0 says leads to hypercorn: here an ordinary request does too, on a kept connection."""
+    parse = HeadParser.parse
+
+    def parsed(parser: HeadParser, raw: bytes) -> tuple[RequestHead, int]:
+        head, length = parse(parser, raw)
+        if DOORS["asgi"] in raw:
+            head.opening = Opening(head.method, head.opening.target, b"1.0")
+        return head, length
+
+    patch.setattr(HeadParser, "parse", parsed)
 
 
 class Scene:
@@ -72,8 +86,7 @@ OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenScene:
     """`async with scene(keys=2) as s`. Nothing may be left over when it ends."""
-    # Any upgrade leads to hypercorn here: an ordinary request through the ASGI door, on a kept connection.
-    monkeypatch.setattr(http1, "switches_protocol", lambda _head, _length: True)
+    both_doors(monkeypatch)
 
     @asynccontextmanager
     async def opened(

@@ -11,9 +11,8 @@ import trio
 from loadtest.answers import DONE, Framing, chat, chat_stream
 from loadtest.certificates import make_certificates
 from loadtest.fault_matrix.table import Cell, Expected, Seen, Sort, Topology, cells, expected
-from proxy.edge import http1
 from proxy.gateway.telling.last_words import BROKE_OFF
-from tests.faults.conftest import DOORS
+from tests.faults.conftest import DOORS, both_doors
 from tests.faults.matrix_run import Observed, body_of, run_all
 from tests.faults.staging import answer, came
 
@@ -33,7 +32,7 @@ def observed(
     """All cells, run side by side; what was seen of each by its name."""
     folder: Path = tmp_path_factory.mktemp("matrix")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http1, "switches_protocol", lambda _head, _length: True)
+        both_doors(patch)
         tls = make_certificates(folder).server_context()
         yield trio.run(run_all, CELLS, folder, tls, DOORS[request.param])
 

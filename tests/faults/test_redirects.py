@@ -10,7 +10,6 @@ from loadtest.answers import Answer, Framing, RawRequest, chat
 from loadtest.client import Seen, connected
 from loadtest.gateway_within import gateway_within
 from loadtest.mock_upstream import mock_upstream
-from proxy.edge import http1
 from proxy.types import Outcome
 from tests.faults.conftest import DOORS, OpenScene, Scene, chat_body
 
@@ -140,10 +139,7 @@ async def test_a_body_that_is_gone_cannot_be_followed(scene: OpenScene, door: st
 
 @pytest.mark.usefixtures("scene")
 @pytest.mark.parametrize("door", DOORS)
-async def test_targets_of_their_own_are_no_different(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str
-) -> None:
-    monkeypatch.setattr(http1, "switches_protocol", lambda _head, _length: True)
+async def test_targets_of_their_own_are_no_different(tmp_path: Path, door: str) -> None:
     config = tmp_path / "config.yaml"
     async with mock_upstream() as mock:
         config.write_text(CUSTOM.format(url=mock.url))
