@@ -162,11 +162,15 @@ class _Composer:
         return names
 
     def _included(self, path: Path, name: ScalarNode, above: tuple[Path, ...]) -> MappingNode | None:
+        try:
+            there = path.resolve().is_file()
+        except (OSError, ValueError):  # too long, or with a null byte
+            return self._refuse(place(name), "is no file's name", ("include",))
         if path.resolve() in above:
             return self._refuse(place(name), f"{path} includes itself: take it out", ("include",))
         if path.resolve() in self._composed:
             return None
-        if not path.is_file():
+        if not there:
             return self._refuse(place(name), f"{path}: no such file", ("include",))
         return self.compose(path, above)
 

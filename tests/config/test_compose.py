@@ -130,6 +130,11 @@ def test_a_file_included_twice_counts_once(read, write):
     assert len(read("include: [a.yaml, b.yaml]\n").config.model_list) == 1
 
 
+@pytest.mark.parametrize("name", ["x" * 300, '"a\\0b"'])
+def test_including_what_no_file_is_called(refuse, name):
+    assert refuse(f"include: {name}\nmodel_list:\n") == ["config.yaml:1: include: is no file's name"]
+
+
 @pytest.mark.parametrize("nothing", ["", "null", "[]", "[null]"])
 def test_including_nothing(read, nothing):
     assert read(f"include: {nothing}\nmodel_list:\n").warnings == ()
