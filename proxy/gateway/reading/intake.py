@@ -27,7 +27,7 @@ from proxy.gateway.reading.refusals import (
 )
 from proxy.gateway.reading.routes import Kind
 from proxy.gateway.reading.spool import Spool, SpoolLimits, form_too_large
-from proxy.wire.codings import CodingLimits
+from proxy.wire.codings import CodingLimits, Decoder
 from proxy.wire.form import RequestHead
 from proxy.wire.head import CHUNKED, NO_BODY
 
@@ -134,10 +134,24 @@ async def _read_json(
     lease = limits.memory.lease()
     try:
         body = await _whole(exchange, limits.body_bytes, lease, first)
-        text = body if by is None else await decoded(body, by, exchange.parking, lease)
+        text = await _text_of(body, by, known, exchange, lease)
         return _json_call(exchange.head, known, body, text, lease)
     except BaseException:
         lease.close()
+        raise
+
+
+async def _text_of(
+    body: bytes, by: Decoder | None, known: Introduction, exchange: Exchange, lease: Lease
+) -> bytes:
+    """Without its coding; what cannot be decoded names nothing, and goes on where nothing need be named."""
+    if by is None:
+        return body
+    try:
+        return await decoded(body, by, exchange.parking, lease)
+    except GatewayError:
+        if known.route.model_free:
+            return b""
         raise
 
 

@@ -231,8 +231,13 @@ def _family(method: bytes, path: bytes) -> Route | None:
 
 
 def _through(name: str, method: bytes, path: bytes) -> Route:
-    model_free = _after_version(path).partition(b"/")[0] in MODEL_FREE
-    return Route(Kind.THROUGH, name, path, model_free=model_free, family=family_of(method, path))
+    return Route(Kind.THROUGH, name, path, model_free=_is_model_free(path), family=family_of(method, path))
+
+
+def _is_model_free(path: bytes) -> bool:
+    """Of threads, runs alone name models; an escape could spell them."""
+    family, *rest = _after_version(path).split(b"/")
+    return family in MODEL_FREE or (family == b"threads" and b"runs" not in rest and b"%" not in path)
 
 
 def _family_name(path: bytes) -> str:

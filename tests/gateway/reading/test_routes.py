@@ -243,7 +243,19 @@ def test_no_body_of_a_model_free_family_names_a_model(routes: Routes, prefix: by
 
 
 @pytest.mark.parametrize(
-    "path", [b"/v1/filesx", b"/v1//files", b"/v1/%66iles", b"/v1/unknown/files", b"/v1/chat/files"]
+    "path",
+    [
+        b"/v1/filesx",
+        b"/v1//files",
+        b"/v1/%66iles",
+        b"/v1/unknown/files",
+        b"/v1/chat/files",
+        b"/v1/threads/runs",
+        b"/v1/threads/thread_1/runs",
+        b"/v1/threads//runs",
+        b"/v1/threads/%72uns",
+        b"/v1/threads/runs/",
+    ],
 )
 def test_what_is_no_known_family_may_name_a_model(routes: Routes, path: bytes) -> None:
     assert not routes.find(b"POST", path).model_free
