@@ -12,18 +12,16 @@ from loadtest.sim.clock import VirtualClock
 from loadtest.sim.sockets import End
 from loadtest.sim.story import Chronicle, Recorded
 from proxy.accounting.record import Record
-from proxy.accounting.recorder import Recorder
 from proxy.edge.http1 import Doorway
 from proxy.gateway.exchange import Exchange
 
 Serve = Callable[[Exchange], Awaitable[None]]
 
 
-class KeptRecords(Recorder):
+class KeptRecords:
     """The nth record of a connection is of its nth request."""
 
     def __init__(self, clock: VirtualClock, story: Chronicle) -> None:
-        super().__init__(lambda _: None, "off")
         self._clock = clock
         self._story = story
         self._counts: Counter[End] = Counter()
@@ -42,10 +40,10 @@ class KeptRecords(Recorder):
             what = f"{record.outcome.value} {record.status} {record.error}"
             self._story.tell("record", f"{end.name}#{recorded.nth} {what}")
 
-    async def run(self) -> None:  # type: ignore[override]
+    async def run(self) -> None:
         await trio.sleep_forever()
 
-    def flush(self, patience_s: float = 0.0) -> None:
+    def flush(self) -> None:
         """Nothing waits."""
 
 

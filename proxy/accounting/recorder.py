@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from functools import partial
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NoReturn, Protocol, TypeAlias
 
 import trio
 
@@ -27,6 +27,17 @@ _WRITING_S = 0.005
 """How often it is looked whether the last batch is written; a file takes less, a pipe waits for its reader."""
 _LINES_PER_TURN = 100
 """Formatted before other tasks get their turn: about 0.3 ms."""
+
+
+class Records(Protocol):
+    """Where the record of each request goes."""
+
+    def record(self, record: Record) -> None: ...
+    async def run(self) -> None:
+        """The one task that they need; it may end."""
+
+    def flush(self) -> None:
+        """Once that task has ended."""
 
 
 class Recorder:

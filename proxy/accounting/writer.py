@@ -22,7 +22,7 @@ class Writer:
         self._pieces: SimpleQueue[bytes] = SimpleQueue()
         self._idle = threading.Event()
         self._idle.set()
-        self._thread: threading.Thread | None = None
+        self._writing: threading.Thread | None = None
         self.lost_lines = 0
         """Lines that could not be written: the disk is full, or the pipe's reader is gone."""
 
@@ -35,9 +35,9 @@ class Writer:
         """Returns at once. Call it only when not `busy`."""
         assert not self.busy, "one piece at a time"
         self._idle.clear()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="record-writer", daemon=True)
-            self._thread.start()
+        if self._writing is None:
+            self._writing = threading.Thread(target=self._run, name="record-writer", daemon=True)
+            self._writing.start()
         self._pieces.put(lines)
 
     def wait_idle(self, timeout_s: float) -> bool:

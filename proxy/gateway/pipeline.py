@@ -11,7 +11,7 @@ import trio
 
 from proxy.access.keys import Caller, Keys
 from proxy.accounting.record import Record, call_id
-from proxy.accounting.recorder import Recorder
+from proxy.accounting.recorder import Records
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
@@ -53,7 +53,7 @@ class Pipeline:
         keys: Keys,
         router: Router,
         attempts: Attempts,
-        recorder: Recorder,
+        recorder: Records,
         limits: IntakeLimits,
         cors: Cors = CLOSED,
         wall: Wall | None = None,

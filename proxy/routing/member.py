@@ -68,9 +68,10 @@ class Member:
 
     def facing(self, model: Model | None) -> Member:
         """The same, asked for another model."""
-        other = object.__new__(Member)
-        for name in Member.__slots__:
-            setattr(other, name, getattr(self, name))
+        other = Member.__new__(Member)
+        other.deployment, other.state, other.limit = self.deployment, self.state, self.limit
+        other.tier, other.weight, other.cooldown_s = self.tier, self.weight, self.cooldown_s
+        other.stars, other.key, other.host = self.stars, self.key, self.host
         other.model = model
         return other
 

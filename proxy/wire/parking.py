@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import time
 import types
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Generator
+from types import TracebackType
 from typing import Protocol, TypeVar
 
 import trio
@@ -152,7 +152,7 @@ class Parking:
     """
 
     __slots__ = (
-        "_carrier", "_reactor", "_scope", "_waiter", "deadline", "filed_tick", "gone", "late", "looked_at",
+        "_carrier", "_reactor", "_waiter", "deadline", "filed_tick", "gone", "guarded", "late", "looked_at",
     )  # fmt: skip
 
     def __init__(self, reactor: Dispatcher, carrier: Carrier | None = None) -> None:
@@ -160,7 +160,8 @@ class Parking:
         self._reactor = reactor
         self._carrier = carrier
         self._waiter: Task | Carrier | None = None
-        self._scope: trio.CancelScope | None = None
+        self.guarded: trio.CancelScope | None = None
+        """Of a wait on trio, which ends when the client leaves."""
         self.deadline = math.inf
         self.filed_tick = 0
         self.looked_at = math.inf
@@ -232,31 +233,16 @@ class Parking:
     def leave(self) -> None:
         """The client has left: wake the task, or cancel the guarded wait it is in."""
         self.gone = True
-        if self._scope is not None:
-            self._scope.cancel()
+        if self.guarded is not None:
+            self.guarded.cancel()
         self.wake()
 
-    @asynccontextmanager
-    async def guard(self, deadline: float = math.inf) -> AsyncIterator[None]:
-        """Run a wait that is not on the reactor (a connect, a sleep); ends at once when the client leaves.
+    def guard(self, deadline: float = math.inf) -> Guard:
+        """`async with`: a wait that is not on the reactor (a connect, a sleep); ends at once when the client leaves.
 
         Raises `ClientGone`, or `Late` at the deadline (monotonic seconds).
         """
-        if self.gone:
-            raise ClientGone
-        await self.own()
-        with trio.CancelScope() as scope:
-            if deadline != math.inf:
-                scope.deadline = trio.current_time() + deadline - time.monotonic()
-            self._scope = scope
-            try:
-                yield
-            finally:
-                self._scope = None
-        if self.gone:
-            raise ClientGone
-        if scope.cancelled_caught:
-            raise Late
+        return Guard(self, deadline)
 
     def look_at_deadline(self, now: float) -> None:
         """The sweeper's call: fire, file again, or forget."""
@@ -281,3 +267,34 @@ class Parking:
     def _unpark(self, _raise_cancel: object) -> Abort:
         self._waiter = None
         return Abort.SUCCEEDED
+
+
+class Guard:
+    """Made by `Parking.guard`."""
+
+    __slots__ = ("_parking", "_scope")
+
+    def __init__(self, parking: Parking, deadline: float) -> None:
+        self._parking = parking
+        self._scope = trio.CancelScope()
+        if deadline != math.inf:
+            self._scope.deadline = trio.current_time() + deadline - time.monotonic()
+
+    async def __aenter__(self) -> None:
+        if self._parking.gone:
+            raise ClientGone
+        await self._parking.own()
+        self._scope.__enter__()
+        self._parking.guarded = self._scope
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, way: TracebackType | None
+    ) -> bool:
+        self._parking.guarded = None
+        if not self._scope.__exit__(kind, error, way) and error is not None:
+            return False
+        if self._parking.gone:
+            raise ClientGone
+        if self._scope.cancelled_caught:
+            raise Late
+        return False

@@ -11,15 +11,11 @@ Rule 2: look at the flags, then park, with no `await` between. Nothing runs in b
 Rule 3: dispatching never registers a socket, so an event never reaches a link younger than itself.
 
 Rule 4: what a callee raises ends its own exchange (`fail`), never the dispatcher, which serves everybody.
-
-Deadlines are lazy: `Parking.deadline` is a plain attribute that the hot path overwrites; a sweeper looks at
-it when the bucket it was filed under comes due, and files it again if it has moved on.
 """
 
 from __future__ import annotations
 
 import fcntl
-import math
 import select
 import termios
 import time
@@ -28,6 +24,7 @@ from typing import Protocol
 
 import trio
 
+from proxy.wire.deadlines import Deadlines, Filing
 from proxy.wire.parking import Carrier, Parking
 from proxy.wire.walls import Walls
 
@@ -39,9 +36,6 @@ TURN_S = 0.002
 """After this long without a woken task, trio's other tasks (new connections, timers) get their turn all the same."""
 BATCH_EVENTS = 512
 """Events taken in one poll: enough to amortise the poll, few enough to let the woken tasks run."""
-TICK_S = 0.1
-"""How exact deadlines are. Timeouts here are seconds; a tenth is noise."""
-
 
 _NONE = bytes(4)
 """Of FIONREAD: no byte. A C int."""
@@ -104,15 +98,16 @@ class EpollPoller:
 class Reactor:
     """Dispatches socket events and deadlines. `run` is its one task; everything else is called from tasks."""
 
-    def __init__(self, poller: Poller | None = None, walls: Walls | None = None) -> None:
-        """`poller`: an epoll of its own if None."""
+    def __init__(
+        self, poller: Poller | None = None, walls: Walls | None = None, deadlines: Filing | None = None
+    ) -> None:
+        """`poller`: an epoll of its own if None; `deadlines`: swept ten times a second if None."""
         self._poller = poller or EpollPoller()
         self.walls = walls or Walls()
         self.arrived = self._poller.arrived
         self._links: dict[int, Dispatched] = {}
         self._again: list[Dispatched] = []
-        self._due: dict[int, set[Parking]] = {}
-        self._swept_tick = _tick(time.monotonic())
+        self.deadlines: Filing = Deadlines() if deadlines is None else deadlines
         self._outbox: list[tuple[Posted, bytes]] = []
         self.ready: list[Carrier] = []
         """Coroutines that were woken, to be stepped in this round."""
@@ -144,7 +139,7 @@ class Reactor:
     async def run(self) -> None:
         """Serve events and deadlines until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._sweep)
+            nursery.start_soon(self.deadlines.sweep, self.look_at)
             await self._dispatch()
 
     async def _dispatch(self) -> None:
@@ -224,32 +219,15 @@ class Reactor:
 
     def file(self, parking: Parking, deadline: float) -> None:
         """Look at the parking's deadline when this one comes due."""
-        self.unfile(parking)
-        tick = max(_tick(deadline), self._swept_tick + 1)
-        parking.filed_tick = tick
-        parking.looked_at = (tick - 1) * TICK_S
-        self._due.setdefault(tick, set()).add(parking)
+        self.deadlines.file(parking, deadline)
 
     def unfile(self, parking: Parking) -> None:
         """Forget the parking's deadline, for one that will not park again."""
-        if parking.filed_tick:
-            self._due.get(parking.filed_tick, set()).discard(parking)
-            parking.filed_tick = 0
-            parking.looked_at = math.inf
+        self.deadlines.unfile(parking)
 
-    async def _sweep(self) -> None:
-        while True:
-            await trio.sleep(TICK_S)
-            now = time.monotonic()
-            tick = _tick(now)
-            while self._swept_tick < tick:
-                self._swept_tick += 1
-                for parking in self._due.pop(self._swept_tick, ()):
-                    try:
-                        parking.look_at_deadline(now)
-                    except Exception as error:  # noqa: BLE001 - the wall around callees
-                        self._fail(parking, error)
-
-
-def _tick(moment: float) -> int:
-    return math.ceil(moment / TICK_S)
+    def look_at(self, parking: Parking, now: float) -> None:
+        """Its deadline, as it was filed, has come."""
+        try:
+            parking.look_at_deadline(now)
+        except Exception as error:  # noqa: BLE001 - the wall around callees
+            self._fail(parking, error)

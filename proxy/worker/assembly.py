@@ -12,7 +12,7 @@ import msgspec
 from proxy import __version__, control
 from proxy.access.keys import Keys
 from proxy.accounting.counting import CountedHere
-from proxy.accounting.recorder import Recorder
+from proxy.accounting.recorder import Records
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
@@ -86,7 +86,7 @@ class Gateway:
         self,
         config: Config,
         environ: Mapping[str, str],
-        recorder: Recorder,
+        recorder: Records,
         worker: int = 1,
         pass_on: Callable[[Order], bool] = lambda _: True,
         poller: Poller | None = None,

@@ -8,8 +8,8 @@ from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
+from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import (
-    Delivery,
     account,
     break_off,
     delivered,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
-
-import msgspec
 
 from proxy.accounting.counting import Counted, counts, owner_at, owner_of
 from proxy.accounting.record import Record
@@ -19,7 +16,7 @@ from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind
 from proxy.gateway.telling.last_words import last_words
 from proxy.providers.hidden import Hidden, among, looked_into
-from proxy.types import Outcome, Result, ResultKind
+from proxy.types import Outcome, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.wire.pump import Tap
 from proxy.wire.response_head import ResponseHead
@@ -28,16 +25,6 @@ EVENT_STREAM = b"text/event-stream"
 REST_S = 1.0
 REST_BYTES = 64 * 1024
 """Of a stream behind its last event, read when its client has left with that: so its connection can be kept."""
-
-
-class Delivery(msgspec.Struct, frozen=True):
-    """How the relay ended, for the record and for the key's health."""
-
-    outcome: Outcome
-    result: Result
-    error: str | None = None
-    hidden: Hidden | None = None
-    """What was found in a good answer while it passed."""
 
 
 _OUTCOMES = {2: Outcome.OK, 3: Outcome.OK, 4: Outcome.CLIENT_ERROR, 5: Outcome.UPSTREAM_ERROR}
@@ -105,23 +92,36 @@ async def read_on(answer: Answer, tap: Tap | None, limit_s: float, limit_bytes: 
                 tap.feed(piece)
 
 
-@asynccontextmanager
-async def accounted(
-    answer: Answer, call: Call, usage: UsageTap, record: Record, drain_s: float, counted: Counted
-) -> AsyncIterator[None]:
-    """However the reading ends, what was used is in the record; with `drain_s` also what no client heard.
+class accounted:  # noqa: N801 - reads as what it does
+    """`async with`: however the reading ends, what was used is in the record.
 
-    A client that leaves with the last event has not left.
+    With `drain_s` also what no client heard. A client that leaves with the last event has not left.
     """
-    try:
-        yield
-    except ClientGone:
-        had_all = delivered(answer, usage, hidden_error(call, usage))
-        await read_rest(answer, usage, drain_s, had_all=had_all)
-        if not had_all:
-            raise
-    finally:
-        account(record, call, usage, counted)
+
+    __slots__ = ("_answer", "_call", "_counted", "_drain_s", "_record", "_usage")
+
+    def __init__(
+        self, answer: Answer, call: Call, usage: UsageTap, record: Record, drain_s: float, counted: Counted
+    ) -> None:
+        self._answer = answer
+        self._call = call
+        self._usage = usage
+        self._record = record
+        self._drain_s = drain_s
+        self._counted = counted
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _way: object) -> bool:
+        try:
+            return isinstance(error, ClientGone) and await self._had_all()
+        finally:
+            account(self._record, self._call, self._usage, self._counted)
+
+    async def _had_all(self) -> bool:
+        had_all = delivered(self._answer, self._usage, hidden_error(self._call, self._usage))
+        await read_rest(self._answer, self._usage, self._drain_s, had_all=had_all)
+        return had_all
 
 
 _POLLED = (b"/responses/", b"/runs")

@@ -9,8 +9,8 @@ from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
+from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import (
-    Delivery,
     accounted,
     break_off,
     ends_by_its_words,

@@ -20,7 +20,8 @@ from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.telling.answering import relay, remember, without_header
 from proxy.gateway.telling.cors import without_cors
-from proxy.gateway.telling.ends import Delivery, outcome_of, streams
+from proxy.gateway.telling.delivery import Delivery
+from proxy.gateway.telling.ends import outcome_of, streams
 from proxy.gateway.telling.holding import error_text, hold, is_plainly_good, mode_of, tell_status
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.telling.mock import mocks, send_mock
