@@ -85,9 +85,10 @@ def _cap_ignored(patch: pytest.MonkeyPatch) -> None:
 def _slot_leaked(patch: pytest.MonkeyPatch) -> None:
     settle = DeploymentState.settle
 
-    def keep(self: DeploymentState, result: Any, now: float, tokens: int | None = None) -> None:
-        settle(self, result, now, tokens)
+    def keep(self: DeploymentState, result: Any, now: float, tokens: int = 0) -> bool:
+        outlier = settle(self, result, now, tokens)
         self.in_flight += result.kind is ResultKind.NEUTRAL
+        return outlier
 
     patch.setattr(DeploymentState, "settle", keep)
 
