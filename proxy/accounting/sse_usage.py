@@ -118,8 +118,8 @@ class SseUsageTap:
         if self._held:
             self._ending = False  # cut within the terminal event's data, unless that decodes
             self.feed(b"\n")
-        if self._event:
-            self._end_event()
+        if self._event:  # no blank line has ended it: it is said if it is whole (HTML standard, section 9.2.6)
+            self._read_event(self._joined())
         return self._usage
 
     def said_by(self) -> tuple[bytes, bool]:
@@ -198,11 +198,15 @@ class SseUsageTap:
                 self._end_event()
 
     def _end_event(self) -> None:
+        line = self._joined()
+        if not self._read_event(line):  # the first of its kind: its beginning has passed
+            self._usage = Tail(line).usage() or self._usage
+
+    def _joined(self) -> bytes:
         text = b"\n".join(self._event)
         self._event.clear()
         self._event_bytes = 0
-        if not self._read_event(b"data:" + text):  # the first of its kind: its beginning has passed
-            self._usage = Tail(text).usage() or self._usage
+        return b"data:" + text
 
     def _read_event(self, line: bytes) -> bool:
         """False: it is no JSON by itself."""

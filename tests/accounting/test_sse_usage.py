@@ -191,3 +191,14 @@ def test_an_event_that_never_ends_is_read_at_the_end() -> None:
     tap = SseUsageTap()
     tap.feed(OVER_LINES[:-1])
     assert tap.result() == Usage(19, 64, 83)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_an_event_that_broke_off_says_nothing(step: int) -> None:
+    """Not even behind a usage that is whole: the event may have gone on to say another (HTML standard, 9.2.6)."""
+    event = b'data: {"model":"m","usage":%b}\n\n' % COUNTS
+    for body in (event[:-3], event[:-3] + b"\n", OVER_LINES[: -len(b"data: }\n\n")]):
+        tap = SseUsageTap()
+        for at in range(0, len(body), step):
+            tap.feed(body[at : at + step])
+        assert tap.result() is None, body
