@@ -118,7 +118,9 @@ class SseUsageTap:
         if self._held:
             self._ending = False  # cut within the terminal event's data, unless that decodes
             self.feed(b"\n")
-        if self._event:  # no blank line has ended it: it is said if it is whole (HTML standard, section 9.2.6)
+        if (
+            self._event
+        ):  # no blank line has ended it: it is said if it is whole (HTML standard, section 9.2.6)
             self._read_event(self._joined())
         return self._usage
 

@@ -40,7 +40,7 @@ DOORS = {"fast": b"", "asgi": b"X-Door: asgi\r\n"}
 
 
 def both_doors(patch: pytest.MonkeyPatch) -> None:
-    """What HTTP/1.0 says leads to hypercorn: here an ordinary request does too, on a kept connection."""
+    """What HTTP/1.0 says leads to hypercorn, one request to a connection: here an ordinary request does too."""
     parse = HeadParser.parse
 
     def parsed(parser: HeadParser, raw: bytes) -> tuple[RequestHead, int]:

@@ -143,11 +143,12 @@ async def test_targets_of_their_own_are_no_different(tmp_path: Path, door: str) 
     config = tmp_path / "config.yaml"
     async with mock_upstream() as mock:
         config.write_text(CUSTOM.format(url=mock.url))
-        async with gateway_within(config) as gateway, connected(gateway.port, "sk-any") as client:
+        async with gateway_within(config) as gateway:
 
             async def ask() -> Seen:
-                await client.send(b"", b"/gate/run", lines=DOORS[door])
-                return await client.read()
+                async with connected(gateway.port, "sk-any") as client:
+                    await client.send(b"", b"/gate/run", lines=DOORS[door])
+                    return await client.read()
 
             mock.script(
                 moved(307, "/base/run/"), moved(303, f"{mock.url}/base/jobs/1"), moved(307, "http://x.test/")
