@@ -6,9 +6,11 @@ import hashlib
 import struct
 from typing import Protocol
 
+from proxy.routing.ground import Layers
 from proxy.routing.health import Told
-from proxy.routing.layers import Change, Key, Layered, Layers, Model, News
+from proxy.routing.layered import Change, Layered, News
 from proxy.routing.layers import Family as FamilyLayer
+from proxy.routing.layers import Key, Model
 from proxy.routing.rules import RULES
 from proxy.types import Layer
 

@@ -12,167 +12,23 @@ and where all others rest for better reasons nothing more is remembered.
 
 from __future__ import annotations
 
-import enum
-import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 from weakref import WeakSet
 
-import msgspec
-
 from proxy.routing.evidence import Evidence
-from proxy.routing.health import UNTOLD, Health, Told
-from proxy.routing.hold import NO_HOLD, Hold
+from proxy.routing.health import UNTOLD, Told
+from proxy.routing.layered import Layered, Report, Watcher
 from proxy.routing.prediction import Prediction
 from proxy.routing.rules import DENIED, Rule
-from proxy.types import Deployment
 from proxy.types import Layer as Kind
 
-WORTH_TELLING_S = 0.5
-"""A hundred requests refused together make a rest a little longer each: others need not hear of every one."""
 MODELS_PER_KEY = 512
 """Beside those of the configuration: more than any provider serves."""
 MODEL_NAME_CHARS = 256
 """Longer names are the client's to worry about."""
 FAMILIES_PER_KEY = 64
 """More than there are."""
-ID_CHARS = 12
-"""Of a digest in hex: 48 bits, to tell a configuration's keys apart."""
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class News(enum.Enum):
-    RESTS = "rests"
-    """It was well before, or rested for another reason."""
-    RESTS_LONGER = "rests longer"
-    WELL = "well"
-    PROBED = "probed"
-    """A probe is on its way: no other process needs one."""
-
-
-class Change(msgspec.Struct, frozen=True):
-    """What everybody who shares a layer wants to know of it."""
-
-    layer: Layered
-    news: News
-    now: float
-
-
-Report = Callable[[Change], None]
-
-
-class Watcher(Protocol):
-    def invalidate(self) -> None:
-        """Who may be picked has changed."""
-
-    def invalidate_named(self) -> None:
-        """For requests that name models, or are of a family, of which something is remembered."""
-
-    def noted(self, model: str) -> None:
-        """A key remembers something of a model now."""
-
-    def forgot(self, model: str) -> None:
-        """It does no longer."""
-
-    def noted_family(self, family: str) -> None: ...
-
-
-def untold(_change: Change) -> None:
-    """Nobody wants to know."""
-
-
-class Layered:
-    """What can rest. Mutable; shared by all pools, and kept over reloads."""
-
-    __slots__ = ("__weakref__", "_told_until", "health", "held", "id", "kind", "report", "shown")
-
-    def __init__(self, kind: Kind, id_: str, shown: str, report: Report) -> None:
-        """`id_`: for the operator's calls. `shown`: for logs and errors; both without any credential."""
-        self.kind = kind
-        self.id = id_
-        self.shown = shown
-        self.health = Health()
-        self.held = NO_HOLD
-        self.report = report
-        self._told_until = -math.inf
-
-    def bench(
-        self, rule: Rule, now: float, cooldown_s: float, length_s: float | None, told: Told = UNTOLD
-    ) -> None:
-        began = not self.health.benched or self.health.rule is not rule
-        self.health.bench(rule, now, cooldown_s, length_s, told)
-        self.notify()
-        if began or self.health.until > self._told_until + WORTH_TELLING_S:
-            self._told_until = self.health.until
-            self.report(Change(self, News.RESTS if began else News.RESTS_LONGER, now))
-
-    def succeeded(self, now: float) -> None:
-        if self.health.benched and self.health.succeeded(now):
-            self._ceased(now)
-
-    def learned_nothing(self, now: float) -> None:
-        if self.health.benched and self.health.learned_nothing(now):
-            self.notify()
-
-    def begin_trial(self, now: float) -> None:
-        """HOT where something is benched: it was picked."""
-        if self.health.benched and self.health.begin_trial(now):
-            self.notify()
-            self.report(Change(self, News.PROBED, now))
-
-    def hear_rest(
-        self, rule: Rule, streak: int, until: float, last_resort_at: float, at: float, told: Told
-    ) -> bool:
-        """Another process has learned it then. Reported to nobody. Whether it is news."""
-        if self.health.benched and until <= self.health.until:
-            return False
-        self.health.hear(rule, streak, until, last_resort_at, at, told)
-        self._told_until = until
-        self.notify()
-        return True
-
-    def hear_well(self, at: float) -> bool:
-        """Another process has had a good answer then."""
-        if not self.health.benched or at < self.health.since:
-            return False
-        self.health.lift(at)
-        self.notify()
-        return True
-
-    def hear_probe(self, at: float) -> bool:
-        """Another process has one on its way."""
-        if not self.health.benched or at < self.health.since or not self.health.begin_trial(at):
-            return False
-        self.notify()
-        return True
-
-    def hold(self, hold: Hold, now: float) -> None:
-        """The operator's word."""
-        self.held = hold
-        if not hold.holds(now):
-            self.revive(now)
-        self.notify()
-
-    def revive(self, now: float) -> None:
-        rested = self.health.benched
-        self.health.forget()
-        if rested:
-            self._ceased(now)
-
-    def rests(self, now: float) -> bool:
-        if self.held.holds(now):
-            return True
-        health = self.health
-        return health.benched and not (health.admits(now) or health.admits_last_resort(now))
-
-    def notify(self) -> None:
-        raise NotImplementedError
-
-    def _ceased(self, now: float) -> None:
-        self.notify()
-        self.report(Change(self, News.WELL, now))
 
 
 class Host(Layered):
@@ -305,95 +161,6 @@ class Family(Layered):
             watcher.invalidate_named()
 
 
-class Layers:
-    """Hosts and keys of one configuration; those that stay are taken over from the one before."""
-
-    def __init__(self, report: Report = untold) -> None:
-        self.report = report
-        self.hosts: dict[str, Host] = {}
-        self.keys: dict[bytes, Key] = {}
-
-    def key_of(self, deployment: Deployment) -> Key:
-        digest = key_digest(deployment)
-        key = self.keys.get(digest)
-        if key is None:
-            host = self._host(deployment)
-            name = _called(deployment)
-            key = Key(digest.hex()[:ID_CHARS], digest, name, deployment.api_base, host, self._tell)
-            self.keys[digest] = key
-        return key
-
-    def take_over(self, old: Layers) -> None:
-        """Those of `old` in place of this one's own; members must ask for theirs again."""
-        self.hosts = {id_: old.hosts.get(id_, host) for id_, host in self.hosts.items()}
-        for digest, key in self.keys.items():
-            kept = old.keys.get(digest)
-            if kept is not None:
-                self.keys[digest] = kept
-            else:
-                key.host = self.hosts[key.host.id]
-        for layered in self.all():
-            layered.report = self._tell
-
-    def all(self) -> Iterator[Layered]:
-        yield from self.hosts.values()
-        for key in self.keys.values():
-            yield from key.layers()
-
-    def find(self, kind: Kind, id_: str, now: float) -> Layered | None:
-        """For the operator. `id_` as `/admin/layers` shows it; a model or family nobody remembers is made."""
-        if kind is Kind.HOST:
-            return self.hosts.get(id_)
-        key_id, slash, name = id_.partition("/")
-        key = next((key for key in self.keys.values() if key.id == key_id), None)
-        if key is None or kind is Kind.KEY:
-            return key if not slash else None
-        if not slash:
-            return None
-        return key.remembered(name, now) if kind is Kind.MODEL else key.family(name)
-
-    def _host(self, deployment: Deployment) -> Host:
-        id_ = host_id(deployment)
-        host = self.hosts.get(id_)
-        if host is None:
-            host = self.hosts[id_] = Host(id_, self._tell)
-        return host
-
-    def _tell(self, change: Change) -> None:
-        self.report(change)
-
-
-def host_id(deployment: Deployment) -> str:
-    """`https://api.openai.com:443`; how certificates are checked, where that is not the usual way."""
-    if deployment.unservable is not None:  # and what is written may be no address
-        return "nowhere"
-    parts = urlsplit(deployment.api_base)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    checked = "" if deployment.ssl_verify is True or parts.scheme == "http" else f" ({deployment.ssl_verify})"
-    return f"{parts.scheme}://{_bracketed(parts.hostname or '')}:{port}{checked}"
-
-
-def key_digest(deployment: Deployment) -> bytes:
-    """16 bytes of what identifies a key: its base, since one host may serve several upstreams by path."""
-    parts: Sequence[object] = (
-        host_id(deployment),
-        deployment.api_base.partition("://")[2].partition("/")[2].rstrip("/").removesuffix("v1"),
-        deployment.api_key.reveal(),
-        deployment.organization,
-        deployment.headers,
-    )
-    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16, person=b"sluice-key").digest()
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
 def _model(name: str) -> str:
     """Names may be a client's: what cannot be printed is not."""
     return f"model {name if name.isprintable() else ascii(name)}" if name else "requests that name no model"
-
-
-def _called(deployment: Deployment) -> str:
-    """By the variable that a person wrote, else by the entry that names it first. Never the credential."""
-    return deployment.origin or deployment.id

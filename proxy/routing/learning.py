@@ -7,7 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from proxy.routing.health import Told
-from proxy.routing.layers import Layered, Model
+from proxy.routing.layered import Layered
+from proxy.routing.layers import Model
 from proxy.routing.member import Member
 from proxy.routing.prediction import Prediction
 from proxy.routing.rules import FAILING, RATE_LIMITED, SLOW, SOFT, Rule, blamed, denies, rule_of

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Sequence
 
-from proxy.routing.layers import Host, Key, Layered, Layers, Model
+from proxy.routing.ground import Layers
+from proxy.routing.layered import Layered
+from proxy.routing.layers import Host, Key, Model
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
 from proxy.routing.wish import Wish

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from proxy.routing.layers import Layered
+from proxy.routing.layered import Layered
 from proxy.routing.member import Member
 from proxy.routing.rules import RATE_LIMITED as RATE_LIMITED_RULE
 from proxy.routing.wish import Wish

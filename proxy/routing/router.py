@@ -8,8 +8,9 @@ import msgspec
 
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.dice import Dice
+from proxy.routing.ground import Layers
 from proxy.routing.hold import Hold
-from proxy.routing.layers import Layers, Report
+from proxy.routing.layered import Report
 from proxy.routing.learning import Learning, Suspect, Suspicion
 from proxy.routing.member import Member
 from proxy.routing.patterns import GroupLookup

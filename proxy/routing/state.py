@@ -7,7 +7,7 @@ import math
 from weakref import WeakSet
 
 from proxy.routing.hold import NO_HOLD, Hold
-from proxy.routing.layers import Watcher
+from proxy.routing.layered import Watcher
 from proxy.routing.pace import Pace
 from proxy.routing.quota import Quota
 from proxy.routing.settings import COUNTING, RouterSettings

@@ -8,7 +8,8 @@ import msgspec
 
 from proxy.routing.health import Stage
 from proxy.routing.hold import Hold
-from proxy.routing.layers import Layered, Model
+from proxy.routing.layered import Layered
+from proxy.routing.layers import Model
 from proxy.routing.member import Member
 
 

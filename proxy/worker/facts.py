@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import trio
 
 from proxy.routing.facts import FactBoard, hear, written
-from proxy.routing.layers import Change, Layers, News
+from proxy.routing.ground import Layers
+from proxy.routing.layered import Change, News
 from proxy.routing.rules import RATE_LIMITED, SLOW
 
 log = logging.getLogger("sluice")

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.facts import MESSAGE_BYTES, hear, written
-from proxy.routing.layers import Change
+from proxy.routing.layered import Change
 from proxy.routing.router import Cause, Hold, Router, RouterSettings, Unavailable, Wish
 from proxy.types import Deployment, Layer, Result, ResultKind
 

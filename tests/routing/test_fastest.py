@@ -7,7 +7,7 @@ import pytest
 
 from proxy.routing.dice import Dice
 from proxy.routing.fastest import Fastest
-from proxy.routing.layers import Layers
+from proxy.routing.ground import Layers
 from proxy.routing.member import Member
 from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.routing.layers import Layers
+from proxy.routing.ground import Layers
 from proxy.routing.lowest import Figure, Lowest, price, requests_per_weight, share_of_quota
 from proxy.routing.member import Member
 from proxy.routing.settings import RouterSettings

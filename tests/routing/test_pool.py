@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from proxy.routing.layers import Layers
+from proxy.routing.ground import Layers
 from proxy.routing.learning import Learning
 from proxy.routing.member import Member
 from proxy.routing.pool import PLACEMENTS_LIMIT, Pool

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from proxy.routing.layers import Layers
+from proxy.routing.ground import Layers
 from proxy.routing.member import Member
 from proxy.routing.rotation import Rotation
 from proxy.routing.settings import RouterSettings

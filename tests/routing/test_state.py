@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from proxy.routing.ground import Layers
 from proxy.routing.hold import Hold
-from proxy.routing.layers import Layers
 from proxy.routing.learning import LEARNS_EVERY_S, LEARNS_SELDOM_S, Learning
 from proxy.routing.member import Member
 from proxy.routing.settings import RouterSettings
