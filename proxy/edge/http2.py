@@ -18,7 +18,8 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hypercorn.events import Closed, Event, Updated
-from hypercorn.protocol.events import Request
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Request, StreamClosed
 from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.utils import filter_pseudo_headers
@@ -28,7 +29,7 @@ from proxy.edge.scope_head import refusal
 from proxy.edge.upload import HELD_BYTES, Upload
 from proxy.edge.websocket import HANDSHAKE
 from proxy.types import Headers
-from proxy.wire.head import BadRequest
+from proxy.wire.head import UNFIT_METHODS, BadRequest
 
 UPLOAD = "sluice.upload"
 """In the scope's state: the request's body, in place of `http.request` messages."""
@@ -72,6 +73,32 @@ class Http2(H2Protocol):
             for buffer in self.stream_buffers.values():
                 await buffer.close()
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way, and the end of each answer has been sent."""
+        return not self.stream_buffers and super().idle
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        if isinstance(event, StreamClosed):
+            await self._close_stream(event.stream_id)
+            await self._rest()
+        else:
+            await super().stream_send(event)
+
+    async def _send_data(self, stream_id: int) -> None:
+        await super()._send_data(stream_id)
+        if stream_id not in self.stream_buffers:
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Idle from here, if it is. A worker that stops has said its last word then, and not before an answer's end."""
+        idle = self.idle
+        if idle and self.context.terminated.is_set():
+            with suppress(ProtocolError):  # the client was faster
+                self.connection.close_connection()
+            await self._flush()
+        await self.send(Updated(idle=idle))
+
     async def _handle_events(self, received: list[events.Event]) -> None:
         for event in received:
             handler = _HANDLERS.get(type(event))
@@ -81,7 +108,7 @@ class Http2(H2Protocol):
 
     async def on_request(self, event: events.RequestReceived) -> None:
         if self.context.terminated.is_set():
-            self.connection.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
+            self._stop(event.stream_id, ErrorCodes.REFUSED_STREAM)  # its client may have done so already
             self.connection.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: 0})
             return
         try:
@@ -213,7 +240,7 @@ def _request(event: events.RequestReceived) -> tuple[str, bytes, list[tuple[byte
     if method == b"CONNECT" and pseudo.get(b":protocol") == b"websocket":  # RFC 8441
         method, headers = b"GET", [*headers, *HANDSHAKE]
     elif method == b"CONNECT":
-        raise BadRequest(501, "CONNECT: this is not a forward proxy")
+        raise BadRequest(501, UNFIT_METHODS[method])
     if not (method.isascii() and path.isascii()):
         raise BadRequest(400, "`:method` and `:path` must be ASCII")
     return method.decode(), path, headers

@@ -21,6 +21,12 @@ TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
 
 MAX_METHOD_BYTES = 32
 """Longer than any that is registered (17) or made up; what is longer is neither remembered nor logged."""
+UNFIT_METHODS = {
+    b"CONNECT": "CONNECT: this is not a forward proxy",
+    b"TRACE": "TRACE: it would show what goes to the upstream, with its key",  # RFC 9110 section 9.3.8
+    b"TRACK": "TRACK: it would show what goes to the upstream, with its key",  # IIS' name for the same
+}
+"""By capitals: some servers read methods so. None of these ever goes upstream."""
 LENGTH_DIGITS = 18
 """The most digits that stay below 2**63, where other parsers overflow."""
 _FIELD = re.compile(rb"(%b):(%b)\r\n" % (TOKEN, TEXT))
@@ -59,8 +65,9 @@ def read_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
         raise BadRequest(505, f"HTTP/{version.decode()} is not spoken here")
     if len(method) > MAX_METHOD_BYTES:  # RFC 9112 section 3
         raise BadRequest(501, f"a method of more than {MAX_METHOD_BYTES} letters is not implemented")
-    if method == b"CONNECT":
-        raise BadRequest(501, "CONNECT: this is not a forward proxy")
+    unfit = UNFIT_METHODS.get(method.upper())
+    if unfit is not None:
+        raise BadRequest(501, unfit)
     return method, _origin_form(method, target), version
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import h2.config
 import h2.connection
 import h2.events
 import pytest
 import trio
+import trio.testing
 
 from loadtest.answers import Answer as Said
 from loadtest.answers import Framing, chat, chat_stream, stalled, truncated
@@ -147,6 +150,31 @@ async def test_a_stream_that_is_reset_closes_its_upstream_connection(house, clie
     await client.flush()
     assert await house.mock.closed_within(0.05)
     assert (await client.answer(await client.send("GET", "/v1/models"))).status == 200
+
+
+async def test_what_is_asked_and_taken_back_as_the_worker_stops_costs_no_other_stream(house, client) -> None:
+    gate = trio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a"
+        await gate.wait()
+        yield b"b"
+
+    house.mock.script(Said(body=pieces(), framing=Framing.CHUNKED))
+    number = await client.send("POST", CHAT, PLAIN)
+    await house.mock.received()
+    house.stop.set()
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    taken_back = client.h2.get_next_available_stream_id()
+    head = [(":method", "GET"), (":path", "/livez"), (":scheme", "http"), (":authority", "g")]
+    client.h2.send_headers(taken_back, head, end_stream=True)
+    client.h2.reset_stream(taken_back)
+    await client.flush()
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    gate.set()
+    stream = await client.answer(number)
+    assert (stream.body, stream.end) == (b"ab", "ended")
+    assert house.gateway.reactor.walls.connections.stopped == 0
 
 
 async def test_a_client_that_leaves_closes_all_upstream_connections(house, client) -> None:
