@@ -106,9 +106,17 @@ def _blame(meaning: Meaning, said: Said, asked: Asked) -> Layer:
         return Layer.FAMILY if _scopes_fit(said.message, asked.family) else Layer.NOBODY
     if meaning is NO_MODEL and resource_of(asked.family) in _ABOUT_MODELS:
         return Layer.NOBODY  # what cannot be tuned or evaluated may be asked all the same
+    if meaning is TOO_FAST and _has_limits_of_its_own(asked):
+        return Layer.FAMILY
     if meaning.blame is Layer.KEY and resource_of(asked.family) == _ADMINISTRATION:
         return Layer.FAMILY  # an ordinary key will not do there, and does elsewhere
     return meaning.blame
+
+
+def _has_limits_of_its_own(asked: Asked) -> bool:
+    """How many jobs or uploads there may be says nothing of chats with the model that they are about."""
+    resource = resource_of(asked.family)
+    return resource in _ABOUT_MODELS or (asked.model is None and resource not in _GENERATING)
 
 
 _QUOTED = re.compile(r"`([^`]{1,256})`|'([^']{1,256})'|\"([^\"]{1,256})\"")

@@ -14,13 +14,14 @@ from proxy.routing.layers import Key, Model
 from proxy.routing.rules import RULES
 from proxy.types import Layer
 
-_FORM = struct.Struct("=BBBxIHxx16sddd40s40s168s")
+_FORM = struct.Struct("=BBBxIHxx16sddd40s40s168s24s")
 """Kind, news, rule and streak; the upstream's status; the host's or key's digest; when it was learned, until when, and
-until when a pool with nothing better leaves it alone; the call's id, the upstream's word, the model or family."""
+until when a pool with nothing better leaves it alone; the call's id, the upstream's word, the model or family, and the
+family that a model was denied to."""
 MESSAGE_BYTES = _FORM.size
 _KINDS = (Layer.HOST, Layer.KEY, Layer.MODEL, Layer.FAMILY)
 _NEWS = tuple(News)
-_NAME_BYTES, _WORD_BYTES = 168, 40
+_NAME_BYTES, _WORD_BYTES, _FAMILY_BYTES = 168, 40, 24
 
 
 class FactBoard(Protocol):
@@ -59,19 +60,21 @@ def written(change: Change) -> bytes | None:
         told.call_id.encode()[:_WORD_BYTES],
         told.word.encode("ascii", "replace")[:_WORD_BYTES],
         encoded,
+        _denied_to(layer).encode()[:_FAMILY_BYTES],
     )
 
 
 def hear(layers: Layers, message: bytes, now: float) -> bool:
     """Whether it changed anything. What is of no layer here, or is over, is passed over."""
-    kind, news, rule, streak, status, digest, at, until, last_resort_at, call_id, word, name = _FORM.unpack(
-        message
-    )
+    said = _FORM.unpack(message)
+    kind, news, rule, streak, status, digest, at, until, last_resort_at, call_id, word, name, family = said
     rests = _NEWS[news] in (News.RESTS, News.RESTS_LONGER)
     layer = _find(layers, _KINDS[kind], digest, _text(name), now, makes=rests)
     if layer is None:
         return False
     if rests:
+        if isinstance(layer, Model) and until > now:
+            layer.deny(_text(family))
         return until > now and layer.hear_rest(
             RULES[rule], streak, until, last_resort_at, at, Told(status, _text(word), _text(call_id))
         )
@@ -86,6 +89,10 @@ def _address(layer: Layered) -> tuple[bytes, str]:
     if isinstance(layer, Key):
         return layer.digest, ""
     return host_digest(layer.id), ""
+
+
+def _denied_to(layer: Layered) -> str:
+    return layer.denied_to[-1] if isinstance(layer, Model) and layer.denied_to else ""
 
 
 def _find(

@@ -51,7 +51,10 @@ class Watcher(Protocol):
     def forgot(self, model: str) -> None:
         """It does no longer."""
 
-    def noted_family(self, family: str) -> None: ...
+    def noted_family(self, family: str) -> None:
+        """Something is true of one kind of request only."""
+
+    def forgot_family(self, family: str) -> None: ...
 
 
 def untold(_change: Change) -> None:

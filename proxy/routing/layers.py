@@ -2,7 +2,7 @@
 
     Host     scheme, host and port (and how its certificate is checked): unreachable, refused, TLS
     Key      an upstream's base, credential, organization and headers of the deployment's own: wrong, without money
-    Model    a key, and the upstream's name of the model: rate limits, denied, failing, slow
+    Model    a key, and the upstream's name of the model: rate limits, denied (to a family), failing, slow
     Family   a key, and the family of a request's path: scopes that the key lacks
 
 A key keeps the models that its entries name for good, and others (a `*` takes any) only when there is something to
@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 from proxy.routing.evidence import Evidence
 from proxy.routing.health import UNTOLD, Told
+from proxy.routing.hold import NO_HOLD
 from proxy.routing.layered import Layered, Report, Watcher
 from proxy.routing.prediction import Prediction
 from proxy.routing.rules import DENIED, Rule
@@ -109,6 +110,7 @@ class Key(Layered):
         gone = gone or next((model for model in free if now >= model.health.until), None)
         if gone is None:
             return False
+        gone.allow()
         del self.models[gone.name]
         for watcher in self.watchers:
             watcher.forgot(gone.name)
@@ -116,7 +118,7 @@ class Key(Layered):
 
 
 class Model(Layered):
-    __slots__ = ("evidence", "fixed", "key", "learns_at", "name", "prediction")
+    __slots__ = ("denied_to", "evidence", "fixed", "key", "learns_at", "name", "prediction")
 
     def __init__(self, key: Key, name: str, report: Report) -> None:
         super().__init__(Kind.MODEL, f"{key.id}/{name}", f"{_model(name)} of {key.shown}", report)
@@ -127,8 +129,33 @@ class Model(Layered):
         self.prediction: Prediction | None = None
         """None: no answer told what is left."""
         self.learns_at = -math.inf
+        self.denied_to: tuple[str, ...] = ()
+        """Families whose requests the upstream denied it to, the latest last: a model of chats is none of speech."""
+
+    def concerns(self, family: str) -> bool:
+        """Whether its rest, if it has one, is for such requests, too."""
+        if not self.denied_to or self.health.rule is not DENIED or self.held is not NO_HOLD:
+            return True
+        return family in self.denied_to
+
+    def deny(self, family: str) -> None:
+        """A rest follows."""
+        if family and family not in self.denied_to:
+            self.denied_to = (*self.denied_to, family)
+            for watcher in self.key.watchers:
+                watcher.noted_family(family)
+            if self.health.benched:
+                self.notify()
+
+    def allow(self) -> None:
+        for family in self.denied_to:
+            for watcher in self.key.watchers:
+                watcher.forgot_family(family)
+        self.denied_to = ()
 
     def notify(self) -> None:
+        if self.denied_to and not self.health.benched:
+            self.allow()
         for watcher in self.key.watchers:
             if self.fixed:
                 watcher.invalidate()

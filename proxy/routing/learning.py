@@ -11,7 +11,7 @@ from proxy.routing.layered import Layered
 from proxy.routing.layers import Model
 from proxy.routing.member import Member
 from proxy.routing.prediction import Prediction
-from proxy.routing.rules import FAILING, RATE_LIMITED, SLOW, SOFT, Rule, blamed, denies, rule_of
+from proxy.routing.rules import DENIED, FAILING, RATE_LIMITED, SLOW, SOFT, Rule, blamed, denies, rule_of
 from proxy.routing.settings import RouterSettings
 from proxy.routing.wish import Cause, Wish
 from proxy.types import Deployment, Layer, Limits, Result, ResultKind
@@ -212,6 +212,8 @@ class Learning:
         rule = rule_of(result, layer)
         if rests is None or rule is None:
             return
+        if rule is DENIED and isinstance(rests, Model):
+            rests.deny(wish.family)
         told = Told(result.status, result.word, cause.call_id)
         rests.bench(rule, now, member.cooldown_s, self._length_s(rule, result), told)
 
@@ -240,7 +242,7 @@ class Learning:
 def _layers(member: Member, wish: Wish) -> list[Layered]:
     found: list[Layered] = [member.host, member.key]
     model = member.model_for(wish)
-    if model is not None:
+    if model is not None and model.concerns(wish.family):
         found.append(model)
     family = member.key.families.get(wish.family)
     if family is not None:

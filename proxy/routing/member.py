@@ -102,8 +102,9 @@ class Member:
     def layers(self, family: str) -> Iterator[Layered]:
         yield self.host
         yield self.key
-        if self.model is not None:
-            yield self.model
+        model = self.model
+        if model is not None and model.concerns(family):
+            yield model
         if family and (found := self.key.families.get(family)) is not None:
             yield found
 
@@ -125,7 +126,8 @@ class Member:
         """Something is, though it may be time for a probe."""
         if self.host.health.benched or self.key.health.benched:
             return True
-        if self.model is not None and self.model.health.benched:
+        model = self.model
+        if model is not None and model.health.benched and model.concerns(family):
             return True
         found = self.key.families.get(family) if family else None
         return found is not None and found.health.benched

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from proxy.types import Result, ResultKind
+from proxy.types import Layer, Result, ResultKind
 
 DECAY_S = 10.0
 PENALTY_S = 5.0
@@ -41,7 +41,7 @@ class Pace:
         """HOT. Whether it has become an outlier."""
         sample_s = result.first_byte_s
         if result.kind is not _OK:
-            if result.kind is _NEUTRAL:
+            if not _is_its_own(result):
                 return False
             sample_s = self._penalty_s(result)
         elif sample_s is None:
@@ -78,6 +78,13 @@ class Pace:
         """Slower than it ever was."""
         told_s = max(result.retry_after_s or 0.0, result.first_byte_s or 0.0)
         return min(LONGEST_S, max(PENALTY_S, told_s, 2 * self._ewma_s))
+
+
+def _is_its_own(result: Result) -> bool:
+    """Not the client's doing, nor true of one model or kind of request only, which rests for it."""
+    if result.kind is ResultKind.AUTH:
+        return result.blame is None or result.blame is Layer.KEY
+    return result.kind is not _NEUTRAL and result.blame is not Layer.NOBODY
 
 
 def bar_s(ewmas_s: list[float], own_s: float) -> float:

@@ -71,7 +71,7 @@ class Pool:
         self._stars = tuple({member.deployment.model for member in members if member.stars})
         self._models: Counter[str] = Counter()
         """Of which some of its keys remember something."""
-        self._families: set[str] = set()
+        self._families: Counter[str] = Counter()
         self._plain = Layout(_PLAIN, strategy, self._dice)
         self._layouts: dict[Sort, Layout] = {_PLAIN: self._plain}
         self._is_plain = True
@@ -94,7 +94,9 @@ class Pool:
             member.key.watchers.add(self)
             member.host.watchers.add(self)
         self._models = Counter(model for key in keys.values() for model in key.models)
-        self._families = {family for key in keys.values() for family in key.families}
+        self._families = Counter(family for key in keys.values() for family in key.families)
+        denied = (model.denied_to for key in keys.values() for model in key.models.values())
+        self._families.update(family for families in denied for family in families)
         self._look_whether_plain()
         self.invalidate()
 
@@ -118,7 +120,13 @@ class Pool:
         self._look_whether_plain()
 
     def noted_family(self, family: str) -> None:
-        self._families.add(family)
+        self._families[family] += 1
+        self._look_whether_plain()
+
+    def forgot_family(self, family: str) -> None:
+        self._families[family] -= 1
+        if self._families[family] <= 0:
+            del self._families[family]
         self._look_whether_plain()
 
     def take(

@@ -52,10 +52,7 @@ class Prediction:
         self._ledger.sent(tokens, now)
 
     def give_back(self, result: Result, now: float, tokens: int) -> None:
-        used = result.tokens
-        if used is None:
-            used = 0 if result.kind in TURNED_AWAY else tokens
-        self._ledger.over(tokens, used, now)
+        self._ledger.over(tokens, used_by(result, tokens), now)
 
     def learn(self, limits: Limits, now: float, picked_at: float | None, tokens: int) -> None:
         """What an answer says; its request was picked then, and was expected to use so many tokens."""
@@ -129,6 +126,14 @@ class Prediction:
         self.forget()
         self._distrust_s = min(LONGEST_DISTRUST_S, max(DISTRUST_S, 2 * self._distrust_s))
         self._heeds_at = now + self._distrust_s
+
+
+def used_by(result: Result, tokens: int) -> int:
+    """Of those that it was expected to use."""
+    if result.tokens is not None:
+        return result.tokens
+    turned_down = result.kind is ResultKind.NEUTRAL and result.status >= 400
+    return 0 if turned_down or result.kind in TURNED_AWAY else tokens
 
 
 def _whole(left: float) -> int | None:

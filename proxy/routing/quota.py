@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from proxy.routing.ledger import REQUESTS, USED, Ledger
-from proxy.routing.prediction import SHORTEST_WAIT_S, TURNED_AWAY
+from proxy.routing.prediction import SHORTEST_WAIT_S, used_by
 from proxy.types import Result
 
 RUNNING_S = 1.0
@@ -47,10 +47,7 @@ class Quota:
 
     def give_back(self, result: Result, now: float, tokens: int, running: int) -> None:
         """`running`: requests under way, this one included. `tokens`: as taken."""
-        used = result.tokens
-        if used is None:
-            used = 0 if result.kind in TURNED_AWAY else tokens
-        self._ledger.over(tokens, used, now)
+        self._ledger.over(tokens, used_by(result, tokens), now)
         self._reserved -= tokens
         if running == 1 or self._reserved < 0:  # those sent before anything was counted had reserved nothing
             self._reserved = 0

@@ -60,7 +60,7 @@ def rule_of(result: Result, layer: Layer) -> Rule | None:
     """How it benches that layer; None: by evidence only."""
     if result.kind in SOFT:
         return None
-    if layer is Layer.MODEL and result.kind is ResultKind.RATE_LIMITED:
+    if layer in (Layer.MODEL, Layer.FAMILY) and result.kind is ResultKind.RATE_LIMITED:
         return RATE_LIMITED
     return _AT_ONCE[layer]
 

@@ -12,6 +12,7 @@ import trio
 from proxy.routing.facts import FactBoard, hear, written
 from proxy.routing.ground import Layers
 from proxy.routing.layered import Change, News
+from proxy.routing.layers import Model
 from proxy.routing.rules import RATE_LIMITED, SLOW
 
 log = logging.getLogger("sluice")
@@ -79,4 +80,5 @@ def described(change: Change) -> str:
     until = datetime.now(UTC) + timedelta(seconds=length_s)
     by = f"; learned by call {told.call_id}" if told.call_id else ""
     why = f"{health.reason()} ({answer})" if answer else health.reason()
-    return f"{layer.shown} rests: {why}, for {length_s:.0f} s, until {until:%Y-%m-%dT%H:%M:%SZ}{by}"
+    where = f" for {', '.join(layer.denied_to)}" if isinstance(layer, Model) and layer.denied_to else ""
+    return f"{layer.shown} rests{where}: {why}, for {length_s:.0f} s, until {until:%Y-%m-%dT%H:%M:%SZ}{by}"

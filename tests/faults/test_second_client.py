@@ -166,6 +166,33 @@ async def test_the_next_client_notices_nothing(scene, case: Careless, shape: str
         assert (await s.chat()).status == 200
 
 
+NOT_HERE = Careless(
+    error(404, "The model `gpt-a` does not exist or you do not have access to it.", "model_not_found"),
+    path=b"/v1/audio/speech",
+)
+TOO_MANY_JOBS = Careless(
+    error(429, "Too many fine-tuning jobs.", "rate_limit_exceeded", WAIT), path=b"/v1/fine_tuning/jobs"
+)
+TOO_MANY_BATCHES = Careless(error(429, "...", "rate_limit_exceeded", WAIT), path=b"/v1/batches")
+
+
+@pytest.mark.parametrize("door", VERSIONS)
+@pytest.mark.parametrize(
+    "case", [NOT_HERE, TOO_MANY_JOBS, TOO_MANY_BATCHES], ids=["speech", "jobs", "batches"]
+)
+async def test_a_model_that_another_kind_of_request_cannot_have_is_there_for_chats(
+    scene, case: Careless, door: str
+) -> None:
+    async with scene(case.answer) as s:
+        assert (await s.careless(case, door, "whole")).status == case.answer.status
+        again = await s.careless(case, door, "whole")
+        assert again.status == case.answer.status
+        assert len([each for each in s.upstream.requests if each.header(b"x-careless")]) == 1, (
+            "it rests there"
+        )
+        assert (await s.chat()).status == 200
+
+
 @pytest.mark.parametrize("case", ["organization", "too large", "fine-tuning", "a model named inside"])
 async def test_nor_where_the_error_is_compressed(scene, case: str) -> None:
     careless = CASES[case]

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from proxy.routing.pace import DECAY_S, FAR, FLOOR_S, LONGEST_S, OUTLIERS, PENALTY_S, Pace, bar_s
-from proxy.types import Result, ResultKind
+from proxy.types import Layer, Result, ResultKind
 
 
 def answer(first_byte_s: float | None) -> Result:
@@ -24,7 +24,18 @@ def test_a_slow_answer_counts_at_once_and_fast_ones_over_ten_seconds() -> None:
     assert pace.ewma_s() == 5.0
 
 
-@pytest.mark.parametrize("result", [Result(ResultKind.NEUTRAL, 400, first_byte_s=0.01), answer(None)])
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result(ResultKind.NEUTRAL, 400, first_byte_s=0.01),
+        answer(None),
+        Result(ResultKind.RATE_LIMITED, 429, 30.0, blame=Layer.NOBODY),
+        Result(ResultKind.AUTH, 401, blame=Layer.NOBODY),
+        Result(ResultKind.AUTH, 404, blame=Layer.MODEL),
+        Result(ResultKind.AUTH, 403, blame=Layer.FAMILY),
+    ],
+    ids=["bad", "unmeasured", "too large", "the client's project", "an invented model", "no scope"],
+)
 def test_clients_faults_and_the_unmeasured_say_nothing(result: Result) -> None:
     pace = Pace()
     pace.observe(result, 0.0)

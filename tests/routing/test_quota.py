@@ -151,3 +151,22 @@ def test_waits_come_true(picks: list[tuple[float, int, float, float, float]]) ->
             one.give_back(Result(OK, tokens=expected), now, expected, 1)
         else:
             assert one.admits(now + one.wait_s(now, expected) + 1e-6, expected)
+
+
+@pytest.mark.parametrize(
+    ("result", "used"),
+    [
+        (Result(ResultKind.NEUTRAL, 400), 0),
+        (Result(ResultKind.NEUTRAL, 200), 900),
+        (Result(ResultKind.NEUTRAL), 900),
+        (Result(ResultKind.SERVER_ERROR, 500), 900),
+        (Result(ResultKind.NEUTRAL, 400, tokens=7), 7),
+    ],
+    ids=["turned down", "left early", "left before the answer", "perhaps begun", "said"],
+)
+def test_what_was_turned_down_used_nothing(result: Result, used: int) -> None:
+    """Else whoever asks for too much, and is told so at once, takes the key from all others for a minute."""
+    one = quota(tpm=1000)
+    take(one, 0.0, 900)
+    one.give_back(result, 0.1, 900, running=1)
+    assert one.used(0.1) == (1, used)
