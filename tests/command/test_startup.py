@@ -273,8 +273,8 @@ def _started_in_a_terminal(port: int, workers: str, *, ignores_hangup: bool) -> 
     """Its process id; the terminal is closed as soon as it serves."""
     pid, terminal = pty.fork()
     if not pid:
-        if ignores_hangup:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # Whoever runs the tests may have it ignored, which is inherited.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignores_hangup else signal.SIG_DFL)
         os.environ.update(PYTHONPATH=str(ROOT), LITELLM_MASTER_KEY=KEY)
         arguments = ["--port", str(port), "--num_workers", workers]
         os.execv(sys.executable, [sys.executable, "-m", "proxy", *arguments])

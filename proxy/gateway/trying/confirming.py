@@ -101,10 +101,11 @@ class Confirmer:
 
 
 async def _is_refusal(answer: Answer, deployment: Deployment) -> bool:
-    """Here, with nothing of a client's, a 401 or 403 is the key's own, whether it has a word for it or not."""
+    """Here, with nothing of a client's, a 401 or 403 is the key's own, whether it has a word for it or not. Other
+    statuses need one: a 429 may mean that there is no money left, a 400 that the key is wrong."""
     head = answer.head
     result = result_of(head.status, head.get, time.time())
-    if result.kind is not ResultKind.AUTH:
+    if result.kind is ResultKind.OK:
         return False
     found = verdict(result, await error_text(answer), Asked(deployment.provider, _FAMILY))
     return found.kind is ResultKind.AUTH and found.blame is Layer.KEY

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+import msgspec
 import pytest
 import trio
 
@@ -23,9 +24,9 @@ from proxy.wire.reactor import Reactor
 SCOPES = "You have insufficient permissions for this operation. Missing scopes: api.model.read."
 
 
-def saying(status: int, message: str) -> Answer:
-    """Without a word that decides."""
-    return Answer(status, (JSON_TYPE,), b'{"error":{"message":"%b","code":null}}' % message.encode())
+def saying(status: int, message: str, code: str | None = None) -> Answer:
+    """Without `code`, without a word that decides."""
+    return Answer(status, (JSON_TYPE,), msgspec.json.encode({"error": {"message": message, "code": code}}))
 
 
 class Stage:
@@ -79,6 +80,9 @@ async def stage(nursery: trio.Nursery) -> AsyncIterator[Stage]:
         (error(404), False),
         (error(405), False),
         (error(429), False),
+        (saying(429, "You exceeded your current quota.", "insufficient_quota"), True),
+        (saying(400, "API key not valid.", "API_KEY_INVALID"), True),
+        (saying(400, "Not so.", "made_up"), False),
         (error(500), False),
         (reset(), False),
     ],
