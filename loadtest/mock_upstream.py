@@ -26,6 +26,7 @@ import trio
 from loadtest.answers import Answer, Answerer, RawRequest, default_answer, error
 from loadtest.mock_connection import Connection
 from loadtest.orders import HEADER, BadOrder, ordered
+from loadtest.own_time import done_within
 
 BACKLOG = 2048
 READ_BYTES = 65536
@@ -118,10 +119,8 @@ class MockUpstream:
             await self._received.wait()
 
     async def closed_within(self, timeout_s: float, connection: int = -1) -> bool:
-        """Whether the client closes that connection (the latest by default) in time."""
-        with trio.move_on_after(timeout_s):
-            await self.connections[connection].closed.wait()
-        return self.connections[connection].closed.is_set()
+        """Whether the client closes that connection (the latest by default) in time, where both are of this thread."""
+        return await done_within(timeout_s, self.connections[connection].closed.wait)
 
     async def may_read(self, received_bytes: int) -> int:
         """Waits until a connection may read on; how many bytes at most."""

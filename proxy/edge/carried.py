@@ -6,12 +6,12 @@ from hypercorn.config import Config
 from hypercorn.events import Event, Updated
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState
 from hypercorn.utils import parse_socket_addr
 
+from proxy.edge.app_tasks import AppTasks
 from proxy.edge.hangup import HANGUP
 from proxy.edge.http2 import Http2
 from proxy.edge.http10 import Http10
@@ -38,7 +38,7 @@ class Carried(TCPServer):
             sock = self.stream.socket
             client = parse_socket_addr(sock.family, sock.getpeername())
             server = parse_socket_addr(sock.family, sock.getsockname())
-            async with TaskGroup() as task_group:
+            async with AppTasks() as task_group:
                 self._task_group = task_group
                 protocol: H2Protocol | H11Protocol = self._speaks(
                     self.app,
