@@ -164,6 +164,8 @@ def test_an_operation_passes_through(seed, client, upstream) -> None:
         expected = [
             line for line in answer.head().split(b"\r\n")[:-2] if not line.lower().startswith(b"set-cookie")
         ]
+        if (b"Content-Type", b"text/event-stream") in answer.headers:  # a proxy in front must not hold it
+            expected += [b"cache-control: no-cache", b"x-accel-buffering: no"]
         assert [got.status_line, *got.upstream_lines] == expected
         assert got.body == answer.body
         assert UPSTREAM_KEY not in got.head + got.body

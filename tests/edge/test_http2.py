@@ -202,9 +202,10 @@ async def test_a_client_that_left_before_its_answer_holds_no_connection(house, c
 @pytest.mark.parametrize("asked", [0, 1])
 async def test_a_client_that_has_left_holds_no_connection(house, client, asked: int) -> None:
     """hypercorn would keep its socket until the keep-alive time is over."""
-    for _ in range(asked):
+    if asked:
         await client.answer(await client.send("GET", "/v1/models"))
-    await client.more()
+    else:
+        await client.more()  # it is hypercorn that has the connection
     client.client.close()
     with trio.fail_after(1):
         while house.gateway.doorway.connections:  # noqa: ASYNC110 - connections tell nobody

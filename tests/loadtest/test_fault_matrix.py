@@ -39,7 +39,8 @@ def test_every_cell_has_a_name_of_its_own() -> None:
     [
         (("refused", Mode.LIVE, Topology.TWO_KEYS), Expected(Seen.ELSEWHERE, 1, 1, "refused", "ok")),
         (("silent", Mode.WHOLE, Topology.ONE_KEY), Expected(Seen.TIMEOUT, 1, 1, "", "upstream_error")),
-        (("500", Mode.WHOLE, Topology.FALLBACK), Expected(Seen.ELSEWHERE, 3, 3, "failing", "ok")),
+        # One request alone, however often it fails, is no evidence against a key.
+        (("500", Mode.WHOLE, Topology.FALLBACK), Expected(Seen.ELSEWHERE, 3, 3, "", "ok")),
         (("400", Mode.LIVE, Topology.TWO_KEYS), Expected(Seen.OWN_ERROR, 1, 0, "", "client_error")),
         (("reset", Mode.LIVE, Topology.TWO_KEYS), Expected(Seen.EVENT_AND_CUT, 1, 1, "", "truncated")),
         (("reset", Mode.WHOLE, Topology.TWO_KEYS), Expected(Seen.CUT, 1, 1, "", "truncated")),

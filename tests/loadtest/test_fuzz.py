@@ -18,7 +18,7 @@ from loadtest.hostile.cases import KEY
 ROOT = Path(__file__).parents[2]
 DEADLY = """
 import os
-from proxy.wire.head import HeadParser
+from proxy.wire.head_parser import HeadParser
 parse = HeadParser.parse
 def deadly(self, raw):
     if b"\\xff" in raw:
