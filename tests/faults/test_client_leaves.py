@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from loadtest.answers import Answer, chat, chat_stream, error, stalled
 from loadtest.mock_upstream import unanswered_port
@@ -54,6 +55,19 @@ async def test_while_the_answer_comes(scene: OpenScene, body: bytes, answer: Ans
             await client.first_bytes()
         assert await s.bad.closed_within(SOON_S)
         await assert_forgotten(s, status=200)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429])
+async def test_while_an_errors_words_come(scene: OpenScene, status: int) -> None:
+    """Its status alone decides nothing: the words may say that it was the client's own doing."""
+    async with scene(keys=2) as s:
+        s.bad.script(replace(error(status), content_length=500))
+        async with s.client() as client:
+            await client.send(BODY)
+            await s.bad.received(1)
+            await trio.testing.wait_all_tasks_blocked(0.05)  # its head has been read
+        assert await s.bad.closed_within(SOON_S)
+        await assert_forgotten(s, status=0)
 
 
 async def test_while_connecting(scene: OpenScene) -> None:

@@ -184,19 +184,22 @@ class Attempts:
             answered = self._clock()
             record.first_byte_s = answered - run.started
             head = answer.head
-            result = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
+            # Until its words are read an error's status alone teaches nothing: its client may leave meanwhile.
+            heard = GOOD if head.status == 200 else result_of(head.status, head.get, time.time())
             failed: Failure | None = None
             word: str | None = None
             # HOT: nearly every plain answer is here with its head, and holds no error.
-            if result is not GOOD or call.stream or not is_plainly_good(answer):
-                failed = await self._failed(run, lane, answer, result, answered, sent)
+            if heard is not GOOD or call.stream or not is_plainly_good(answer):
+                failed = await self._failed(run, lane, answer, heard, answered, sent)
             if failed is not None:
                 settled, result, word = True, failed.result, failed.word
                 following = self._after(run, deployment, failed)
                 if following is not None:
                     return following
-            elif result is not GOOD or self._router.listens(deployment, answered, run.choice.wish):
-                result = self._hear(run, head, result, deployment, answered, sent)
+            elif heard is not GOOD or self._router.listens(deployment, answered, run.choice.wish):
+                result = self._hear(run, head, heard, deployment, answered, sent)
+            else:
+                result = heard
             self._clear(run, deployment, failed)
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
             if delivery.hidden is not None:
