@@ -81,6 +81,17 @@ class Layout:
             return member
         return None
 
+    def soonest(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:
+        """Of those that answers foretold to have nothing left."""
+        found = [
+            (member.model.prediction.wait_s(now, tokens), at, member)
+            for at, member in enumerate(self.usable)
+            if member.model is not None
+            and member.model.prediction is not None
+            and member.fits(now, tried, tokens)
+        ]
+        return min(found)[2] if found else None
+
     def last_resort(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:
         """One that rests and might answer all the same: whoever is usable was tried, and failed this request."""
         for member in self.members:

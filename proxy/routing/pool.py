@@ -155,6 +155,21 @@ class Pool:
             member.begin_trial(now, layout.family)
         return member.deployment
 
+    def insist(self, now: float, wish: Wish, tried: Sequence[Deployment] = ()) -> Deployment | Unavailable:
+        """As `take`; where all are foretold to have nothing left, the one that has something first."""
+        found = self.take(now, wish, tried)
+        if isinstance(found, Deployment):
+            return found
+        layout, tokens = self._layout(wish), wish.tokens
+        member = layout.soonest(now, tried, tokens)
+        if member is None or member.model is None or member.model.prediction is None:
+            return found
+        member.state.begin(now, tokens)
+        member.model.prediction.take(now, tokens)
+        if layout.probes:
+            member.begin_trial(now, layout.family)
+        return member.deployment
+
     def part(self, scope: str) -> Pool | None:
         """Its members of one object scope; None when it has none."""
         if scope not in self.scopes:

@@ -127,6 +127,19 @@ class Router:
                 return picked
         return pool.take(now, wish, tried)
 
+    def insist(
+        self,
+        pool: Pool,
+        now: float,
+        tried: Sequence[Deployment] = (),
+        scope: str | None = None,
+        wish: Wish = ANY,
+    ) -> Deployment | Unavailable:
+        """As `pick`, for one that has waited in vain for what others find out: what is foretold refuses nobody."""
+        if scope is not None:
+            pool = pool.part(scope) or self._scopes.get(scope, pool)
+        return pool.insist(now, wish, tried)
+
     def listens(self, deployment: Deployment, now: float, wish: Wish = ANY) -> bool:
         """HOT. Whether to tell by `answered` of a good answer, and to read what it says of its key's quota."""
         member = self._by_id.get(deployment.id)

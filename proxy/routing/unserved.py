@@ -21,6 +21,9 @@ class Unserved(Pool):
     ) -> Deployment | Unavailable:
         return _REFUSAL
 
+    def insist(self, now: float, wish: Wish, tried: Sequence[Deployment] = ()) -> Deployment | Unavailable:
+        return _REFUSAL
+
     def home(self, caller: bytes, now: float) -> Pool | None:
         return None
 

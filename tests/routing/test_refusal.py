@@ -98,6 +98,25 @@ def test_the_wait_for_what_answers_said(deployment: Make) -> None:
     group.send(0, None, 12.0)
 
 
+def test_who_insists_goes_to_the_key_that_has_something_first(deployment: Make) -> None:
+    group = Group(deployment("a"), deployment("b", max_parallel_requests=4), deployment("c"))
+    match = group.router.match("gpt")
+    assert match is not None
+    for each, reset_s in zip(group.deployments, (20.0, 5.0, 10.0), strict=True):
+        group.router.pick(match.pool, 0.0)
+        group.router.answered(each, 0.1, Limits(requests=50, requests_reset_s=60.0), 0.0)
+        group.router.answered(each, 0.1, Limits(requests=0, requests_reset_s=reset_s), 0.0)
+    asked = [group.router.pick(match.pool, 0.5) for _ in range(4)]
+    assert [each.id for each in asked if isinstance(each, Deployment)] == ["a", "b", "c"], "on trial"
+    found = [group.router.insist(match.pool, 0.6) for _ in range(3)]
+    assert [each.id for each in found if isinstance(each, Deployment)] == ["b", "b", "c"], "b is full by then"
+    for each in group.deployments:
+        group.router.settle(each, Result(ResultKind.RATE_LIMITED, 429, 9.0), 0.7)
+    refused = group.router.insist(match.pool, 0.8)
+    assert isinstance(refused, Unavailable)
+    assert refused.reason == "rate limited", "the upstream's own word refuses"
+
+
 def test_what_a_failure_said_of_the_quota(deployment: Make) -> None:
     group = Group(deployment("a"))
     said = Limits(requests=0, requests_reset_s=20.0)

@@ -125,6 +125,11 @@ class Attempts:
             choice.pool, self._clock(), run.spent, choice.scope, choice.placed_by, choice.wish
         )
 
+    def _insist(self, run: Run) -> Deployment | Unavailable:
+        """Whatever is foretold."""
+        choice = run.choice
+        return self._router.insist(choice.pool, self._clock(), run.spent, choice.scope, choice.wish)
+
     async def _wait(self, run: Run, refusal: Unavailable) -> Next:
         """Another group at once, else a place in the queue. Raises GatewayError when neither helps, ClientGone."""
         if refusal is not NOT_YOURS_YET and (instead := self._following.instead(run)) is not None:
@@ -132,7 +137,13 @@ class Attempts:
         if refusal.reason == NOT_SERVED:  # nothing to wait for
             raise nothing_to_pick(refusal)
         picked = await self._room.turn(
-            _queue(run.choice), run.exchange.parking, partial(self._ask, run), refusal, run.until
+            _queue(run.choice),
+            run.exchange.parking,
+            partial(self._ask, run),
+            refusal,
+            run.until,
+            run.call.caller.id,
+            partial(self._insist, run),
         )
         if isinstance(picked, Unavailable):
             raise nothing_to_pick(picked)

@@ -44,23 +44,24 @@ class Queue:
         self.slots = slots
         self.served: list[int] = []
         self.gone: list[int] = []
+        self.refused: list[int] = []
         self.parkings: list[Parking] = []
         self._nursery = nursery
 
-    async def join(self, count: int, key: str = "m") -> None:
+    async def join(self, count: int, key: str = "m", caller: bytes = b"") -> None:
         for _ in range(count):
             self.parkings.append(Parking(Reactor()))
-            self._nursery.start_soon(self._wait, len(self.parkings) - 1, key)
+            self._nursery.start_soon(self._wait, len(self.parkings) - 1, key, caller)
             await wait_all_tasks_blocked()
 
-    async def _wait(self, number: int, key: str) -> None:
+    async def _wait(self, number: int, key: str, caller: bytes) -> None:
         try:
-            found = await self.room.turn(key, self.parkings[number], self.slots.pick, FULL)
+            found = await self.room.turn(key, self.parkings[number], self.slots.pick, FULL, caller=caller)
         except ClientGone:
             self.gone.append(number)
         else:
-            assert found is self.slots.deployment
-            self.served.append(number)
+            assert found in (self.slots.deployment, FULL)
+            (self.refused if found is FULL else self.served).append(number)
 
     async def free(self, count: int = 1) -> None:
         self.slots.free += count
@@ -212,3 +213,56 @@ async def test_a_cancelled_wait_frees_its_place(slots: Slots) -> None:
         await room.turn("m", Parking(Reactor()), slots.pick, FULL)
     assert scope.cancelled_caught
     assert room.queues == {}
+
+
+async def test_callers_take_turns(queue: Queue) -> None:
+    """A flood of one caller's is not in the way of another's one request."""
+    await queue.join(5, caller=b"flood")
+    await queue.join(1, caller=b"one")
+    await queue.join(1, caller=b"another")
+    for served in ([0], [0, 5], [0, 5, 6], [0, 5, 6, 1]):
+        await queue.free()
+        assert queue.served == served
+    await queue.free(3)
+    assert queue.served == [0, 5, 6, 1, 2, 3, 4]
+
+
+async def test_in_a_full_room_who_has_the_most_gives_up_a_place(queue: Queue) -> None:
+    await queue.join(8, "a", caller=b"flood")
+    await queue.join(1, "b", caller=b"one")
+    await queue.join(1, "b", caller=b"one")
+    assert (queue.refused, len(queue.room)) == ([7], 9)
+    await queue.join(2, "a", caller=b"flood")
+    assert (queue.refused, len(queue.room)) == ([7, 10, 11], 9)
+    await queue.free(9)
+    assert (sorted(queue.served), queue.room.queues) == ([0, 1, 2, 3, 4, 5, 6, 8, 9], {})
+
+
+async def test_between_equals_nobody_gives_up_a_place(slots: Slots, nursery: trio.Nursery) -> None:
+    queue = Queue(WaitingRoom(2, 60.0), slots, nursery)
+    for caller in (b"a", b"b", b"c", b"a"):
+        await queue.join(1, caller=caller)
+    assert (queue.refused, len(queue.room)) == ([2, 3], 2)
+    await queue.free(2)
+
+
+@pytest.mark.parametrize(
+    ("limit", "refusal", "insists"),
+    [
+        (9, Unavailable(0.01, "on trial"), True),
+        (0, Unavailable(0.01, "on trial"), True),
+        (0, Unavailable(0.0, "queued"), True),
+        (0, FULL, False),
+        (0, RESTING, False),
+    ],
+)
+async def test_what_is_foretold_refuses_nobody(
+    slots: Slots, limit: int, refusal: Unavailable, insists: bool
+) -> None:
+    """No trial has come to an end in all the time: whoever waited for it goes, too."""
+    times = iter(range(0, 1000, 2))
+    room = WaitingRoom(limit, 0.0, clock=lambda: float(next(times)))
+    slots.refusal = refusal
+    with trio.fail_after(5):
+        found = await room.turn("m", Parking(Reactor()), slots.pick, refusal, insist=lambda: slots.deployment)
+    assert found is (slots.deployment if insists else refusal)
