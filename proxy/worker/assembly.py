@@ -35,7 +35,8 @@ from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import FollowingSettings
 from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.outbound import Sender
-from proxy.gateway.trying.retrying import Policy, RetryBudget
+from proxy.gateway.trying.retry_budget import RetryBudget
+from proxy.gateway.trying.retrying import Policy
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
 from proxy.providers.table import deployments, env_deployment

@@ -38,7 +38,7 @@ from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
 from proxy.gateway.trying.outbound import Sender, translated
 from proxy.gateway.trying.redirects import PLACES, Trail, follow
-from proxy.gateway.trying.retrying import RetryBudget
+from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.run import Failure, Run, cause_of
 from proxy.gateway.trying.selection import Choice
 from proxy.gateway.trying.waiting import WaitingRoom
@@ -117,7 +117,8 @@ class Attempts:
             if run.keep_alive is not None:
                 run.keep_alive.stop()
             self._budget.requests -= 1
-            self._budget.retrying -= run.retrying
+            if run.retrying:
+                self._budget.give_back(run.retrying, run.call.caller.id)
 
     def _ask(self, run: Run) -> Deployment | Unavailable:
         choice = run.choice

@@ -13,7 +13,8 @@ import msgspec
 
 from proxy.gateway.trying.fallbacks import Fallbacks, would_refuse
 from proxy.gateway.trying.features import features_of
-from proxy.gateway.trying.retrying import Policy, RetryBudget, backoff_s, retries_for
+from proxy.gateway.trying.retry_budget import RetryBudget
+from proxy.gateway.trying.retrying import Policy, backoff_s, retries_for
 from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.selection import Choice, wish_of
 from proxy.providers.outcome import retryable
@@ -74,11 +75,11 @@ class Following:
         if not _may_go_again(run, failure) or self._clock() >= run.until:
             return None
         counted = self._counts(run, failure)
-        if counted and not self._budget.admit():
+        if counted and not self._budget.admit(run.call.caller.id):
             return None
         found = self._retry(run, failure, deployment) or self._turn(run, failure)
         if counted and found is None:
-            self._budget.retrying -= 1
+            self._budget.give_back(1, run.call.caller.id)
         run.retrying += counted and found is not None
         return found
 

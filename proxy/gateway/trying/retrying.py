@@ -60,30 +60,3 @@ def backoff_s(retry: int, at_least_s: float, chance: float) -> float:
     """
     ceiling_s: float = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(retry, 10))
     return max(at_least_s, ceiling_s * chance)
-
-
-class RetryBudget:
-    """How many requests may be on a further attempt, of all that are under way: retries must not multiply an outage.
-
-    Envoy's retry budget: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/circuit_breaker.proto
-    """
-
-    __slots__ = ("_least", "_share", "requests", "retrying")
-
-    def __init__(self, percent: float, least: int) -> None:
-        self.configure(percent, least)
-        self.requests = 0
-        """Under way."""
-        self.retrying = 0
-        """Of these, on a further attempt."""
-
-    def configure(self, percent: float, least: int) -> None:
-        self._share = percent / 100
-        self._least = least
-
-    def admit(self) -> bool:
-        """One more request turns to a further attempt; `retrying` is given back when it ends."""
-        if self.retrying >= max(self._least, self.requests * self._share):
-            return False
-        self.retrying += 1
-        return True

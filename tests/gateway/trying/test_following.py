@@ -10,7 +10,8 @@ import pytest
 from proxy.accounting.record import Record
 from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import MOST_RETRIES, Following, FollowingSettings, Next
-from proxy.gateway.trying.retrying import FIRST_BACKOFF_S, Policy, RetryBudget
+from proxy.gateway.trying.retry_budget import RetryBudget
+from proxy.gateway.trying.retrying import FIRST_BACKOFF_S, Policy
 from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.selection import choose
 from proxy.routing.affinity import MemoryStore

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.gateway.trying.retrying import Policy, RetryBudget, backoff_s, retries_for
+from proxy.gateway.trying.retrying import Policy, backoff_s, retries_for
 from proxy.types import Refusal, Result, ResultKind
 
 SAID = Policy(bad_request=1, authentication=2, timeout=3, rate_limit=4, content_policy=5, server_error=6)
@@ -35,12 +35,3 @@ def test_the_wait_is_anything_up_to_a_ceiling_that_doubles() -> None:
     assert [backoff_s(retry, 0, 1) for retry in (0, 1, 4, 99)] == [0.5, 1, 8, 8]
     assert backoff_s(4, 0, 0.25) == 2
     assert backoff_s(0, 3, 0.5) == 3
-
-
-def test_a_share_of_the_requests_under_way_and_a_few_always() -> None:
-    budget = RetryBudget(20, 3)
-    assert [budget.admit() for _ in range(4)] == [True, True, True, False]
-    budget.requests = 20
-    assert (budget.admit(), budget.admit()) == (True, False)
-    budget.retrying -= 1
-    assert budget.admit()
