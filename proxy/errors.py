@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.types import Headers, Reply, ResultKind
+from proxy.types import Headers, Layer, Reply, ResultKind
 
 _encode = msgspec.json.Encoder().encode
 
@@ -74,10 +74,12 @@ def unforeseen(error: Exception) -> str:
 class UpstreamFailure(Exception):  # noqa: N818 - the word of the domain
     """One attempt failed without a usable answer; `kind` says what it teaches about the key."""
 
-    def __init__(self, kind: ResultKind, reason: str) -> None:
+    def __init__(self, kind: ResultKind, reason: str, blame: Layer | None = None) -> None:
+        """`blame`: what failed; None: what the kind usually means."""
         super().__init__(reason)
         self.kind = kind
         self.reason = reason
+        self.blame = blame
 
 
 def unauthorized(message: str) -> GatewayError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 import ssl
@@ -13,7 +14,7 @@ import msgspec
 import trio
 
 from proxy.errors import ClientGone, UpstreamFailure
-from proxy.types import ResultKind
+from proxy.types import Layer, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Connection, Pool
@@ -32,6 +33,9 @@ STALE_S = 1.0
 Later, its upstream had the request and may have worked on it."""
 MAX_INTERIM_ANSWERS = 16
 """1xx answers before the real one."""
+_OUR_OWN = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
+"""This process, or machine, has no descriptors, ports or memory left: that says nothing of any upstream."""
+_EXHAUSTED = "this gateway has no sockets left to connect with"
 DROPPED_FROM_ANSWERS = frozenset((b"set-cookie",))
 """An upstream's cookies are between it and the gateway."""
 
@@ -134,6 +138,8 @@ class UpstreamClient:
                 ResultKind.REFUSED, f"TLS with the upstream failed: {error.reason}"
             ) from error
         except OSError as error:
+            if _is_our_own(error):
+                raise UpstreamFailure(ResultKind.REFUSED, _EXHAUSTED, Layer.NOBODY) from error
             raise UpstreamFailure(ResultKind.REFUSED, "the upstream cannot be reached") from error
 
     async def _secure(
@@ -150,6 +156,13 @@ class UpstreamClient:
             if not established:
                 link.close()
         return link
+
+
+def _is_our_own(error: OSError) -> bool:
+    """Trio says of several addresses that all failed, and of each why."""
+    if isinstance(error.__cause__, ExceptionGroup):
+        return any(isinstance(each, OSError) and _is_our_own(each) for each in error.__cause__.exceptions)
+    return error.errno in _OUR_OWN
 
 
 async def _dial(parking: Parking, endpoint: Endpoint, deadline: float) -> socket.socket:

@@ -14,13 +14,15 @@ from proxy.routing.ground import Layers
 from proxy.routing.layered import Change, News
 from proxy.routing.layers import Model
 from proxy.routing.rules import RATE_LIMITED, SLOW
+from proxy.types import Layer
 
 log = logging.getLogger("sluice")
 
 EVERY_S = 0.02
 """How often the board is looked at: what others have learned is known here within 50 ms."""
 LINES_PER_S = 20
-"""Clients may bring about as many as they like, by inventing models; an operator reads no more than this."""
+"""Of hosts, of keys, of the configuration's models and kinds of request, and of other models: these clients may bring
+about as many as they like, by inventing them. An operator reads no more, and of the others misses none for it."""
 _OFTEN = (RATE_LIMITED, SLOW)
 """Rests of an ordinary day: said at the level of requests."""
 
@@ -32,8 +34,7 @@ class Facts:
         """`board` None: this is the only worker."""
         self._board = board
         self._clock = clock
-        self._second = 0
-        self._lines = self._unwritten = 0
+        self._lines: dict[tuple[Layer, bool], _Lines] = {}
 
     def changed(self, change: Change) -> None:
         """For `Router.on_change`."""
@@ -54,18 +55,37 @@ class Facts:
             await trio.sleep(EVERY_S)
 
     def _write(self, change: Change) -> None:
-        second = int(change.now)
-        if second != self._second:
-            self._second, self._lines = second, 0
-        self._lines += 1
-        if self._lines > LINES_PER_S:
-            self._unwritten += 1
+        layer = change.layer
+        level = logging.INFO if layer.health.rule in _OFTEN else logging.WARNING
+        if not log.isEnabledFor(level):
             return
-        level = logging.INFO if change.layer.health.rule in _OFTEN else logging.WARNING
-        more = f"; {self._unwritten} such lines before were too many to write" if self._unwritten else ""
-        if log.isEnabledFor(level):
-            log.log(level, "%s%s", described(change), more)
-            self._unwritten = 0
+        invented = isinstance(layer, Model) and not layer.fixed
+        lines = self._lines.setdefault((layer.kind, invented), _Lines())
+        if lines.admit(int(change.now)):
+            log.log(level, "%s%s", described(change), lines.missed())
+
+
+class _Lines:
+    """Of one sort. Mutable."""
+
+    __slots__ = ("_second", "_unwritten", "_written")
+
+    def __init__(self) -> None:
+        self._second = self._written = self._unwritten = 0
+
+    def admit(self, second: int) -> bool:
+        if second != self._second:
+            self._second, self._written = second, 0
+        if self._written >= LINES_PER_S:
+            self._unwritten += 1
+            return False
+        self._written += 1
+        return True
+
+    def missed(self) -> str:
+        """For the next that is written."""
+        unwritten, self._unwritten = self._unwritten, 0
+        return f"; {unwritten} such lines before were too many to write" if unwritten else ""
 
 
 def described(change: Change) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import math
 import socket
 import time
@@ -14,7 +15,7 @@ from loadtest.answers import Framing, chat, error, reset, stalled, truncated
 from loadtest.certificates import make_certificates
 from loadtest.mock_upstream import mock_upstream, unanswered_port
 from proxy.errors import ClientGone, UpstreamFailure
-from proxy.types import ResultKind
+from proxy.types import Layer, ResultKind
 from proxy.upstream import client
 from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS, UpstreamClient
 from proxy.upstream.destination import Endpoint
@@ -441,3 +442,22 @@ async def test_another_dial_may_make_the_connections(mock, nursery) -> None:
     assert await elsewhere.whole() == chat().body
     assert asked == [elsewhere.endpoint]
     elsewhere.pool.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "blame"),
+    [(errno.EMFILE, Layer.NOBODY), (errno.EADDRNOTAVAIL, Layer.NOBODY), (errno.ECONNREFUSED, None)],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_gateway_without_sockets_blames_no_upstream(
+    caller, monkeypatch, host: str, number: int, blame: Layer | None
+) -> None:
+    """Whoever opens so many connections that none are left must not take a host from all others."""
+
+    def none_left(*_socket_args: object) -> None:
+        raise OSError(number, "none")
+
+    monkeypatch.setattr(trio._highlevel_open_tcp_stream, "socket", none_left)
+    caller.endpoint = Endpoint(host, 1, tls=False)
+    failed = await failure(caller.ask())
+    assert (failed.kind, failed.blame) == (ResultKind.REFUSED, blame)

@@ -219,7 +219,7 @@ class Attempts:
             result = _used(delivery.result, answered - sent, record)
             record.outcome, record.error = delivery.outcome, delivery.error or word
         except UpstreamFailure as failure:
-            result = Result(failure.kind)
+            result = Result(failure.kind, blame=failure.blame)
             record.error = failure.reason
             told, settled = settled, True  # told: the error that was to be passed on broke off too
             failed = Failure(result, unsent=failure.kind is ResultKind.REFUSED)
