@@ -98,8 +98,10 @@ class Answer:
         if self.whole is not None:
             return self.whole
         pieces: list[bytes] = []
+        framing = framing_of(self.head.framing)
         with suppress(BadFraming):  # whoever reads on will say
-            framing_of(self.head.framing).feed(self.held, pieces)
+            for held in (self._buffer, *self._fetched):
+                framing.feed(held, pieces)
         return b"".join(pieces)
 
     @property
@@ -111,6 +113,20 @@ class Answer:
             self._buffer = b"".join((self._buffer, *self._fetched))
             self._fetched.clear()
         return self._buffer
+
+    def _take_pieces(self) -> list[bytes]:
+        """What is held, as it came: of what was read ahead the last piece may be framed wrongly, and no other."""
+        pieces = [self._buffer, *self._fetched]
+        self._buffer = b""
+        self._fetched.clear()
+        return pieces
+
+    def _take_piece(self) -> bytes:
+        """The first of them; b"" where nothing is held."""
+        if self._buffer or not self._fetched:
+            piece, self._buffer = self._buffer, b""
+            return piece
+        return self._fetched.pop(0)
 
     def _take_held(self) -> bytes:
         held, self._buffer = self.held, b""
@@ -157,7 +173,7 @@ class Answer:
             self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until
         )
         try:
-            end = await pump.run(prefix, self._take_held())
+            end = await pump.run(prefix, *self._take_pieces())
         except Exception:  # a bug, of a tap's perhaps: nobody knows how far it came
             self._spoil()
             raise
@@ -197,7 +213,7 @@ class Answer:
         if whole:
             return whole
         while not self._framing.done:
-            data = self._take_held() or await self._receive()
+            data = self._take_piece() or await self._receive()
             if not data:
                 if self._framing.at_eof():
                     break

@@ -36,8 +36,8 @@ class Link:
     """A connected socket. Reads and writes never block; the flags say whether trying is worth it."""
 
     __slots__ = (
-        "_posted", "_unsent", "closed", "hangup", "is_client", "mover", "parking", "reactor", "readable", "sock",
-        "unasked", "wary",
+        "_broke", "_posted", "_unsent", "closed", "hangup", "is_client", "mover", "parking", "reactor", "readable",
+        "sock", "unasked", "wary",
     )  # fmt: skip
 
     def __init__(self, reactor: Reactor, sock: socket.socket, parking: Parking | None = None) -> None:
@@ -56,6 +56,8 @@ class Link:
         """What was posted goes only if the peer has said nothing by then: it could be no answer to it."""
         self.unasked = False
         """The peer had spoken, so nothing was sent; what it said is there to be read."""
+        self._broke: OSError | None = None
+        """The kernel tells of a reset once; from then it looks like an end of stream."""
         self._posted = False
         """Something of this link waits in the reactor for the turn's end."""
         self._unsent = b""
@@ -105,6 +107,11 @@ class Link:
         except BlockingIOError:
             self.readable = False
             return None
+        except OSError as error:
+            self._broke = error
+            raise
+        if not data and self._broke is not None:
+            raise self._broke
         # A short read drained the socket: the next byte is a new edge. After a hangup no edge follows.
         if len(data) < most_bytes and not self.hangup:
             self.readable = False

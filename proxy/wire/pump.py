@@ -94,8 +94,8 @@ class Pump:
         """It goes on, and nothing of what came waits to be sent."""
         return self._end is None and not self._pending and not self._posted
 
-    async def run(self, prefix: bytes = b"", first: bytes = b"") -> End:
-        """Send `prefix` (a head, not part of the message) and `first`, then move all that follows.
+    async def run(self, prefix: bytes = b"", *first: bytes) -> End:
+        """Send `prefix` (a head, not part of the message) and `first`, the message's first pieces, then what follows.
 
         Returns why it ended; never raises for either end's faults, but what the tap raises.
         """
@@ -112,16 +112,15 @@ class Pump:
         assert self._end is not None
         return self._end
 
-    def _begin(self, prefix: bytes, first: bytes) -> None:
+    def _begin(self, prefix: bytes, first: tuple[bytes, ...]) -> None:
         """Head and first bytes leave in one packet where both are there."""
-        body = self._measure(first) if first else b""
-        if body is None:
-            if prefix:
-                self._send(prefix)
+        bodies = [self._measure(piece) for piece in first if piece]
+        good = b"".join((prefix, *filter(None, bodies)))
+        if good:
+            self._send(good)
+        if bodies and bodies[-1] is None:
             self._finish(End.BAD_FRAMING)
-        elif prefix or body:
-            self._send(prefix + body)
-        elif self._framing.done:
+        elif not good and self._framing.done:
             self._finish(End.DONE)
 
     async def _wait(self) -> None:

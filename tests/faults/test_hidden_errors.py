@@ -34,7 +34,17 @@ WHOLE = {
     "in two pieces": (replace(Answer(body=LIMITED), piece_bytes=90, gap_s=0.02), "rate_limited"),
     "until the close": (Answer(body=LIMITED, framing=Framing.CLOSE), "rate_limited"),
     "compressed": (Answer(headers=ZIPPED, body=gzip.compress(LIMITED)), "rate_limited"),
+    "compressed and chunked": (
+        Answer(headers=ZIPPED, body=gzip.compress(LIMITED), framing=Framing.CHUNKED),
+        "rate_limited",
+    ),
+    "compressed, in pieces": (
+        replace(Answer(headers=ZIPPED, body=gzip.compress(LIMITED)), piece_bytes=100, gap_s=0.02),
+        "rate_limited",
+    ),
     "finish_reason": (Answer(body=FINISHED), ""),
+    "finish_reason, in pieces": (replace(Answer(body=FINISHED), piece_bytes=90, gap_s=0.02), ""),
+    "finish_reason, chunked": (Answer(body=FINISHED, framing=Framing.CHUNKED), ""),
     "empty": (Answer(), ""),
     "empty and chunked": (Answer(body=b"", framing=Framing.CHUNKED), ""),
     "a page": (Answer(headers=HTML, body=b"<html>{}</html>"), ""),
@@ -72,9 +82,11 @@ async def test_a_good_answer_in_place_of_a_stream_passes(scene: OpenScene) -> No
         assert (s.gateway.status("bad").failures, s.gateway.records[0].outcome) == (0, Outcome.OK)
 
 
-async def test_a_failed_response(scene: OpenScene) -> None:
-    async with scene(keys=2) as s, s.client() as client:
-        s.bad.script(Answer(body=FAILED))
+@pytest.mark.parametrize("mode", ["live", "buffered"])
+@pytest.mark.parametrize("piece_bytes", [0, 90], ids=["at once", "in pieces"])
+async def test_a_failed_response(scene: OpenScene, mode: str, piece_bytes: int) -> None:
+    async with scene(keys=2, settings=f"  stream_mode: {mode}\n") as s, s.client() as client:
+        s.bad.script(replace(Answer(body=FAILED), piece_bytes=piece_bytes, gap_s=0.02))
         await client.send(b'{"model":"m","input":"hi"}', b"/v1/responses")
         assert (await client.read()).body == chat().body
         assert s.gateway.status("bad").failures == 1

@@ -42,6 +42,15 @@ async def test_read_waits_for_bytes_and_then_for_the_end(bench, nursery) -> None
     assert await link.read(soon()) == b"", "the end stays the end"
 
 
+async def test_a_reset_stays_a_reset(bench) -> None:
+    """The kernel tells of it once, and of an end from then: whoever asks next must not take it for a whole answer."""
+    link, peer = bench.link(bench.parking())
+    reset(peer)
+    for _ in range(2):
+        with pytest.raises(OSError):
+            await link.read(soon())
+
+
 async def test_bytes_and_end_that_came_together_are_both_read(bench) -> None:
     link, peer = bench.link(bench.parking())
     await peer.send_all(b"last words")

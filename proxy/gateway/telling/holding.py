@@ -113,15 +113,17 @@ def tell_status(head: ResponseHead, hidden: Hidden) -> None:
 
 
 async def _look(answer: Answer) -> Hidden | None:
-    """Into what is here of an answer that is no stream, and all of one that begins as an error. Raises ClientGone."""
-    here = answer.beginning()
-    coding = answer.head.content_encoding
-    if answer.whole is None and (coding or not _may_begin_an_error(here)):
+    """Into all of an answer that is no stream, in however many pieces it comes; errors are short. Raises ClientGone."""
+    head, coding = answer.head, answer.head.content_encoding
+    limit = CODED_ERROR_BYTES + 1 if coding else ERROR_BYTES
+    if answer.whole is None and not _may_be_an_error(head, answer.beginning(), limit):
         return None
-    if coding and len(here) > CODED_ERROR_BYTES:
-        return None
-    text = here if answer.whole is not None and not coding else await error_text(answer)
-    return in_answer(text) if suspect(text) else None
+    payload = await error_body(answer, limit) if answer.whole is None else answer.whole
+    if coding:
+        if len(payload) > CODED_ERROR_BYTES:
+            return None
+        payload = beginning_of(payload, coding, ERROR_BYTES)
+    return in_answer(payload) if suspect(payload) else None
 
 
 async def error_text(answer: Answer) -> bytes:
@@ -130,12 +132,12 @@ async def error_text(answer: Answer) -> bytes:
     return beginning_of(await error_body(answer), coding, ERROR_BYTES)
 
 
-async def error_body(answer: Answer) -> bytes:
+async def error_body(answer: Answer, limit_bytes: int = ERROR_BYTES) -> bytes:
     """As much of an upstream's error as tells what it means; it may come in a packet of its own. Raises ClientGone."""
     deadline = time.monotonic() + ERROR_WAIT_S
     with suppress(UpstreamFailure, Late):  # whoever passes it on will say
         ahead = Ahead(answer)
-        while not ahead.done and ahead.size < ERROR_BYTES:
+        while not ahead.done and ahead.size < limit_bytes:
             await ahead.read(deadline)
         return ahead.payload
     return answer.beginning()
@@ -150,9 +152,14 @@ async def _begun(ahead: Ahead, deadline: float) -> None:
         raise UpstreamFailure(ResultKind.TIMEOUT, _SILENT) from late
 
 
-def _may_begin_an_error(here: bytes) -> bool:
+def _may_be_an_error(head: ResponseHead, here: bytes, limit_bytes: int) -> bool:
+    """Sound and pictures pass as they come; of what is long only its beginning counts, where that can be read."""
+    if head.framing <= limit_bytes and (not head.content_type or head.content_type.startswith(JSON)):
+        return True
     here = here.lstrip()
-    return any(here.startswith(begins) or begins.startswith(here) for begins in _ERROR_BEGINS)
+    return not head.content_encoding and any(
+        here.startswith(begins) or begins.startswith(here) for begins in _ERROR_BEGINS
+    )
 
 
 async def _content(head: ResponseHead, ahead: Ahead, deadline: float) -> Hidden | None:
