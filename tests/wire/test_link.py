@@ -47,7 +47,7 @@ async def test_a_reset_stays_a_reset(bench) -> None:
     link, peer = bench.link(bench.parking())
     reset(peer)
     for _ in range(2):
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionResetError):
             await link.read(soon())
 
 
