@@ -20,6 +20,7 @@ from proxy.gateway.reading.introduction import Introduction, introduce
 from proxy.gateway.reading.routes import Route, Routes
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
+from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.run import Run
@@ -57,8 +58,9 @@ class Pipeline:
         limits: IntakeLimits,
         cors: Cors = CLOSED,
         wall: Wall | None = None,
+        guard: HomeGuard | None = None,
     ) -> None:
-        """`wall`: around each request."""
+        """`wall`: around each request. `guard`: where no key is asked for."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -67,6 +69,7 @@ class Pipeline:
         self._limits = limits
         self._cors = cors
         self._wall = wall or Wall("request")
+        self._guard = guard
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation.
@@ -139,13 +142,15 @@ class Pipeline:
         return True
 
     def _introduce(self, head: RequestHead, record: Record) -> Introduction:
-        """HOT. Where the path leads and who asks, each time anew. Raises GatewayError 401, 404, 405, 426."""
+        """HOT. Where the path leads and who asks, each time anew. Raises GatewayError 401, 403, 404, 405, 426."""
         try:
             route = self._routes.find(head.method, head.path)
         except GatewayError:  # nothing else is known of it
             record.route = head.path[:SHOWN_PATH_BYTES].decode("latin-1")
             raise
         record.route = route.name
+        if self._guard is not None:
+            self._guard.check(head)
         caller = self._who(head, route)
         if head.form.upgrade and asks_for_websocket(head):
             raise websocket_not_carried()

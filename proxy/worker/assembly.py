@@ -29,6 +29,7 @@ from proxy.gateway.reading.routes import Custom, Routes, described
 from proxy.gateway.reading.spool import SpoolLimits
 from proxy.gateway.telling.cors import ANY, Cors
 from proxy.gateway.telling.holding import HoldSettings
+from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.confirming import Confirmer
 from proxy.gateway.trying.fallbacks import Fallbacks
@@ -153,7 +154,7 @@ class Gateway:
     def prepare(self, config: Config, environ: Mapping[str, str]) -> tuple[Parts, Pipeline]:
         """The slow part of a reload: changes nothing, so that a thread may do it. Raises ConfigError."""
         parts = Parts(config, environ, self._store)
-        return parts, self._pipeline(parts, cors(config, environ))
+        return parts, self._pipeline(parts, origins_allowed(config, environ))
 
     def adopt(self, parts: Parts, pipeline: Pipeline) -> None:
         """Deployments that stay keep counts and health; what the operator said of others, before, holds again."""
@@ -225,7 +226,7 @@ class Gateway:
         if not self._pass_on(order):
             raise workers_not_told()
 
-    def _pipeline(self, parts: Parts, cors: Cors) -> Pipeline:
+    def _pipeline(self, parts: Parts, origins: Sequence[str]) -> Pipeline:
         config, router = parts.config, parts.router
         general = config.general_settings
         forwards_organization = general.forward_openai_org_id is True
@@ -255,8 +256,9 @@ class Gateway:
             attempts,
             self.recorder,
             _intake_limits(config, self._memory, self._disk_share),
-            cors,
+            Cors(origins),
             self.reactor.walls.requests,
+            None if general.master_key else HomeGuard(origins),
         )
 
     def _withheld(self, config: Config) -> Withheld:
@@ -387,13 +389,13 @@ def _lists(written: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence
     return {group: groups for each in reversed(written) for group, groups in each.items()}
 
 
-def cors(config: Config, environ: Mapping[str, str]) -> Cors:
+def origins_allowed(config: Config, environ: Mapping[str, str]) -> Sequence[str]:
     origins = config.sluice_settings.cors_allow_origins
     if origins is not None:
-        return Cors(origins)
+        return origins
     named = environ.get(CORS_VARIABLE, "").split(",")
     by_default = [ANY] if config.general_settings.master_key else []
-    return Cors([origin.strip() for origin in named if origin.strip()] or by_default)
+    return [origin.strip() for origin in named if origin.strip()] or by_default
 
 
 def _intake_limits(config: Config, memory: Budget, disk: Budget) -> IntakeLimits:

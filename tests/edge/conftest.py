@@ -34,7 +34,7 @@ model_list:
   - {{model_name: far, litellm_params: {{model: openai/gpt-4o, api_base: "http://127.0.0.1:{far}/v1", api_key: sk-up}}}}
   - {{model_name: canned, litellm_params: {{model: openai/gpt-4o, mock_response: "as set", api_key: sk-up}}}}
 router_settings: {{num_retries: 0, disable_cooldowns: true}}
-general_settings: {{master_key: sk-gateway, max_request_size_mb: {request_mb}{general}}}
+general_settings: {{{key}max_request_size_mb: {request_mb}{general}}}
 sluice_settings:
 {limits}
 """
@@ -255,7 +255,12 @@ def make_house(tmp_path: Path) -> MakeHouse:
 
     @asynccontextmanager
     async def make(
-        *, far: int = 1, request_mb: float = 8.0, general: str = "", **settings: object
+        *,
+        far: int = 1,
+        request_mb: float = 8.0,
+        general: str = "",
+        key: str = "sk-gateway",
+        **settings: object,
     ) -> AsyncIterator[House]:
         forms = {"peek_limit_mb": 1, "form_limit_mb": 8}
         limits = {"connect_timeout_s": 2, "drain_timeout_s": 2, **forms, **settings}
@@ -264,8 +269,11 @@ def make_house(tmp_path: Path) -> MakeHouse:
             text = "".join(f"  {name}: {value}\n" for name, value in limits.items())
             path = tmp_path / "config.yaml"
             more = general.replace("{mock}", mock.url)
+            keyed = f"master_key: {key}, " if key else ""
             path.write_text(
-                CONFIG.format(mock=mock.url, far=far, limits=text, request_mb=request_mb, general=more)
+                CONFIG.format(
+                    mock=mock.url, far=far, limits=text, request_mb=request_mb, general=more, key=keyed
+                )
             )
             async with _serving(path, mock) as house:
                 yield house

@@ -8,8 +8,9 @@ import pytest
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings
 from proxy.config.sluice import SluiceSettings
+from proxy.gateway.telling.cors import Cors
 from proxy.types import Secret
-from proxy.worker.assembly import CORS_VARIABLE, cors
+from proxy.worker.assembly import CORS_VARIABLE, origins_allowed
 
 PAGE = b"https://page.example"
 KEYED = GeneralSettings(master_key=Secret("sk-x"))
@@ -32,5 +33,5 @@ def test_who_may(general: GeneralSettings, said: tuple[str, ...] | None, environ
     config = msgspec.structs.replace(
         Config(), general_settings=general, sluice_settings=SluiceSettings(cors_allow_origins=said)
     )
-    lines = cors(config, {CORS_VARIABLE: environ} if environ else {}).lines(PAGE)
+    lines = Cors(origins_allowed(config, {CORS_VARIABLE: environ} if environ else {})).lines(PAGE)
     assert (b"Access-Control-Allow-Origin" in lines) == allowed
