@@ -17,7 +17,7 @@ import trio
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
-from hypercorn.events import Closed, Event, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Request, StreamClosed
 from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
@@ -69,9 +69,19 @@ class Http2(H2Protocol):
             for upload in self._uploads.values():
                 upload.leave()
         await super().handle(event)
+        if isinstance(event, RawData) and self._head_bytes > self.config.h2_max_header_list_size:
+            self.connection.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            await self._flush()
+            await self.send(Closed())
         if isinstance(event, Closed):  # nobody sends any more: hypercorn would have who writes wait for ever
             for buffer in self.stream_buffers.values():
                 await buffer.close()
+
+    @property
+    def _head_bytes(self) -> int:
+        """Of a head whose frames have begun and not ended: h2 itself would hold a MiB of each."""
+        begun = self.connection.incoming_buffer._headers_buffer  # noqa: SLF001 - h2 bounds their number alone
+        return sum(len(frame.data) for frame in begun)
 
     @property
     def idle(self) -> bool:

@@ -87,6 +87,7 @@ async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
 def _hypercorn_config(limits: SluiceSettings) -> HypercornConfig:
     config = HypercornConfig()
     config.h11_max_incomplete_size = limits.max_header_bytes
+    config.h2_max_header_list_size = limits.max_header_bytes
     config.keep_alive_timeout = limits.keep_alive_timeout_s
     config.keep_alive_max_requests = MANY_REQUESTS
     config.graceful_timeout = limits.drain_timeout_s

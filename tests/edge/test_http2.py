@@ -10,6 +10,7 @@ import h2.events
 import pytest
 import trio
 import trio.testing
+from hyperframe.frame import ContinuationFrame, HeadersFrame
 
 from loadtest.answers import Answer as Said
 from loadtest.answers import Framing, chat, chat_stream, stalled, truncated
@@ -140,6 +141,18 @@ async def test_an_answer_that_breaks_off_does_not_end_as_if_it_were_whole(
     assert stream.status == 200
     assert stream.end != "ended"
     assert stream.end == "reset" or client.over, "the client is told, and does not wait for ever"
+
+
+async def test_a_head_that_does_not_end_is_not_held(house, client) -> None:
+    """Its frames are well-formed, and asked for by nobody: without a key they would hold a MiB per connection."""
+    limit = house.gateway.config.sluice_settings.max_header_bytes
+    await client.answer(await client.send("GET", "/livez"))  # the settings are settled
+    frames = [HeadersFrame(3, data=b"\x00"), *(ContinuationFrame(3, data=b"a" * 16_384) for _ in range(60))]
+    await client.client.send_raw(b"".join(frame.serialize() for frame in frames[: limit // 16_384 + 6]))
+    with trio.fail_after(3):
+        while not client.over:
+            await client.more()
+    assert (await house.ask(b"GET /livez HTTP/1.1\r\nHost: g\r\n\r\n")).status == 200
 
 
 async def test_a_stream_that_is_reset_closes_its_upstream_connection(house, client) -> None:
