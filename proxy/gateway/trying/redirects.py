@@ -21,6 +21,7 @@ log = logging.getLogger("sluice")
 
 MAX_HOPS = 5
 """A slash and a version are two; what goes on goes in circles."""
+MAX_SHOWN_CHARS = 200
 PLACES = b"location:"
 """How the lines that name a place end their names: looked for in one go."""
 Send = Callable[[Outbound], Awaitable[Answer]]
@@ -90,11 +91,18 @@ def _to(outbound: Outbound, target: bytes) -> Outbound:
 def _next(location: bytes, outbound: Outbound, trail: Trail) -> bytes:
     target = target_at(location, trail.origin, _target_of(outbound))
     if target is None:
-        log.warning(
-            "%s redirects to %s, which is not followed", trail.endpoint, location.decode("latin-1")[:200]
-        )
+        log.warning("%s redirects to %s, which is not followed", trail.endpoint, shown(location))
         raise _refused("redirects to another host, which this gateway does not follow")
     return target
+
+
+def shown(location: bytes) -> str:
+    """For the log: without its query, which lets whoever has it in where a place is signed; safe on a terminal."""
+    place = location.partition(b"?")[0].partition(b"#")[0]
+    scheme, mark, rest = place.partition(b"//")
+    authority, slash, path = rest.partition(b"/")
+    text = (scheme + mark + authority.rpartition(b"@")[2] + slash + path).decode("ascii", "replace")
+    return "".join(char if char.isprintable() else "?" for char in text[:MAX_SHOWN_CHARS])
 
 
 def _check_seen(target: bytes, seen: Seen) -> None:
