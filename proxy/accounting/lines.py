@@ -71,7 +71,7 @@ _MAX_TEXT_CHARS = 80
 
 
 def text_line(record: Record, *, colour: bool) -> bytes:
-    """`12:00:00.000 200 POST /v1/chat/completions gpt-4o -> key-1 12+34 tokens 0.210s/1.500s`, time in UTC."""
+    """`12:00:00.000 200 POST /chat/completions m -> key-1 (config.yaml:4 KEY_1) 12+34 tokens 0.210s/1.500s`, in UTC."""
     parts = [
         _clock(record.started_unix_s + record.duration_s),
         _status(record.status, colour=colour),
@@ -80,6 +80,7 @@ def text_line(record: Record, *, colour: bool) -> bytes:
         _where(record),
         _tokens(record.usage),
         _times(record),
+        f"{record.attempts} attempts" if record.attempts > 1 else "",
         _ending(record),
     ]
     return " ".join(filter(None, parts)).encode("utf-8", "replace") + b"\n"
@@ -92,7 +93,10 @@ def _status(status: int, *, colour: bool) -> str:
 
 def _where(record: Record) -> str:
     model = _printable(record.model_asked or "")
-    return f"{model} -> {_printable(record.deployment_id)}".lstrip() if record.deployment_id else model
+    if not record.deployment_id:
+        return model
+    origin = f" ({_printable(record.origin)})" if record.origin else ""
+    return f"{model} -> {_printable(record.deployment_id)}{origin}".lstrip()
 
 
 def _tokens(usage: Usage | None) -> str:

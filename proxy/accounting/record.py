@@ -29,6 +29,8 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """The model named by the answer."""
     deployment_id: str | None = None
     """Of the last attempt."""
+    origin: str | None = None
+    """Of that entry: `config.yaml:4 OPENAI_API_KEY_2`, as a person wrote it; None where nobody wrote any."""
     status: int = 0
     """Sent to the client; 0: it left before a status was sent."""
     outcome: Outcome = Outcome.GATEWAY_ERROR

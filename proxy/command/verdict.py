@@ -146,7 +146,7 @@ def _tell_entries(served: Survey, config: Config, found: Findings) -> None:
     for remark in served.wrong:
         found.error(_path(remark), remark.text)
     for remark in served.unservable:
-        if not remark.text or (remark.index in hurt and remark.key[-1:] != ("model",)):
+        if not remark.text or (remark.index in hurt and not _stands_alone(remark, config)):
             continue  # what is wrong with the entry has been told, and is why
         if remark.key[-1:] == ("model",):  # another vendor's parameters
             found.forgive((*_path(remark)[:2], "litellm_params"))
@@ -156,6 +156,12 @@ def _tell_entries(served: Survey, config: Config, found: Findings) -> None:
             found.error(_path(remark), remark.text)
     for remark in served.notes:
         found.warn(_path(remark), remark.text)
+
+
+def _stands_alone(remark: Remark, config: Config) -> bool:
+    """Whatever else is wrong with the entry: another vendor's, or a variable that is not set."""
+    flaw = config.model_list[remark.index].flaw
+    return remark.key[-1:] == ("model",) or (flaw is not None and remark.text == flaw.text)
 
 
 def _path(remark: Remark) -> KeyPath:

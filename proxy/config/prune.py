@@ -46,5 +46,5 @@ def _stand_in(entry: object) -> dict[str, object]:
         **known,
         "model_name": known.get("model_name", UNKNOWN),
         "litellm_params": {"model": UNKNOWN, **named},
-        "flaw": _TOLD,
+        "flaw": known.get("flaw", _TOLD),
     }

@@ -37,6 +37,7 @@ _CASES = (
     _case("unexpected end of stream", r"", "the quote that begins here is not closed"),
     _case("flow sequence", r"", "the `[` that begins here is not closed, or lacks a `,`"),
     _case("flow mapping", r"", "the `{` that begins here is not closed, or lacks a `,`"),
+    _case("flow node", r"", "the `[` or `{` before this is not closed, or a value is missing"),
     _case("unhashable", r"", "`{{...}}` is a template's: write the value, or `os.environ/NAME`"),
     _case("another document", r"", "a second `---`: write one document"),
     _case("'-' indicator", r"", "this line is neither another `- ` of the list above nor indented below it"),

@@ -67,6 +67,13 @@ def test_a_text_line_says_what_went_wrong_and_leaves_out_what_is_not_known(make_
     )
 
 
+def test_a_text_line_names_the_entry_and_says_that_it_took_several_attempts(make_record: MakeRecord) -> None:
+    record = make_record(origin="config.yaml:4 OPENAI_API_KEY_2", attempts=3, usage=None)
+    assert text_line(record, colour=False).endswith(
+        b" gpt-4o -> key-1 (config.yaml:4 OPENAI_API_KEY_2) 0.250s/1.500s 3 attempts\n"
+    )
+
+
 def test_tokens_not_said_are_not_zero(make_record: MakeRecord) -> None:
     assert b" 0+? tokens " in text_line(make_record(usage=Usage(input_tokens=0)), colour=False)
 

@@ -284,3 +284,23 @@ def test_what_is_wrong_with_an_entry_is_told_once(judged: Judge) -> None:
         "model_list[0].litellm_params.modell",
         "model_list[0].litellm_params.model",
     ]
+
+
+def test_all_that_is_wrong_with_one_entry_is_told_in_one_pass(judged: Judge) -> None:
+    """A slip, an address and a variable are three things to mend, and one start should say so."""
+    verdict = judged(
+        """\
+        model_list:
+          - model_name: a
+            litellm_params: {model: openai/a, api_key: "${KEY}", api_base: "localhost:8000/v1", weigth: 2}
+          - {model_name: b, litellm_params: {model: openai/b, api_key: "", api_base: "http://x:bad"}}
+        """
+    )
+    told = sorted(str(notice).split(": ")[1] for notice in (*verdict.errors, *verdict.warnings))
+    first = "model_list[0].litellm_params."
+    assert told == [
+        f"{first}api_base",
+        f"{first}api_key",
+        f"{first}weigth",
+        "model_list[1].litellm_params.api_base",
+    ]

@@ -16,6 +16,8 @@ import pytest
         ("a: 'x\nb: 1\n", "1: column 4", "the quote that begins here is not closed", "a: 'x", 3),
         ("a: [1\nb: 2\n", "1: column 4", "the `[` that begins here is not closed", "a: [1", 3),
         ("a: {b: 1\nc: 2\n", "1: column 4", "the `{` that begins here is not closed", "a: {b: 1", 3),
+        ("a: [\nb: *x]\n", "2: column 4", "a value that begins with `*` needs quotes", "b: *x]", 3),
+        ("a: [1, :]\n", "1: column 8", "a value is missing", "a: [1, :]", 7),
         ("a: 1\n---\nb: 2\n", "2: column 1", "a second `---`: write one document", "---", 0),
         ("- a\nb: 1\n", "2: column 1", "neither another `- ` of the list", "b: 1", 0),
         ("a: b\n- c\n", "2: column 1", "indent it below its key", "- c", 0),
@@ -28,6 +30,11 @@ def test_in_a_persons_words_with_the_place(refuse, text, where, words, excerpt, 
     assert told[0].startswith(f"config.yaml:{where}: ")
     assert words in told[0]
     assert told[1:] == [f"    {excerpt}", "    " + " " * caret + "^"]
+
+
+def test_a_file_that_ends_within_a_bracket(refuse):
+    (error,) = refuse("a: [\n")
+    assert error == "config.yaml:2: column 1: the `[` or `{` before this is not closed, or a value is missing"
 
 
 def test_a_template_that_nobody_filled_in(refuse):

@@ -242,6 +242,7 @@ class Attempts:
     def _begin(self, run: Run, deployment: Deployment) -> None:
         run.record.attempts += 1
         run.record.deployment_id = deployment.id
+        run.record.origin = deployment.origin or None
         run.tried.append(deployment)
         if self._tells_every_attempt:
             _log_attempt(run, deployment)
