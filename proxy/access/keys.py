@@ -39,6 +39,7 @@ class Keys:
         """`header`: the one header to look at, lower-case, instead of KEY_HEADERS."""
         self._digest = _digest(master_key.reveal().encode()) if master_key else None
         self._headers = (header,) if header else KEY_HEADERS
+        self._place = f"`{header.decode()}`" if header else "Authorization"
         self._master = Caller("master", self._digest or b"")
         self._digests: dict[bytes, bytes] = {}
 
@@ -65,8 +66,8 @@ class Keys:
         key = _key_of(sent)
         if not key:
             raise unauthorized(
-                "You didn't provide an API key. Send the gateway's key in an Authorization header:"
-                " `Authorization: Bearer YOUR_KEY`."
+                f"You didn't provide an API key. Send the gateway's key in an {self._place} header:"
+                f" `{self._place.strip('`')}: Bearer YOUR_KEY`."
             )
         digest = _digest(key)
         if len(sent) <= DIGESTED_BYTES and hmac.compare_digest(digest, right):

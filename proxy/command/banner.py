@@ -7,13 +7,21 @@ from collections.abc import Sequence
 
 MODELS_SHOWN = 8
 CHAT_MODELS = ("gpt", "o1", "o3", "chat")
+_HEADER = "Authorization"
 _HERE = ("0.0.0.0", "::", "127.0.0.1", "localhost")  # noqa: S104 - as a client on this machine reaches them
 
 
 def banner(
-    *, version: str, host: str, port: int, models: Sequence[str], key: str | None, simulated: bool
+    *,
+    version: str,
+    host: str,
+    port: int,
+    models: Sequence[str],
+    key: str | None,
+    simulated: bool,
+    header: str | None = None,
 ) -> str:
-    """Plain text, a few lines. `key`: as it may be shown; None when none is asked for."""
+    """Plain text, a few lines. `key`: as it may be shown; None when none is asked for. `header`: that carries it."""
     url = f"http://{address_for_clients(host)}:{port}"
     lines = [
         f"Sluice {version}  http://{_bracketed(host)}:{port}",
@@ -23,7 +31,7 @@ def banner(
     ]
     if simulated:
         lines.append("  upstream  simulated; set OPENAI_API_KEY or give --config for a real one")
-    return "\n".join([*lines, "", "  " + curl(url, chat_model(models), key), ""])
+    return "\n".join([*lines, "", "  " + curl(url, chat_model(models), key, header or _HEADER), ""])
 
 
 def _key(shown: str | None) -> str:
@@ -32,18 +40,18 @@ def _key(shown: str | None) -> str:
     return "general_settings.master_key of the configuration" if shown.startswith("$(") else shown
 
 
-def curl(url: str, model: str, key: str | None) -> str:
+def curl(url: str, model: str, key: str | None, header: str) -> str:
     """One line for a shell. A key that begins with `$` is a variable or a command, and left to the shell."""
     body = f'{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello!"}}]}}'
-    headers = f"{_authorization(key)} -H 'Content-Type: application/json'"
+    headers = f"{_authorization(key, header)} -H 'Content-Type: application/json'"
     return f"curl -N {url}/v1/chat/completions{headers} -d {shlex.quote(body)}"
 
 
-def _authorization(key: str | None) -> str:
+def _authorization(key: str | None, header: str) -> str:
     if not key:
         return ""
-    header = f"Authorization: Bearer {key}"
-    return f' -H "{header}"' if key.startswith("$") else f" -H {shlex.quote(header)}"
+    line = f"{header}: Bearer {key}"
+    return f' -H "{line}"' if key.startswith("$") else f" -H {shlex.quote(line)}"
 
 
 def address_for_clients(host: str) -> str:

@@ -74,7 +74,13 @@ def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
             raise ConfigError(itself)
         shown = _shown_key(options, loaded, environ, key.reveal()) if key else None
         greeting = banner(
-            version=__version__, host=host, port=place.port, models=names, key=shown, simulated=simulates
+            version=__version__,
+            host=host,
+            port=place.port,
+            models=names,
+            key=shown,
+            simulated=simulates,
+            header=config.general_settings.litellm_key_header_name,
         )
         editions = Editions(Edition(1, config, loaded.environ), partial(_reread, options, environ, place))
         return _run(options, editions, listener, Service(greeting))
@@ -125,7 +131,13 @@ def _shown_key(options: Options, loaded: Loaded, environ: Mapping[str, str], key
     return _read_from(loaded.path, key) or f"${MASTER_KEY_VARIABLE}"
 
 
+_KEY_OF_FILE = r"s/^[^#]*master_key: *[^A-Za-z0-9]\{0,1\}\([A-Za-z0-9_.~-]\{1,\}\).*/\1/p"
+"""For sed: what `_read_from` finds."""
+
+
 def _read_from(path: Path, key: str) -> str | None:
-    """A command that prints the key out of the file; None where it is not alone in its line."""
-    found = re.findall(r"^ *master_key: *(.*)$", path.read_text(), re.MULTILINE)
-    return f"$(sed -n 's/^ *master_key: *//p' {shlex.quote(str(path))})" if found == [key] else None
+    """A command that prints the key out of the file, in quotes or not; None where it does not stand there so."""
+    found = re.findall(
+        r"^[^#\n]*master_key: *[^A-Za-z0-9\n]?([A-Za-z0-9_.~-]+).*$", path.read_text(), re.MULTILINE
+    )
+    return f"$(sed -n '{_KEY_OF_FILE}' {shlex.quote(str(path))})" if found == [key] else None

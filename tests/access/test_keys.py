@@ -92,7 +92,7 @@ def test_the_most_specific_header_decides() -> None:
 def test_one_header_can_be_named_instead_of_the_usual() -> None:
     keys = Keys(Secret(MASTER), b"x-my-key")
     assert keys.who(headers(x_my_key=f"Bearer {MASTER}")).name == "master"
-    with pytest.raises(GatewayError):
+    with pytest.raises(GatewayError, match="`x-my-key: Bearer YOUR_KEY`"):
         keys.who(headers(authorization=f"Bearer {MASTER}"))
 
 

@@ -125,7 +125,7 @@ def test_a_key_of_the_environment_or_a_file_is_not_shown_in_a_log(here: Path) ->
         here, config=f"{MOCKED}\ngeneral_settings: {{master_key: {KEY}}}\n", key=None
     ) as gateway:
         assert KEY not in gateway.output
-        assert "$LITELLM_MASTER_KEY" in gateway.output
+        assert "$(sed -n " in gateway.output
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -134,9 +134,11 @@ def test_a_key_of_the_environment_or_a_file_is_not_shown_in_a_log(here: Path) ->
     [
         (None, {}),
         (f"{MOCKED}general_settings:\n  master_key: {KEY}\n", {}),
+        (f'{MOCKED}general_settings:\n  # master_key: sk-old\n  master_key: "{KEY}"  # for us\n', {}),
+        (f"{MOCKED}general_settings: {{master_key: '{KEY}', litellm_key_header_name: X-My-Key}}\n", {}),
         (f"{MOCKED}general_settings: {{master_key: os.environ/OTHER_KEY}}\n", {"OTHER_KEY": KEY}),
     ],
-    ids=["beside it", "in the file", "in a variable"],
+    ids=["beside it", "in the file", "in quotes", "under a header of its own", "in a variable"],
 )
 def test_the_line_of_the_banner_works_as_pasted(
     here: Path, config: str | None, environ: dict[str, str]
