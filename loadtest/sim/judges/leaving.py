@@ -48,9 +48,11 @@ def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterat
 
 
 def _had_all(asked: Asked, attempt: Attempt) -> bool:
-    """The stream's last event, or the error in its place."""
+    """The stream's last event, its blank line or not, or the error in its place."""
     payload, said = bytes(asked.payload), attempt.said
-    return payload.endswith(DONE) or (said is not None and bool(said.hides) and b'"error"' in payload)
+    return payload.rstrip(b"\n").endswith(DONE.rstrip(b"\n")) or (
+        said is not None and bool(said.hides) and b'"error"' in payload
+    )
 
 
 def _read_on(asked: Asked, attempt: Attempt, left_s: float, stopped_s: float) -> Iterator[str]:

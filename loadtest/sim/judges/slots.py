@@ -1,4 +1,7 @@
-"""In flight per key, as its upstream sees it, is never more than `max_parallel_requests`."""
+"""In flight per key, as its upstream sees it, is never more than `max_parallel_requests`.
+
+The free call that confirms a suspicion is no request of anybody's, and takes no slot.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ def judge(case: Case) -> Iterator[str]:
     for name, target in case.targets.items():
         if target.cap is None or target.removed:
             continue
-        attempts = [attempt for attempt in case.story.attempts if attempt.upstream == name]
+        attempts = [attempt for attempt in case.story.attempts if attempt.upstream == name and attempt.number]
         most, at_s = _most_at_once(attempts)
         if most > target.cap:
             yield f"{name} had {most} requests at once at {at_s:.4f}, its cap is {target.cap}"
@@ -36,15 +39,16 @@ def _most_at_once(attempts: list[Attempt]) -> tuple[int, float]:
 
 
 def _over_s(attempt: Attempt) -> float:
-    """Its answer was all sent, or the gateway cut it. A failing one gives its slot back when it is known to fail, one
-    that is longer than it says is over before its upstream knows."""
+    """Its answer was all sent, or the gateway cut it. A failing one, whatever its status, gives its slot back when it
+    is known to fail, one that is longer than it says is over before its upstream knows."""
     ends = []
     if attempt.connection.gateway.closed:
         ends.append(attempt.connection.gateway.closed_at)
     if attempt.over_s is not None:
         ends.append(attempt.over_s)
     said, head_sent_s = attempt.said, attempt.head_sent_s
-    over_early = said is not None and (said.fault is Fault.SHORT_LENGTH or not 200 <= said.status < 300)
+    fails = said is not None and (bool(said.hides) or not 200 <= said.status < 300)
+    over_early = said is not None and (said.fault is Fault.SHORT_LENGTH or fails)
     if over_early and head_sent_s is not None:
         ends.append(head_sent_s)
     return min(ends, default=float("inf"))
