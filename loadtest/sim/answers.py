@@ -267,8 +267,8 @@ def stop(said: Said, at: int, *, cleanly: bool) -> None:
     """The answer goes no further than `at` bytes of what was to be written. `cleanly`: the connection says it ended."""
     wire = b"".join(said.pieces)
     if at >= len(wire):
-        if said.until_close and not cleanly:
-            said.whole = False
+        if said.until_close and not cleanly:  # a stream that has said its last event ends by that
+            said.whole = said.streams and said.payload.endswith(DONE)
         return
     said.pieces = _up_to(said.pieces, at)
     head = wire.find(b"\r\n\r\n") + 4
