@@ -21,7 +21,8 @@ class ObjectStore(Protocol):
     def get(self, object_id: str) -> str | None:
         """The scope that holds the object; None when unknown."""
 
-    def put(self, object_id: str, scope: str) -> None: ...
+    def put(self, object_id: str, scope: str, owner: bytes = b"") -> None:
+        """`owner`: the caller that it was made for."""
 
     def forget(self, object_id: str) -> None:
         """No error when it is unknown."""
@@ -32,34 +33,46 @@ class ObjectStore(Protocol):
 
 
 class MemoryStore:
-    """The `limit` most recently used objects of this process."""
+    """The `limit` most recently used objects of this process. An owner of more than half of them makes room for its
+    own: it takes nobody else's place."""
 
-    __slots__ = ("_limit", "_scopes")
+    __slots__ = ("_limit", "_objects", "_owned")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._scopes: OrderedDict[str, str] = OrderedDict()
-        """Least recently used first."""
+        self._objects: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        """Scope and owner. Least recently used first, here and below."""
+        self._owned: dict[bytes, OrderedDict[str, None]] = {}
 
     def get(self, object_id: str) -> str | None:
-        scope = self._scopes.get(object_id)
-        if scope is not None:
-            self._scopes.move_to_end(object_id)
+        found = self._objects.get(object_id)
+        if found is None:
+            return None
+        scope, owner = found
+        self._objects.move_to_end(object_id)
+        self._owned[owner].move_to_end(object_id)
         return scope
 
-    def put(self, object_id: str, scope: str) -> None:
+    def put(self, object_id: str, scope: str, owner: bytes = b"") -> None:
         if len(object_id) > ID_LIMIT_CHARS:
             return
-        self._scopes[object_id] = scope
-        self._scopes.move_to_end(object_id)
-        if len(self._scopes) > self._limit:
-            self._scopes.popitem(last=False)
+        self.forget(object_id)
+        self._objects[object_id] = scope, owner
+        owned = self._owned.setdefault(owner, OrderedDict())
+        owned[object_id] = None
+        if len(self._objects) > self._limit:
+            self.forget(next(iter(owned if 2 * len(owned) > self._limit else self._objects)))
 
     def forget(self, object_id: str) -> None:
-        self._scopes.pop(object_id, None)
+        found = self._objects.pop(object_id, None)
+        if found is not None:
+            owned = self._owned[found[1]]
+            del owned[object_id]
+            if not owned:
+                del self._owned[found[1]]
 
     def __len__(self) -> int:
-        return len(self._scopes)
+        return len(self._objects)
 
 
 def place(key: bytes, scopes: Iterable[tuple[str, int]]) -> str:

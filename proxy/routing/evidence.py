@@ -20,7 +20,7 @@ by what others get from that key.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -34,17 +34,20 @@ MEANWHILE_S = 2.0
 QUIET_S = 30.0
 """As long as failures are remembered by rate."""
 MARKS = 16
-"""Kept of the latest: more than any row that benches is likely to need."""
+"""Kept of the latest, those of the caller with the most leave first: more than any row that benches is likely to need,
+and nobody's flood of failures hides what others saw."""
 _NEVER = -math.inf
 
 
 class Mark:
     """One request's failure on one key and model. Mutable: what becomes of the request is not known yet."""
 
-    __slots__ = ("alike", "at", "caller", "cleared", "fingerprint", "model", "status", "word")
+    __slots__ = ("alike", "at", "caller", "cleared", "fingerprint", "model", "number", "status", "word")
 
     def __init__(self, model: Model, cause: Cause, at: float) -> None:
         self.model = model
+        self.number = 0
+        """Of those on this model, from 1."""
         self.status = 0
         self.word = ""
         self.fingerprint = cause.fingerprint
@@ -57,13 +60,14 @@ class Mark:
 class Evidence:
     """Mutable, of one key and model."""
 
-    __slots__ = ("_marks", "_ok_at", "_ok_by", "_other_at", "_recent", "consecutive")
+    __slots__ = ("_failures", "_marks", "_ok_at", "_ok_by", "_other_at", "_recent", "consecutive")
 
     def __init__(self) -> None:
         self.consecutive = 0
         """Requests that failed since the last success."""
         self._recent = FailureRate()
-        self._marks: deque[Mark] = deque(maxlen=MARKS)
+        self._failures = 0
+        self._marks: list[Mark] = []
         self._ok_at = _NEVER
         self._ok_by: bytes | None = None
         self._other_at = _NEVER
@@ -82,7 +86,7 @@ class Evidence:
         mark = next((mark for mark in cause.suspects if mark.model is model), None)
         if mark is None:
             mark = Mark(model, cause, now)
-            self._marks.append(mark)
+            self._keep(mark)
             cause.suspects.append(mark)
             self._recent.failed(now)
             self.consecutive += 1
@@ -94,7 +98,7 @@ class Evidence:
 
     def convicts(self, allowed_fails: int, now: float) -> bool:
         """Whether what is known now benches."""
-        row = list(self._marks)[-self.consecutive :] if self.consecutive else []
+        row = [mark for mark in self._marks if mark.number > self._failures - self.consecutive]
         if self._count(row, now) >= min(allowed_fails, MARKS):
             return True
         lately = [mark for mark in self._marks if mark.at > now - QUIET_S]
@@ -107,6 +111,14 @@ class Evidence:
     def forget(self) -> None:
         self.consecutive = 0
         self.clear()
+
+    def _keep(self, mark: Mark) -> None:
+        self._failures += 1
+        mark.number = self._failures
+        self._marks.append(mark)
+        if len(self._marks) > MARKS:
+            [(most, _)] = Counter(each.caller for each in self._marks).most_common(1)
+            self._marks.remove(next(each for each in self._marks if each.caller == most))
 
     def _count(self, marks: list[Mark], now: float) -> int:
         """How many of these count now."""

@@ -43,6 +43,7 @@ class Layers:
                 key.host = self.hosts[key.host.id]
         for layered in self.all():
             layered.report = self._tell
+            layered.look_again()
 
     def all(self) -> Iterator[Layered]:
         yield from self.hosts.values()

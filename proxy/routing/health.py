@@ -122,6 +122,14 @@ class Health:
         self._streak = 0
         self._lift()
 
+    def look_again(self) -> bool:
+        """Of what said that it will not have it, the rest is over: the next request tries it."""
+        if not self.benched or self.rule is None or not self.rule.shuts_out:
+            return False
+        self.until = self._last_resort_at = self.since
+        self._trial_at = _NEVER
+        return True
+
     def begin_trial(self, now: float) -> bool:
         """It was picked while benched."""
         self._trial_at = now

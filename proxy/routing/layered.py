@@ -139,6 +139,11 @@ class Layered:
         if rested:
             self._ceased(now)
 
+    def look_again(self) -> None:
+        """The configuration was read anew, perhaps since what was refused has been put right."""
+        if self.health.look_again():
+            self.notify()
+
     def rests(self, now: float) -> bool:
         if self.held.holds(now):
             return True

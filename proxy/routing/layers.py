@@ -45,7 +45,7 @@ class Host(Layered):
 
 
 class Key(Layered):
-    __slots__ = ("base", "digest", "families", "host", "models", "suspected_at", "watchers")
+    __slots__ = ("base", "digest", "families", "host", "models", "named", "suspected_at", "watchers")
 
     def __init__(self, id_: str, digest: bytes, name: str, base: str, host: Host, report: Report) -> None:
         super().__init__(Kind.KEY, id_, f"key {name} at {host.id}", report)
@@ -54,6 +54,8 @@ class Key(Layered):
         self.digest = digest
         """Of what identifies it, the same in every process."""
         self.models: dict[str, Model] = {}
+        self.named = 0
+        """Of these, by the configuration."""
         self.families: dict[str, Family] = {}
         self.watchers: WeakSet[Watcher] = WeakSet()
         """Pools that must look again. Weak: those of an old configuration end with it."""
@@ -71,6 +73,7 @@ class Key(Layered):
             model = self.models[name] = Model(self, name, self.report)
             for watcher in self.watchers:
                 watcher.noted(name)
+        self.named += not model.fixed
         model.fixed = True
         return model
 
@@ -100,14 +103,10 @@ class Key(Layered):
         yield from self.families.values()
 
     def _make_room(self, now: float) -> bool:
-        if len(self.models) < MODELS_PER_KEY:
+        if len(self.models) - self.named < MODELS_PER_KEY:
             return True
-        loose = [model for model in self.models.values() if not model.fixed]
-        if len(loose) < MODELS_PER_KEY:
-            return True
-        free = [model for model in loose if not model.held.holds(now)]
-        gone = next((model for model in free if model.health.rule is DENIED), None)
-        gone = gone or next((model for model in free if now >= model.health.until), None)
+        gone = next((model for model in self._loose(now) if model.health.rule is DENIED), None)
+        gone = gone or next((model for model in self._loose(now) if now >= model.health.until), None)
         if gone is None:
             return False
         gone.allow()
@@ -115,6 +114,10 @@ class Key(Layered):
         for watcher in self.watchers:
             watcher.forgot(gone.name)
         return True
+
+    def _loose(self, now: float) -> Iterator[Model]:
+        """Those that may be forgotten, the eldest first."""
+        return (model for model in self.models.values() if not model.fixed and not model.held.holds(now))
 
 
 class Model(Layered):

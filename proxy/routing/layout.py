@@ -59,16 +59,20 @@ class Layout:
         if model is not None or star:
             wish = Wish(model=model, star=star)
             members = [_facing(member, wish) for member in members]
-        free = [member for member in members if not member.held(now, family)]
-        usable = [member for member in free if member.admits(now, family)]
+        # Of many hardly any have something the matter: only these are asked what it is.
+        troubled = [member for member in members if member.is_troubled(family)]
+        free = [member for member in troubled if not member.held(now, family)]
+        resting = set(troubled).difference(member for member in free if member.admits(now, family))
+        usable = [member for member in members if member not in resting]
         if not usable:
             usable = [member for member in free if member.admits_last_resort(now, family)]
         if usable != self.usable:
             self._lay_out(usable)
         self.members, self.usable, self.refused = members, usable, None
-        self.probes = any(member.is_benched(family) for member in usable)
+        probing = set(troubled).intersection(usable)
+        self.probes = any(member.is_benched(family) for member in probing)
         self.next_change = min(
-            (change for member in members for change in member.next_change(now, family)), default=math.inf
+            (change for member in troubled for change in member.next_change(now, family)), default=math.inf
         )
 
     def on_trial(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 
 from proxy.routing.ground import Layers
+from proxy.routing.hold import NO_HOLD
 from proxy.routing.layered import Layered
 from proxy.routing.layers import Host, Key, Model
 from proxy.routing.settings import RouterSettings
@@ -107,6 +108,17 @@ class Member:
             yield model
         if family and (found := self.key.families.get(family)) is not None:
             yield found
+
+    def is_troubled(self, family: str) -> bool:
+        """Whether anything that it stands on rests or is held, or was held: else it is usable."""
+        host, key, model = self.host, self.key, self.model
+        if self.state.held is not NO_HOLD or host.held is not NO_HOLD or key.held is not NO_HOLD:
+            return True
+        if host.health.benched or key.health.benched:
+            return True
+        if model is not None and (model.held is not NO_HOLD or model.health.benched):
+            return True
+        return bool(family) and family in key.families
 
     def held(self, now: float, family: str) -> bool:
         """By the operator."""

@@ -34,6 +34,21 @@ def test_the_least_recently_used_object_leaves_first() -> None:
     assert len(store) == 2
 
 
+def test_who_makes_thousands_takes_nobody_elses_place() -> None:
+    store = MemoryStore(100)
+    for number in range(40):
+        store.put(f"theirs-{number}", "red", b"them")
+    for number in range(10_000):
+        store.put(f"flood-{number}", "blue", b"flood")
+    assert len(store) == 100
+    assert all(store.get(f"theirs-{number}") == "red" for number in range(40))
+    assert store.get("flood-9999") == "blue"
+    store.put("theirs-0", "green", b"flood")
+    for number in range(40):
+        store.forget(f"theirs-{number}")
+    assert (len(store), list(store._owned)) == (60, [b"flood"])
+
+
 def test_overlong_ids_are_not_kept() -> None:
     store = MemoryStore(10)
     store.put("x" * (ID_LIMIT_CHARS + 1), "red")

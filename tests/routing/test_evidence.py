@@ -150,6 +150,22 @@ def test_nor_does_poison_that_comes_all_at_once(story: Callable[..., Story], at_
     assert s.resting() == set()
 
 
+@pytest.mark.parametrize("flood", [0, 6, 60])
+def test_nobodys_flood_of_poison_hides_a_dead_key(story: Callable[..., Story], flood: int) -> None:
+    s = story()
+    assert all(s.ask(b"%d" % (number % 5)) for number in range(30))
+    s.dead = {"k1"}
+    asked = 0
+    while not s.resting():
+        for _ in range(flood):
+            s.ask(b"hostile", poison=True)
+        asked += 1
+        assert s.ask(b"%d" % (asked % 5))
+        s.now += 0.05
+    assert s.resting() == {"k1"}
+    assert asked <= 8
+
+
 def test_one_whom_a_key_cannot_serve_does_not_take_it_from_others(story: Callable[..., Story]) -> None:
     """What crashes there is answered well elsewhere: a feature that one server lacks."""
     s = story()

@@ -111,7 +111,7 @@ def remember(store: ObjectStore, call: Call, deployment: Deployment, status: int
     if not 200 <= status < 300:
         return
     for object_id in ids.ids():
-        store.put(object_id, deployment.object_scope)
+        store.put(object_id, deployment.object_scope, call.caller.id)
     gone = forgotten(call.head.method, call.route.path, status)
     if gone is not None:
         store.forget(gone)
