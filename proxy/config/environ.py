@@ -87,6 +87,8 @@ def resolve(root: Node, environ: Mapping[str, str]) -> Resolved:
         node = visit.node
         if not isinstance(node, ScalarNode):
             continue
+        if PREFIX in node.value:  # in quotes, blanks around it are part of it
+            node.value = node.value.strip()
         names = _names(node.value, visit.path) if PREFIX in node.value else []
         unset = _missing(names, environ, visit.path) or _unfilled(node.value, visit.path)
         unset = unset or next(filter(None, (_held_by(name, environ, visit.path) for name in names)), None)

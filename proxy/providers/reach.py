@@ -27,6 +27,11 @@ _API_BASE = ("litellm_params", "api_base")
 _API_KEY = ("litellm_params", "api_key")
 _ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses")
 """What people copy out of a curl line."""
+_BRIDGE = "responses/"
+_NO_BRIDGE = (
+    "`responses/` has LiteLLM ask /responses for a chat: it is cut off, and a chat is asked as a chat"
+)
+"""https://docs.litellm.ai/docs/response_api (the bridge is LiteLLM's; no upstream has a model of that name)"""
 SLIP = 2
 """Letters by which a provider's name may be off and still be meant."""
 
@@ -63,6 +68,8 @@ def reach(entry: ModelEntry, environ: Mapping[str, str]) -> Reached:
     if flaw is not None:
         raise Unfit(flaw.key, flaw.text)
     api_base, notes = base(params.api_base, environ)
+    if model.startswith(_BRIDGE) and len(model) > len(_BRIDGE):
+        model, notes = model.removeprefix(_BRIDGE), (*notes, (_MODEL, _NO_BRIDGE))
     return Reached(provider, model, api_base, _key(params, api_base, environ), notes)
 
 

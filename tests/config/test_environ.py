@@ -206,3 +206,8 @@ def test_other_settings_hold_their_defaults_but_for_what_keeps_others_out(read, 
     assert "master_key: the environment variable NOPE is not set" in error
     (error,) = refuse("router_settings: {default_litellm_params: {api_key: os.environ/NOPE}}")
     assert "api_key: the environment variable NOPE is not set" in error
+
+
+def test_blanks_around_a_reference_are_no_part_of_the_name(read):
+    text = 'model_list: [{model_name: a, litellm_params: {model: m, api_key: " os.environ/KEY "}}]\n'
+    assert read(text, {"KEY": "sk-x"}).config.model_list[0].litellm_params.api_key.reveal() == "sk-x"

@@ -316,3 +316,11 @@ def test_a_deployment_is_found_by_its_line_and_variable() -> None:
     env = env_deployment(ENVIRON)
     assert env is not None
     assert env.called == "env (OPENAI_API_KEY)"
+
+
+def test_litellms_bridge_is_cut_off_with_a_word() -> None:
+    found = survey(config(LitellmParams(model="openai/responses/gpt-4o")), ENVIRON)
+    assert found.deployments[0].model == "gpt-4o"
+    (note,) = found.notes
+    assert note.key == ("litellm_params", "model")
+    assert note.text.startswith("`responses/` ")
