@@ -6,28 +6,33 @@ be proved (a key with escapes, a key given twice), the object is written anew fr
 
 Of a large body all this happens on its outline: a megabyte of image is neither decoded nor copied on trial.
 
-All functions raise msgspec.DecodeError when the body is not a JSON object.
+All functions raise msgspec.DecodeError when the body is not a JSON object, or one of more than MAX_FIELDS fields.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from typing import Annotated, TypeAlias
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from proxy.providers.outline import outline
 
 MAX_TRIALS = 8
 """Per edit. Each costs a copy and a decode of the body, and clients choose how often a key occurs."""
 
+MAX_FIELDS = 10_000
+"""Of the object itself: OpenAI's largest have some fifty. A million take seconds and 100 MB per decode."""
+
 # On trial a field bears this name: does the body still hold the real one, it was not the only one.
 _TRIAL_NAME = "\x00on trial"
 _TRIAL_KEY = msgspec.json.encode(_TRIAL_NAME)
 
-_decode = msgspec.json.Decoder(dict[str, Raw]).decode
+_Fields: TypeAlias = Annotated[dict[str, Raw], Meta(max_length=MAX_FIELDS)]
+_decode: Callable[[bytes], dict[str, Raw]] = msgspec.json.Decoder(_Fields).decode
 _encode = msgspec.json.Encoder().encode
 _BLANKS = b" \t\r\n"
 _match_colon = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*").match

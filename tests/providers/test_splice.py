@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from proxy.providers.outline import LARGE_BYTES, LONG_BYTES
-from proxy.providers.splice import MAX_TRIALS, add_fields, remove_field, replace_field, replace_model
+from proxy.providers.splice import (
+    MAX_FIELDS,
+    MAX_TRIALS,
+    add_fields,
+    remove_field,
+    replace_field,
+    replace_model,
+)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +198,16 @@ def test_adding_never_changes_what_is_there(
     changed = add_fields(body, {name: Raw(dumps(value, style)) for name, value in more.items()})
     assert json.loads(changed) == {**more, **fields}
     assert changed.endswith(body.lstrip(b"{"))
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda body: replace_model(body, "m", "n"), lambda body: remove_field(body, "model")]
+)
+def test_an_object_of_countless_fields_is_not_tried_again_and_again(edit) -> None:
+    """Each trial decodes it: a million fields held a worker up for seconds."""
+    fields = b",".join(b'"k%d":1' % n for n in range(MAX_FIELDS))
+    body = b'{"x":[{"model":"m"}],"model":"m",' + fields + b"}"
+    with pytest.raises(msgspec.DecodeError):
+        edit(body)
+    fewer = body.replace(b'"k1":1,"k2":1,', b"")
+    assert edit(fewer) != fewer

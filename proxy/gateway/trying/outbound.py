@@ -15,7 +15,7 @@ from proxy.gateway.trying.selection import Choice
 from proxy.providers import text_completion
 from proxy.providers.body import outbound_body, upstream_model
 from proxy.providers.reach import TEXT_COMPLETION
-from proxy.providers.splice import remove_field
+from proxy.providers.splice import MAX_FIELDS, remove_field
 from proxy.providers.url import refuse_dot_segments, target
 from proxy.types import Deployment
 from proxy.upstream.client import Outbound
@@ -154,7 +154,9 @@ def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
         return _adapted(call, choice, deployment)
     except UNREADABLE as error:
         raise GatewayError(
-            400, "The request body is not well-formed JSON in UTF-8.", code="invalid_json"
+            400,
+            f"The request body is not well-formed JSON in UTF-8, or has more than {MAX_FIELDS} fields.",
+            code="invalid_json",
         ) from error
 
 
