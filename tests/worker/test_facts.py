@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
+import trio
+import trio.testing
 
+from proxy.process.facts import SharedFacts
 from proxy.routing.affinity import MemoryStore
-from proxy.routing.router import Cause, Router, RouterSettings, Wish
+from proxy.routing.router import Cause, Router, RouterSettings, Unavailable, Wish
 from proxy.types import Deployment, Layer, Result, ResultKind, Secret
 from proxy.worker.facts import LINES_PER_S, Facts
 
@@ -118,3 +122,24 @@ def test_an_invented_name_writes_no_line_of_its_own(lines: Callable[[], list[str
     story.ask(f"w/{name}", DENIED, 0.0)
     [line] = lines()
     assert line.isprintable()
+
+
+async def test_what_one_worker_learns_the_others_know_within_fifty_milliseconds(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    shared, stories = SharedFacts(3), [Story() for _ in range(3)]
+    for number, story in enumerate(stories, 1):
+        facts = Facts(shared.of(number), clock=trio.current_time)
+        story.router.on_change(facts.changed)
+        nursery.start_soon(facts.listen, partial(getattr, story.router, "layers"), list)
+    for step in range(50):
+        began = trio.current_time()
+        stories[0].ask(f"w/denied-{step}", DENIED, began)
+        await trio.sleep(0.045)
+        for other in stories[1:]:
+            match = other.router.match(f"w/denied-{step}")
+            assert match is not None
+            wish = Wish("chat", None, match.wildcard)
+            assert isinstance(other.router.pick(match.pool, trio.current_time(), wish=wish), Unavailable)
+        await trio.sleep(0.0013 * step)
+    nursery.cancel_scope.cancel()
