@@ -17,6 +17,7 @@ GetHeader: TypeAlias = Callable[[bytes], bytes | None]
 """Lower-case name -> first value."""
 
 _BEARER = b"bearer "
+_same = hmac.compare_digest
 DIGESTS_REMEMBERED = 1024
 """Of keys as they were sent and accepted: strangers add none. Emptied when full."""
 DIGESTED_BYTES = 512
@@ -49,17 +50,16 @@ class Keys:
 
     def who(self, get: GetHeader) -> Caller:
         """HOT. Asked for every request, so that a key's end is the end. Raises GatewayError 401: missing or wrong."""
-        sent = b""
-        for name in self._headers:
-            sent = get(name) or b""
-            if sent:
-                break
+        sent = get(self._headers[0]) or self._sent_otherwise(get)
         if self._digest is None:
             return _anonymous(_key_of(sent))
         digest = self._digests.get(sent) or self._look_at(sent, self._digest)
-        if not hmac.compare_digest(digest, self._digest):
+        if not _same(digest, self._digest):
             raise unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
         return self._master
+
+    def _sent_otherwise(self, get: GetHeader) -> bytes:
+        return next(filter(None, map(get, self._headers[1:])), b"")
 
     def _look_at(self, sent: bytes, right: bytes) -> bytes:
         """The digest of a key that is not known. Raises GatewayError 401 when there is none."""
@@ -70,7 +70,7 @@ class Keys:
                 f" `{self._place.strip('`')}: Bearer YOUR_KEY`."
             )
         digest = _digest(key)
-        if len(sent) <= DIGESTED_BYTES and hmac.compare_digest(digest, right):
+        if len(sent) <= DIGESTED_BYTES and _same(digest, right):
             if len(self._digests) >= DIGESTS_REMEMBERED:
                 self._digests.clear()
             self._digests[sent] = digest

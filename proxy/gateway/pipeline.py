@@ -17,7 +17,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import IntakeLimits, read_at_once, read_call
 from proxy.gateway.reading.introduction import Introduction, introduce
-from proxy.gateway.reading.routes import Route, Routes
+from proxy.gateway.reading.routes import Kind, Route, Routes
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
@@ -38,6 +38,7 @@ _FAULTS = {
 }
 LAST_WORDS_S = 1.0
 """For a client to take them when the worker has run out of time: they fit into any socket's buffer."""
+_NATIVE = Kind.NATIVE
 NOBODY = Caller("anonymous", b"")
 PREFLIGHT = "preflight"
 """In place of a route: a browser asks on every path whether a page may."""
@@ -89,7 +90,7 @@ class Pipeline:
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
-            if exchange.head.get(b"origin") is not None and await self._meet_browser(exchange, record):
+            if b"origin" in exchange.head.form.first and await self._meet_browser(exchange, record):
                 return
             known = self._introduce(exchange.head, record)
             if known.route.page is not None:
@@ -158,6 +159,8 @@ class Pipeline:
         return introduce(head, route, caller)
 
     def _who(self, head: RequestHead, route: Route) -> Caller:
+        if route.kind is _NATIVE:
+            return self._keys.who(head.get)
         if (route.page is not None and route.page.public) or (
             route.custom is not None and not route.custom.auth
         ):

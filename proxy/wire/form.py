@@ -14,6 +14,7 @@ from proxy.types import Headers
 from proxy.wire.head import CHUNKED, NO_BODY, connection_persists, length_of, list_members
 
 BLANKS = b" \t"
+JSON_TYPE = b"application/json"
 WITHOUT_CONTROLS = bytes(
     0x20 if (code < 0x20 and code != 0x09) or code == 0x7F else code for code in range(256)
 )
@@ -55,7 +56,7 @@ class Form:
 
     __slots__ = (
         "_rest", "_start", "connection_tokens", "expect_continue", "first", "framing", "gaps", "keep_alive", "kept",
-        "length_gap", "lines", "names", "repeated", "spelled", "upgrade",
+        "length_gap", "lines", "names", "plain_json", "repeated", "repeats", "spelled", "upgrade",
     )  # fmt: skip
 
     def __init__(self, lines: Sequence[bytes], gaps: Sequence[int] = (), *, modern: bool = True) -> None:
@@ -84,6 +85,15 @@ class Form:
         expected = self.first.get(b"expect", b"")
         self.expect_continue = modern and isinstance(expected, bytes) and expected.lower() == b"100-continue"
         self.upgrade = modern and b"upgrade" in self.first
+        self.repeats = self.length_gap == 0 and len(gaps) == 1
+        """Its heads differ in their content-length alone."""
+        said_once = b"content-type" not in self.repeated
+        self.plain_json = (
+            said_once
+            and self.first.get(b"content-type") == JSON_TYPE
+            and b"content-encoding" not in self.first
+        )
+        """Its heads announce JSON as SDKs do: in one way, and not coded."""
         self.kept: dict[Sieve, Kept] = {}
         self._start, *self._rest = self._texts()
 
@@ -97,6 +107,11 @@ class Form:
             else:
                 text += line + b"\r\n"
         return [*texts, text + b"\r\n"]
+
+    @property
+    def tail(self) -> bytes:
+        """What stands behind the last gap."""
+        return self._rest[-1]
 
     def read(self, head: bytes) -> list[bytes] | None:
         """HOT. What fills the gaps of a head, here without its request line; None: it is not of this form."""

@@ -108,6 +108,9 @@ class _Part(enum.Enum):
     TRAILERS = enum.auto()
 
 
+_SIZE, _PAYLOAD, _PAYLOAD_END, _TRAILERS = _Part
+
+
 class ChunkedFraming:
     """`transfer-encoding: chunked`, strictly: the only line end is CRLF, sizes are 1 to 16 hex digits.
 
@@ -122,7 +125,7 @@ class ChunkedFraming:
         self._held = b""
         """The beginning of a line, or of the CRLF behind a payload, whose rest has not come."""
         self._left = 0
-        self._part = _Part.SIZE
+        self._part = _SIZE
         self.done = False
 
     def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
@@ -132,7 +135,7 @@ class ChunkedFraming:
             self._held = b""
         at, end = 0, len(data)
         while at < end and not self.done:
-            if self._part is _Part.SIZE:
+            if self._part is _SIZE:
                 at = self._whole_chunks(data, at, into)
                 if at == end:
                     break
@@ -148,7 +151,7 @@ class ChunkedFraming:
     @property
     def between_chunks(self) -> bool:
         """Another chunk could follow here."""
-        return self._part is _Part.SIZE and not self._held
+        return self._part is _SIZE and not self._held
 
     def _whole_chunks(self, data: bytes, at: int, into: list[bytes] | None) -> int:
         """HOT. Passes the chunks that lie in `data` from size to CRLF; stops before anything else."""
@@ -168,15 +171,15 @@ class ChunkedFraming:
 
     def _step(self, data: bytes, at: int, into: list[bytes] | None) -> int:
         """Passes one line or one stretch of payload; the index behind it."""
-        if self._part is _Part.PAYLOAD:
+        if self._part is _PAYLOAD:
             return self._payload(data, at, into)
-        if self._part is _Part.PAYLOAD_END:
+        if self._part is _PAYLOAD_END:
             return self._payload_end(data, at)
         line_end = data.find(b"\r\n", at, at + self._max_line)
         if line_end < 0:
             return self._hold(data, at)
         line = data[at:line_end]
-        if self._part is _Part.SIZE:
+        if self._part is _SIZE:
             self._size(line)
         else:
             self._trailer(line)
@@ -194,7 +197,7 @@ class ChunkedFraming:
             raise BadFraming("a chunk does not begin with its size")
         self._spend(len(parts[2]))
         self._left = int(parts[1], 16)
-        self._part = _Part.PAYLOAD if self._left else _Part.TRAILERS
+        self._part = _PAYLOAD if self._left else _TRAILERS
 
     def _payload(self, data: bytes, at: int, into: list[bytes] | None) -> int:
         end = min(at + self._left, len(data))
@@ -202,12 +205,12 @@ class ChunkedFraming:
             into.append(data[at:end])
         self._left -= end - at
         if self._left == 0:
-            self._part = _Part.PAYLOAD_END
+            self._part = _PAYLOAD_END
         return end
 
     def _payload_end(self, data: bytes, at: int) -> int:
         if data.startswith(b"\r\n", at):
-            self._part = _Part.SIZE
+            self._part = _SIZE
             return at + 2
         if data[at:] != b"\r":
             raise BadFraming("a chunk is not as long as its size says")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from proxy.wire.form import SIEVES_REMEMBERED, Form, Opening, RequestHead
-from proxy.wire.head import BadRequest, read_headers, read_request_line
+from proxy.wire.head import LENGTH_DIGITS, BadRequest, read_headers, read_request_line
 
 DEFAULT_MEMORY_BYTES = 1024 * 1024
 REMEMBERED_BYTES = 8192
@@ -24,6 +24,8 @@ LINE_BYTES = 400
 OPENING_BYTES = 600
 SIGHTING_BYTES = 110
 """A number, and its place in a set that has just grown."""
+REPEAT_BYTES = 500
+"""What a head that repeats takes besides its bytes."""
 SIZES_REMEMBERED = 512
 """Sizes of heads of which is known what form they had last. Emptied when full."""
 SIGHTINGS_SHARE = 4
@@ -33,12 +35,28 @@ _DECIDE = frozenset((b"connection", b"expect", b"host", b"transfer-encoding", b"
 _LENGTH = b"content-length"
 
 
+class Repeat:
+    """A head that came before: what stands around the digits of its content-length."""
+
+    __slots__ = ("end", "form", "gap", "opening", "start")
+
+    def __init__(self, raw: bytes, opening: Opening, form: Form, digits: int) -> None:
+        """`digits`: how many; `form.repeats`."""
+        self.opening = opening
+        self.form = form
+        self.end = form.tail
+        at = len(raw) - len(self.end)
+        self.start = raw[: at - digits]
+        self.gap = slice(at - digits, at)
+
+
 class HeadParser:
     """Of heads of at most `max_bytes` and `max_headers` lines.
 
     A head becomes a form at the second sighting of its lines, once the strict parse has passed it. Lines that came for
     the first time get gaps, and so does in time whatever differs between heads that are alike. A head of a known form
-    is compared with its texts, byte for byte, and what is in the gaps is checked.
+    is compared with its texts, byte for byte, and what is in the gaps is checked. Of clients that repeat themselves but
+    for the digits of content-length the whole head is kept too, the last one of each size: no form need be filled in.
 
     All that is known takes at most `memory_bytes`, by an estimate that is never too low; credentials are in it. A full
     memory is simply emptied: that costs each busy client some strict parses (50 us each).
@@ -50,6 +68,8 @@ class HeadParser:
         """By the number of lines."""
         self._likely: dict[int, Form] = {}
         """By the size of a head: which form to try first."""
+        self._repeats: dict[int, Repeat] = {}
+        """By the size of a head."""
         self._once: set[int] = set()
         """Hashes of what was seen: a wrong hit remembers something a sighting too early, no more."""
         self._known_bytes = 0
@@ -70,14 +90,22 @@ class HeadParser:
 
     def parse(self, raw: bytes) -> tuple[RequestHead, int]:
         """HOT. One whole head, its blank line included, and the framing of its body. Raises BadRequest."""
-        if len(raw) > self._max_bytes:
+        size = len(raw)
+        if size > self._max_bytes:
             raise self.too_large(raw)
+        repeat = self._repeats.get(size)
+        if repeat is not None and raw.startswith(repeat.start) and raw.endswith(repeat.end):
+            digits = raw[repeat.gap]
+            if digits.isdigit():
+                return RequestHead(repeat.opening, repeat.form, (digits,)), int(digits)
         line, _, rest = raw.partition(b"\r\n")
         opening = self._openings.get(line) or self._opening(line)
-        form = self._likely.get(len(raw))
+        form = self._likely.get(size)
         values = form.read(rest) if form is not None and opening.modern else None
         if form is None or values is None:
             return self._parse_slowly(raw, rest, opening)
+        if form.repeats and line in self._openings:
+            self._expect_again(raw, opening, form, values[0])
         return RequestHead(opening, form, values), form.framing_of(values)
 
     def too_large(self, raw: bytes | bytearray) -> BadRequest:
@@ -157,12 +185,25 @@ class HeadParser:
     def _drop(self, form: Form) -> None:
         self._known_bytes -= _cost_bytes(form)
         self._likely = {size: other for size, other in self._likely.items() if other is not form}
+        gone = [size for size, repeat in self._repeats.items() if repeat.form is form]
+        for size in gone:
+            del self._repeats[size]
+            self._known_bytes -= REPEAT_BYTES + size
 
     def _expect(self, form: Form, size: int) -> None:
         """Heads of `size` bytes: when they come often, they are mostly of one kind."""
         if len(self._likely) >= SIZES_REMEMBERED:
             self._likely.clear()
         self._likely[size] = form
+
+    def _expect_again(self, raw: bytes, opening: Opening, form: Form, length: bytes) -> None:
+        """The same head, with a length of as many digits."""
+        size = len(raw)
+        if not length.isdigit() or len(length) > LENGTH_DIGITS or size > REMEMBERED_BYTES:
+            return
+        if size not in self._repeats:
+            self._make_room(REPEAT_BYTES + size)
+        self._repeats[size] = Repeat(raw, opening, form, len(length))
 
     def _came_before(self, what: Hashable) -> bool:
         mark = hash(what)
@@ -182,6 +223,7 @@ class HeadParser:
         self._openings.clear()
         self._forms.clear()
         self._likely.clear()
+        self._repeats.clear()
         self._known_bytes = 0
 
 

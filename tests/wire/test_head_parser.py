@@ -44,6 +44,30 @@ def is_known(subject: HeadParser, raw: bytes) -> bool:
 # What is one form
 
 
+def test_a_client_that_repeats_itself_is_known_by_its_whole_head() -> None:
+    subject = parser()
+    raw = request(b"A: 1", b"Content-Length: 10", b"B: 2")
+    for _ in range(4):
+        subject.parse(raw)
+    assert list(subject._repeats) == [len(raw)]
+    head, framing = subject.parse(raw.replace(b"10", b"99"))
+    assert (framing, head.get(b"content-length"), head.get(b"b")) == (99, b"99", b"2")
+    for odd in (b"+9", b"9 ", b"\t9", b"9\n"):
+        changed = raw.replace(b"10", odd)
+        assert outcome(subject, changed) == outcome(parser(0), changed)
+    other = raw.replace(b"A: 1", b"A: 3")
+    for _ in range(4):
+        assert subject.parse(other)[0].get(b"a") == b"3"
+    assert subject.parse(raw)[0].get(b"a") == b"1"
+
+
+def test_heads_that_are_never_alike_are_not_kept_whole() -> None:
+    subject = parser()
+    for number in range(10, 99):
+        subject.parse(proxied(number, b"User-Agent: x"))
+    assert not subject._repeats
+
+
 def test_a_head_is_known_from_its_third_coming_on() -> None:
     subject = parser()
     raw = request(b"A: 1", b"Content-Length: 5")

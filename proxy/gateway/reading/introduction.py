@@ -30,7 +30,6 @@ class BodyKind(enum.Enum):
 
 _JSON = BodyKind.JSON
 _NATIVE = Kind.NATIVE
-JSON_TYPE = b"application/json"
 
 
 class Introduction(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -50,10 +49,10 @@ class Introduction(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
     """HOT. Raises GatewayError 400 for a query that names its model in two ways."""
+    if route.kind is _NATIVE and head.query is None and head.form.plain_json:
+        return Introduction(route, caller, _JSON, at_once=True)
     if route.kind in (Kind.CUSTOM, Kind.PAGE):
         return Introduction(route, caller, BodyKind.OPAQUE)
-    if route.kind is _NATIVE and head.query is None and _is_plain_json(head):
-        return Introduction(route, caller, _JSON, at_once=True)
     content_types = head.get_all(b"content-type")
     boundary = boundary_of(content_types[0]) if content_types else None
     body = _body_kind(route, content_types, boundary)
@@ -62,12 +61,6 @@ def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
         coding = b""
     at_once = body is BodyKind.JSON and not coding
     return Introduction(route, caller, body, boundary or b"", coding, model_in_query(head.query), at_once)
-
-
-def _is_plain_json(head: RequestHead) -> bool:
-    """As SDKs send it, so that nothing more needs to be looked at."""
-    said_once = b"content-type" not in head.form.repeated
-    return said_once and head.get(b"content-type") == JSON_TYPE and head.get(b"content-encoding") is None
 
 
 def _body_kind(route: Route, content_types: list[bytes], boundary: bytes | None) -> BodyKind:
