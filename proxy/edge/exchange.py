@@ -114,11 +114,12 @@ class FastExchange:
 
     def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
         head, body, link = answer.head, answer.whole, self._link
-        if body is None or self.closing or self.parking.gone or not self.body_read or not link.caught_up:
+        if body is None or self.closing or self.parking.gone or self.lines or not link.caught_up:
             return False
-        if self.lines:
+        if self._body is not None and not self._body.done:
             return False
-        data = b"%b%b%b\r\n%b" % (_status_line(head), head.lines, extra, body)
+        line = _OK if head.status == 200 and head.reason == b"OK" else _status_line(head)
+        data = b"%b%b%b\r\n%b" % (line, head.lines, extra, body)
         if len(data) > POST_BYTES:
             return False
         answer.take_whole()

@@ -117,8 +117,8 @@ class ClientConnection:
             data = data.lstrip(b"\r\n") or await self._receive(deadline, idle=True)
             if not data:
                 return None
-        end = find_head_end(data, 0)
-        if end < 0:
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
             return await self._read_long_head(data)
         self.buffer = data[end:]
         return data[:end]

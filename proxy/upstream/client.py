@@ -102,7 +102,8 @@ class UpstreamClient:
             try:
                 complete = _post(link, outbound) or await _write(link, outbound, patience.write_s, until)
                 head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
-                _believe(head, early=not complete and connection.used)
+                if not complete and connection.used:
+                    _believe(head)
                 answered = True
             except _Unasked as unasked:
                 if unasked.said:
@@ -189,10 +190,10 @@ class _Unasked(Exception):  # noqa: N818 - a fact, not an error
         """It spoke before it was sent anything."""
 
 
-def _believe(head: ResponseHead, *, early: bool) -> None:
-    """`early`: on a kept connection, before the request was sent whole. A refusal may come so; anything else is more
-    likely a late word to whoever was here before, and another connection will say. Raises _Unasked."""
-    if early and head.status < 400:
+def _believe(head: ResponseHead) -> None:
+    """On a kept connection, before the request was sent whole. A refusal may come so; anything else is more likely a
+    late word to whoever was here before, and another connection will say. Raises _Unasked."""
+    if head.status < 400:
         raise _Unasked(said=False)
 
 

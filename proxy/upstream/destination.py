@@ -77,6 +77,7 @@ class Destination:
         "endpoint",
         "own_lines",
         "own_names",
+        "plain_targets",
         "targets",
     )
 
@@ -99,6 +100,8 @@ class Destination:
         self.own_lines = _lines(((b"Host", host_header), *own))
         self.targets: dict[bytes, bytes] = {}
         """Path of a native route -> what is asked for here. For who asks here to fill."""
+        self.plain_targets: dict[bytes, bytes] = {}
+        """The same, where requests go on as they come."""
         self._narrowed: dict[Forwarding, Forwarding] = {}
         """What is left of each when this deployment's own headers replace the client's."""
 
@@ -115,6 +118,8 @@ class Destination:
             framing = b"Content-Length: %d\r\n" % length
         else:
             framing = b"" if length == NO_BODY else b"Transfer-Encoding: chunked\r\n"
+        if form.repeats:
+            return kept.template % (client.method, target, own, framing)
         return kept.template % kept.pick((client.method, target, own, framing, *client.values))
 
     def _narrow(self, forwarding: Forwarding) -> Forwarding:

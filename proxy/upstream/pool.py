@@ -53,24 +53,21 @@ class Pool:
         self._distrusted: dict[Endpoint, None] = {}
 
     def take(self, endpoint: Endpoint) -> Connection | None:
-        """The connection used last, if it is still good."""
+        """HOT. The connection used last, if it is still good: young enough, and nothing came while it was idle."""
         stack = self._stacks.get(endpoint)
         while stack:
             connection = stack.pop()
-            if self._usable(connection, time.monotonic() - self._idle_s):
+            heard = connection.link.overhear()
+            if heard is None and connection.idle_since > time.monotonic() - self._idle_s:
                 return connection
-            connection.link.close()
+            self._drop(connection, heard)
         return None
 
-    def _usable(self, connection: Connection, born_after: float) -> bool:
-        """Young enough, and nothing came while it was idle: bytes nobody asked for are as bad as a close."""
-        return self._silent(connection) and connection.idle_since > born_after
-
-    def _silent(self, connection: Connection) -> bool:
-        heard = connection.link.overhear()
+    def _drop(self, connection: Connection, heard: bytes | None) -> None:
+        """`heard`: what came while it was idle. Bytes nobody asked for are as bad as a close, and worse."""
         if heard and not heard.startswith(TIMED_OUT):
             self.distrust(connection.endpoint)
-        return heard is None
+        connection.link.close()
 
     def distrust(self, endpoint: Endpoint) -> None:
         """It sent bytes that nobody had asked for."""
@@ -86,23 +83,26 @@ class Pool:
             connection.link.close()
 
     def give(self, connection: Connection) -> None:
-        """Take back a connection whose exchange is complete."""
+        """HOT. Take back a connection whose exchange is complete."""
         link = connection.link
         stack = self._stacks.get(connection.endpoint)
         if stack is None:
             stack = self._stacks[connection.endpoint] = []
-        if len(stack) >= self._idle_limit or not self._silent(connection) or self._distrusts(connection):
-            link.close()
-            return
+        if len(stack) >= self._idle_limit:
+            return link.close()
+        heard = link.overhear()
+        if heard is not None or (self._distrusted and self._distrusts(connection)):
+            return self._drop(connection, heard)
         link.parking = None
         connection.idle_since = time.monotonic()
         if not connection.used:
             connection.used = True
             self._remember_session(connection)
         stack.append(connection)
+        return None
 
     def _distrusts(self, connection: Connection) -> bool:
-        return bool(self._distrusted) and connection.endpoint in self._distrusted
+        return connection.endpoint in self._distrusted
 
     def _remember_session(self, connection: Connection) -> None:
         """Once per connection: reading the session copies it, which takes as long as five requests."""
@@ -127,10 +127,11 @@ class Pool:
         born_after = time.monotonic() - self._idle_s
         alive = []
         for connection in tuple(stack):
-            if self._usable(connection, born_after) and not self._distrusts(connection):
+            heard = connection.link.overhear()
+            if heard is None and connection.idle_since > born_after and not self._distrusts(connection):
                 alive.append(connection)
             else:
-                connection.link.close()
+                self._drop(connection, heard)
         stack[:] = alive
 
     def close(self) -> None:

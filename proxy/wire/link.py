@@ -157,18 +157,26 @@ class Link:
         self.reactor.post(self, data)
 
     def send_posted(self, data: bytes) -> None:
-        """From the reactor."""
+        """HOT. From the reactor."""
         self._posted = False
         if self.closed:
-            return
+            return None
         if self.wary:
             self.wary = False
-            if self.has_spoken():
+            if (self.readable or self.reactor.arrived(self.sock.fileno())) and self.has_spoken():
                 self.unasked = True
                 if self.parking is not None:
                     self.parking.wake()
-                return
-        self._send_unsent(self._unsent + data)
+                return None
+        if self._unsent:
+            return self._send_unsent(self._unsent + data)
+        try:
+            sent = self._put(data)
+        except OSError:
+            return None  # the next read will say
+        if sent != len(data):
+            self._unsent = data[sent:]
+        return None
 
     def _send_unsent(self, unsent: bytes) -> None:
         self._unsent = b""

@@ -99,8 +99,12 @@ def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> Re
     if parts is None:
         raise BadResponse("the answer's head is not well-formed HTTP/1")
     version, status, reason = parts.group(1, 2, 3)
-    code, lower = _STATUSES[status], raw.lower()
-    special, lines = _scan(raw, lower, parts.start(4), drop)
+    code, lower, start = _STATUSES[status], raw.lower(), parts.start(4)
+    pattern, unwanted = _special(drop)
+    found = pattern.findall(lower)
+    special, lines = dict(found), raw[start:-2]
+    if len(special) != len(found) or not unwanted.isdisjoint(special):
+        special, lines = _scan_line_by_line(raw, pattern.finditer(lower), start, unwanted)
     framing = _response_framing(special, code, method, version)
     persists, nominated = _connection(special.get(b"connection", b""), version)
     if nominated:
@@ -118,20 +122,13 @@ def _connection(value: bytes, version: bytes) -> tuple[bool, frozenset[bytes]]:
     return connection_persists(version, tokens), tokens - _NEVER_NOMINATED
 
 
-def _scan(raw: bytes, lower: bytes, start: int, drop: frozenset[bytes]) -> tuple[dict[bytes, bytes], bytes]:
-    """The headers that mean something here, their values in lower case, and all lines but those to drop."""
-    pattern, unwanted = _special(drop)
-    found = pattern.findall(lower)
-    special = dict(found)
-    if len(special) == len(found) and unwanted.isdisjoint(special):
-        return special, raw[start:-2]
-    return _scan_line_by_line(raw, pattern.finditer(lower), start, unwanted)
-
-
 def _scan_line_by_line(
     raw: bytes, found: Iterable[re.Match[bytes]], start: int, unwanted: frozenset[bytes]
 ) -> tuple[dict[bytes, bytes], bytes]:
-    """Repeated headers are joined by commas (RFC 9110 5.3), which is no valid framing."""
+    """The headers that mean something here, their values in lower case, and all lines but those to drop.
+
+    Repeated headers are joined by commas (RFC 9110 5.3), which is no valid framing.
+    """
     special: dict[bytes, bytes] = {}
     kept: list[bytes] = []
     for match in found:
@@ -157,10 +154,12 @@ def _without(lines: bytes, names: frozenset[bytes]) -> bytes:
 
 
 def _response_framing(special: dict[bytes, bytes], status: int, method: bytes, version: bytes) -> int:
-    """RFC 9112 6.3, each ambiguity refused. Raises BadResponse."""
+    """HOT. RFC 9112 6.3, each ambiguity refused. Raises BadResponse."""
     length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
     if status == 200 and coding is None and length is not None and method != b"HEAD":  # nearly always
-        return _response_length(length.strip(b" \t"))
+        digits = length.strip(b" \t")
+        if digits.isdigit() and len(digits) <= LENGTH_DIGITS:
+            return int(digits)
     if length is not None and coding is not None:
         raise BadResponse("the answer has content-length and transfer-encoding")
     if coding is not None and (coding.strip(b" \t") != b"chunked" or version == b"1.0"):

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from proxy.providers.outline import outline
+from proxy.providers.outline import LARGE_BYTES, outline
 
 MAX_MODEL_CHARS = 512
 """A longer name is no model's: it is not looked up, logged or echoed."""
@@ -124,9 +124,11 @@ def peek_json(body: bytes) -> Peeked:
 
     Of a string that is long the inside is not looked at: there the upstream may still find what is no JSON.
     """
-    text = outline(body).text
+    text = body if len(body) < LARGE_BYTES else outline(body).text
     try:
-        return _peek(text)
+        limits = _decode(text)
+        most = limits.max_completion_tokens or limits.max_tokens or 0
+        return _peeked(most if most > 0 else 0)  # noqa: FURB136 - the builtin costs 700 instructions
     except msgspec.ValidationError:
         return _peek_leniently(text)
     except _Ambiguous as ambiguous:
@@ -135,12 +137,6 @@ def peek_json(body: bytes) -> Peeked:
         return NOT_JSON
     finally:
         _heard.clear()
-
-
-def _peek(text: bytes) -> Peeked:
-    limits = _decode(text)
-    most = limits.max_completion_tokens or limits.max_tokens or 0
-    return _peeked(max(most, 0))
 
 
 def _peek_leniently(text: bytes) -> Peeked:
@@ -169,6 +165,8 @@ def _peeked(max_tokens: int) -> Peeked:
     """HOT: of what was heard."""
     said = _heard.get(_Model)
     model = usable_model(said) if isinstance(said, str) else None
+    if model is not None and len(_heard) == (2 if _Stream in _heard else 1):  # nearly always
+        return Peeked(model, _heard.get(_Stream) is True, max_tokens=max_tokens)
     store = _heard.get(_Store)
     return Peeked(
         model,

@@ -79,9 +79,11 @@ async def relay(
     if head.framing == UNTIL_CLOSE:
         ends_by_its_words(answer, usage)
     tap = inflated(taps, head.content_encoding) if head.content_encoding else taps
-    at_once = exchange.relay_at_once(answer, extra, tap)
-    end = _DONE if at_once else await exchange.relay(answer, extra, tap)
-    good = result.kind is _OK and not at_once
+    if exchange.relay_at_once(answer, extra, tap):
+        account(record, call, usage, counted)
+        return Delivery(outcome_of(result.status, result.kind), result)
+    end = await exchange.relay(answer, extra, tap)
+    good = result.kind is _OK
     hidden = hidden_error(call, usage) if good else None
     if end in _ENDS:
         had_all = delivered(answer, usage, hidden)

@@ -36,7 +36,7 @@ from proxy.gateway.telling.translating import relay_translated
 from proxy.gateway.trying.blaming import UnknownWords, asked_of, foreign
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
-from proxy.gateway.trying.outbound import Sender, translated
+from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.redirects import PLACES, Trail, follow
 from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.run import Failure, Run, cause_of
@@ -212,7 +212,6 @@ class Attempts:
                 result = self._hear(run, head, heard, deployment, answered, sent)
             else:
                 result = heard
-            self._clear(run, deployment, failed)
             delivery = await self._deliver(run, lane, answer, result, sent - run.started)
             if delivery.hidden is not None:
                 delivery = self._learned(run, lane, head, delivery, delivery.hidden)
@@ -233,11 +232,6 @@ class Attempts:
             if not settled:
                 self._settle(run, deployment, result)
         return None
-
-    def _clear(self, run: Run, deployment: Deployment, failed: Failure | None) -> None:
-        """It is answered well: what failed it before did so of its own."""
-        if run.cause is not None and failed is None:
-            self._router.cleared(deployment, run.cause, self._clock())
 
     def _begin(self, run: Run, deployment: Deployment) -> None:
         run.record.attempts += 1
@@ -377,6 +371,8 @@ class Attempts:
     ) -> Awaitable[Delivery]:
         """Raises UpstreamFailure, ClientGone."""
         deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
+        if run.cause is not None and result.kind is _OK:  # what failed it before did so of its own
+            self._router.cleared(deployment, run.cause, self._clock())
         if run.keep_alive is not None:
             run.keep_alive.answered(answer.head)
         drain_s = self._settings.drain_s if deployment.drains else 0.0
@@ -388,7 +384,7 @@ class Attempts:
         if result.kind is not _OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
             extra += SHOULD_NOT_RETRY_LINE
-        if translated(run.call, deployment) and answer.head.status == 200:
+        if lane.translates and run.call.route.chat and answer.head.status == 200:
             return relay_translated(exchange, run.call, answer, result, extra, record, drain_s)
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):

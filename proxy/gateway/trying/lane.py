@@ -7,6 +7,7 @@ import math
 import msgspec
 
 from proxy.gateway.telling.holding import HoldSettings
+from proxy.providers.reach import TEXT_COMPLETION
 from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination
 
@@ -37,6 +38,8 @@ class Lane(msgspec.Struct, frozen=True):
     header: bytes
     """`x-litellm-model-id`, `x-litellm-model-group`"""
     first_token_s: float
+    translates: bool
+    """It speaks completions: chat is translated for it."""
 
 
 def lane_of(destination: Destination, settings: AttemptSettings) -> Lane:
@@ -51,6 +54,7 @@ def lane_of(destination: Destination, settings: AttemptSettings) -> Lane:
         b"x-litellm-model-id: %b\r\nx-litellm-model-group: %b\r\n"
         % (_header_value(deployment.id), _header_value(deployment.group)),
         deployment.first_token_timeout_s or settings.first_token_s,
+        deployment.provider == TEXT_COMPLETION,
     )
 
 
