@@ -50,16 +50,18 @@ class Keys:
 
     def who(self, get: GetHeader) -> Caller:
         """HOT. Asked for every request, so that a key's end is the end. Raises GatewayError 401: missing or wrong."""
-        sent = get(self._headers[0]) or self._sent_otherwise(get)
+        sent: bytes | None = None
+        for name in self._headers:
+            sent = get(name)
+            if sent:
+                break
+        sent = sent or b""
         if self._digest is None:
             return _anonymous(_key_of(sent))
         digest = self._digests.get(sent) or self._look_at(sent, self._digest)
         if not _same(digest, self._digest):
             raise unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
         return self._master
-
-    def _sent_otherwise(self, get: GetHeader) -> bytes:
-        return next(filter(None, map(get, self._headers[1:])), b"")
 
     def _look_at(self, sent: bytes, right: bytes) -> bytes:
         """The digest of a key that is not known. Raises GatewayError 401 when there is none."""

@@ -152,15 +152,13 @@ class Pipeline:
         record.route = route.name
         if self._guard is not None:
             self._guard.check(head)
-        caller = self._who(head, route)
+        caller = self._keys.who(head.get) if route.kind is _NATIVE else self._who(head, route)
         if head.form.upgrade and asks_for_websocket(head):
             raise websocket_not_carried()
         record.caller = caller.name
         return introduce(head, route, caller)
 
     def _who(self, head: RequestHead, route: Route) -> Caller:
-        if route.kind is _NATIVE:
-            return self._keys.who(head.get)
         if (route.page is not None and route.page.public) or (
             route.custom is not None and not route.custom.auth
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -31,6 +31,10 @@ class GroupLookup:
         self._wildcards = _Wildcards(group for group in groups if "*" in group)
         self._exact = {group: Found(group) for group in groups if "*" not in group}
         self._exact = self._resolve(aliases) | self._exact
+
+    def exact(self) -> Iterator[tuple[str, str]]:
+        """Names that stand for their group alone, and the group."""
+        return ((name, found.group) for name, found in self._exact.items() if not found.wildcard)
 
     def find(self, model: str) -> Found | None:
         """HOT."""

@@ -149,8 +149,8 @@ class Pool:
             if member is None:
                 return self._refusal(layout, now, wish, tried)
         member.state.begin(now, tokens)
-        if member.model is not None and member.model.prediction is not None:
-            member.model.prediction.take(now, tokens)
+        if (model := member.model) is not None and model.prediction is not None:
+            model.prediction.take(now, tokens)
         if layout.probes or (tried and member.is_benched(layout.family)):
             member.begin_trial(now, layout.family)
         return member.deployment

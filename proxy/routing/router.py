@@ -94,11 +94,15 @@ class Router:
         self._pass_through = self._pool(pass_through) if pass_through else None
         self._scopes = self._pools_by([(m.deployment.object_scope, m) for m in served(members)])
         self._lookup = GroupLookup(self._groups, aliases)
+        self._exact = {name: Match(self._groups[group], "") for name, group in self._lookup.exact()}
         visible = [*self._groups, *(alias for alias in aliases if alias not in hidden_aliases)]
         self._names = tuple(dict.fromkeys(name for name in visible if self._is_listed(name)))
 
     def match(self, model: str) -> Match | None:
         """HOT. Exact name, alias, most specific wildcard; None: nobody serves it."""
+        exact = self._exact.get(model)
+        if exact is not None:
+            return exact
         found = self._lookup.find(model)
         return None if found is None else Match(self._groups[found.group], found.wildcard)
 

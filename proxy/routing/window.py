@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 SLOT_S = 5.0
@@ -23,16 +24,18 @@ class _Slot:
 
 
 class FailureRate:
-    __slots__ = ("_slots",)
+    __slots__ = ("_ends", "_newest", "_slots")
 
     def __init__(self) -> None:
+        self._newest = _Slot(-1)
+        self._ends = -math.inf
+        """When the newest slot does."""
         self._slots: deque[_Slot] = deque(maxlen=SLOTS)
 
     def succeeded(self, now: float) -> None:
         """HOT. Unrolled: one call less for every request."""
-        slots = self._slots
-        if slots and slots[-1].number == now // SLOT_S:
-            slots[-1].requests += 1
+        if now < self._ends:
+            self._newest.requests += 1
         else:
             self._slot(now).requests += 1
 
@@ -52,9 +55,12 @@ class FailureRate:
 
     def clear(self) -> None:
         self._slots.clear()
+        self._ends = -math.inf
 
     def _slot(self, now: float) -> _Slot:
         number = int(now // SLOT_S)
         if not self._slots or self._slots[-1].number != number:
             self._slots.append(_Slot(number))
-        return self._slots[-1]
+        self._newest = self._slots[-1]
+        self._ends = (number + 1) * SLOT_S
+        return self._newest
