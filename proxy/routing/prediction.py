@@ -44,12 +44,19 @@ class Prediction:
 
     def favours(self, now: float, tokens: int) -> bool:
         """HOT where answers tell. Is as much left as a request is expected to use?"""
-        if now >= self._ledger.ends:
-            self._ledger.move_on(now)
+        ledger = self._ledger
+        if now >= ledger.ends:
+            ledger.move_on(now)
         return self._requests.left(now) >= 1 and self._tokens.left(now) >= (tokens or 1)
 
     def take(self, now: float, tokens: int) -> None:
-        self._ledger.sent(tokens, now)
+        """HOT. `Ledger.sent`, unrolled: one call less for every request."""
+        ledger = self._ledger
+        if now >= ledger.ends:
+            ledger.move_on(now)
+        totals = ledger.totals
+        totals[REQUESTS] += 1
+        totals[TOKENS] += tokens
 
     def give_back(self, result: Result, now: float, tokens: int) -> None:
         self._ledger.over(tokens, used_by(result, tokens), now)

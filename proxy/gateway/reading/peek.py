@@ -163,10 +163,11 @@ def _not_an_object(text: bytes) -> Peeked:
 
 def _peeked(max_tokens: int) -> Peeked:
     """HOT: of what was heard."""
-    said = _heard.get(_Model)
+    heard = _heard
+    said = heard.get(_Model)
+    if isinstance(said, str) and 0 < len(said) <= MAX_MODEL_CHARS and len(heard) == 1 + (_Stream in heard):
+        return Peeked(said, heard.get(_Stream) is True, max_tokens=max_tokens)  # nearly always
     model = usable_model(said) if isinstance(said, str) else None
-    if model is not None and len(_heard) == (2 if _Stream in _heard else 1):  # nearly always
-        return Peeked(model, _heard.get(_Stream) is True, max_tokens=max_tokens)
     store = _heard.get(_Store)
     return Peeked(
         model,
