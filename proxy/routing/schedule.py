@@ -32,11 +32,11 @@ def _shares(weights: Sequence[int], limit: int) -> list[int]:
 
     Rounding, and the one turn that the lightest keep, move a share s of n peers by at most (1 + n*s) / (limit - n/2).
     """
-    divisor = math.gcd(*weights)
     total = sum(weights)
-    if total // divisor <= limit:
-        return [weight // divisor for weight in weights]
-    return [max(1, round(weight * limit / total)) for weight in weights]
+    if total // math.gcd(*weights) > limit:
+        weights = [max(1, round(weight * limit / total)) for weight in weights]
+    divisor = math.gcd(*weights)  # weights that were close may have become equal
+    return [weight // divisor for weight in weights]
 
 
 class _WeightClass:

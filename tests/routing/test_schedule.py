@@ -45,6 +45,11 @@ def test_the_order_is_nginx_s(weights: list[int]) -> None:
     assert sequence(weights) == nginx(weights)
 
 
+@pytest.mark.parametrize("weights", [[723, 724], [10**9, 10**9 - 1, 10**9 + 1]])
+def test_weights_that_are_nearly_equal_take_plain_turns(weights: list[int]) -> None:
+    assert sequence(weights, 200) == tuple(range(len(weights)))
+
+
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=50))
 def test_long_periods_are_shortened_within_the_stated_error(weights: list[int]) -> None:
     limit = 200
