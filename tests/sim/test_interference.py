@@ -18,6 +18,7 @@ from loadtest.sim.platforms import PlatformPlan
 from proxy.gateway.trying import attempts, blaming
 from proxy.gateway.trying.following import Following
 from proxy.providers import verdict as verdicts
+from proxy.routing.layers import Model
 from proxy.types import Layer, Result, ResultKind
 
 SEEDS = range(60)
@@ -90,11 +91,24 @@ def _patched(where: Any, name: str, instead: Any) -> Patch:
     return lambda patch: patch.setattr(where, name, instead)
 
 
+def _together(*patches: Patch) -> Patch:
+    """Where two rules hold the same promise, either is enough."""
+
+    def put_in(patch: pytest.MonkeyPatch) -> None:
+        for each in patches:
+            each(patch)
+
+    return put_in
+
+
 AUTH, LIMITED = ResultKind.AUTH, ResultKind.RATE_LIMITED
 RULES: dict[str, Patch] = {
     "a client's own identity is its own affair": _patched(blaming, "foreign", lambda *_: False),
     "a denied model is one model": _blaming(AUTH, Layer.KEY, Layer.MODEL),
-    "a model that cannot be tuned may be asked": _patched(verdicts, "_ABOUT_MODELS", frozenset[str]()),
+    "a model that cannot be tuned may be asked": _together(
+        _patched(verdicts, "_ABOUT_MODELS", frozenset[str]()),
+        _patched(Model, "concerns", lambda *_: True),
+    ),
     "missing scopes are of one family": _blaming(AUTH, Layer.KEY, Layer.FAMILY),
     "what the client brought about blames no key": _blaming(AUTH, Layer.KEY, Layer.NOBODY),
     "a request above the limit limits nobody": _blaming(LIMITED, Layer.MODEL, Layer.NOBODY),
