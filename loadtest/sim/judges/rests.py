@@ -71,8 +71,10 @@ def _rests(case: Case, target: Target) -> Iterator[tuple[float, float, str, Kind
     if not target.cooldown_s or target.removed or not case.plan.benches:
         return
     lifted = [at for word, at, _ in _words(case, target.name) if word == b"revive"]
+    reloads = [reload.at_s for reload in case.plan.reloads]  # what was refused may have been put right
     for from_s, length_s, why, kind in _benches(case, target):
-        ends = [from_s + length_s, *(at for at in lifted if at >= from_s - LEARNT_S)]
+        lifts = [*lifted, *reloads] if length_s == AUTH_S else lifted
+        ends = [from_s + length_s, *(at for at in lifts if at >= from_s - LEARNT_S)]
         yield from_s + _slack(case, target.name), min(ends) - 0.01, why, kind
 
 
