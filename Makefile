@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run key test compat check lint types format lock clean
+.PHONY: help run key compile test test-compiled compat check lint types format lock clean
 
 help:
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,7 +15,7 @@ without-ensurepip = { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 $(VENV)/.run: requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || $(without-ensurepip)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	SLUICE_PURE=1 PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	$(BIN)/python -m compileall -q proxy
 	@touch $@
 
@@ -32,8 +32,21 @@ key:
 run: $(VENV)/.run key ## set up and run the gateway on 0.0.0.0:4000; ARGS="--config FILE", PORT=4001
 	@[ ! -t 0 ] || set -m; $(BIN)/sluice $(ARGS) || [ $$? -eq 130 ]
 
-test: $(VENV)/.dev ## set up and run every test
-	$(BIN)/python -m pytest
+compile: $(VENV)/.run ## compile the hot modules beside their sources: a minute, with a C compiler and Python's headers
+	@$(BIN)/sluice --version | grep -q '(compiled)' || \
+	  SLUICE_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/sluice --version
+
+test: $(VENV)/.dev ## set up and run every test, on the sources
+	SLUICE_PURE=1 $(BIN)/python -m pytest
+
+# Rooms of which hardly anything is compiled are tested once, on the sources.
+COMPILED_TESTS := tests/test_compiled.py $(addprefix tests/,wire routing upstream accounting providers gateway edge e2e sim)
+
+test-compiled: $(VENV)/.dev ## compile, and run the tests of what is compiled
+	@if $(BIN)/python -c "import sys; from proxy.compiling import can_compile; sys.exit(not can_compile())"; then \
+	  $(MAKE) --no-print-directory compile && $(BIN)/python -m pytest --compiled $(COMPILED_TESTS); \
+	else echo "LEFT OUT: the compiled build, for want of a C compiler or of Python's headers" >&2; fi
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -57,7 +70,7 @@ COMPAT_PACKAGES := chromium nodejs npm
 compat: $(VENV)/.dev .venv-compat/.done ## real clients: Node, LangChain, LlamaIndex, Agents SDK, Codex, a browser, the JDK
 	$(BIN)/python -m pytest -m compat tests/compat
 
-check: lint types test ## what CI runs
+check: lint types test test-compiled ## what CI runs: every test on the sources, then the compiled build's
 
 fuzz-config: $(VENV)/.dev ## generated configurations: what validates starts and reloads (FILES=500 for less)
 	FUZZ_FILES=$(or $(FILES),10000) $(BIN)/python -m pytest tests/command/test_fuzz_config.py --hypothesis-show-statistics
@@ -72,6 +85,7 @@ lock: ## refresh the pinned, hashed requirements
 	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev -o requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .venv-lock .venv-load .venv-litellm .venv-compat tests/compat/node_modules build loadtest/build *.egg-info
+	rm -rf $(VENV) .venv-lock .venv-load .venv-litellm .venv-compat tests/compat/node_modules build loadtest/build *.egg-info proxy/compiled.json
+	find proxy -name '*.so' -delete
 
 include loadtest/bench.mk

@@ -6,6 +6,7 @@ BENCH := $(LOAD_BIN)/python -m loadtest.bench
 BENCH_PACKAGES := nginx-light gcc libc6-dev libssl-dev openssl util-linux
 CASES ?=
 ROUNDS ?= 5
+SERVERS ?= nginx,gateway,pure,pair,direct
 SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
@@ -31,10 +32,10 @@ $(BENCH_BUILD)/load: loadtest/load.c | bench-tools
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -o $@ $<
 
-BENCH_NEEDS := $(VENV)/.run $(LOAD_VENV)/.done $(BENCH_BUILD)/mock $(BENCH_BUILD)/load
+BENCH_NEEDS := compile $(LOAD_VENV)/.done $(BENCH_BUILD)/mock $(BENCH_BUILD)/load
 
-bench: $(BENCH_NEEDS) ## measure against nginx (CASES=chat,burst ROUNDS=1 for less)
-	$(BENCH) --cases "$(CASES)" --rounds $(ROUNDS) $(if $(CASES),,--write)
+bench: $(BENCH_NEEDS) ## measure both builds against nginx (CASES=chat,burst ROUNDS=1 SERVERS=nginx,gateway for less)
+	$(BENCH) --cases "$(CASES)" --rounds $(ROUNDS) --servers "$(SERVERS)" $(if $(CASES),,--write)
 
 bench-soak: $(BENCH_NEEDS) ## memory after 1,000,000 requests
 	$(BENCH) --soak
@@ -63,7 +64,7 @@ sim: $(VENV)/.dev ## play seeds of the deterministic simulation (SEEDS=500 for l
 sim-interference: $(VENV)/.dev ## its second half alone: nobody notices one hostile caller
 	$(BIN)/python -m loadtest.sim --interference --seeds $(SEEDS) --jobs $(JOBS)
 
-instructions: $(VENV)/.dev $(BENCH_BUILD)/mock ## instructions per request, under valgrind: no noise reaches them
+instructions: $(VENV)/.dev $(BENCH_BUILD)/mock ## instructions per request, under valgrind, without noise (ARGS=--pure)
 	$(BIN)/python -m loadtest.instructions $(ARGS)
 
 load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --users 50 -t 30s")

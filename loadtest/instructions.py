@@ -23,6 +23,7 @@ from loadtest.bench.machine import ROOT
 from loadtest.bench.servers import BUILD, CONFIG, KEY
 from loadtest.certificates import make_certificates
 from loadtest.gateway_process import free_port
+from proxy.loading import PURE_VARIABLE, settled
 
 CONNECTIONS = 16
 FEW, MORE = 320, 1600
@@ -40,7 +41,13 @@ def main() -> int:
         "--keep", type=Path, help="folder for the callgrind files, to be read by callgrind_annotate"
     )
     parser.add_argument("--cases", default="", help="of " + ", ".join(CASES))
+    parser.add_argument(
+        "--pure", action="store_true", help="from the sources, though compiled modules are there"
+    )
     given = parser.parse_args()
+    if given.pure:
+        os.environ[PURE_VARIABLE] = "1"
+    print(f"build: {settled(ROOT, os.environ).value}")
     if shutil.which("valgrind") is None:
         print("install first: valgrind", file=sys.stderr)
         return 1

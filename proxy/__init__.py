@@ -15,4 +15,8 @@ The rooms, top to bottom; imports point down only, and the rooms of one floor do
 ARCHITECTURE.md follows one request through all of them.
 """
 
+from proxy.loading import settle
+
+BUILD = settle()
+"""Before anything else is imported."""
 __version__ = "0.1.0"

@@ -33,9 +33,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="The gateway against nginx, in turns.")
     parser.add_argument("--cases", default="", help=f"some of: {', '.join(case.name for case in CASES)}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--servers", default="nginx,gateway,pair,direct")
+    parser.add_argument("--servers", default="nginx,gateway,pair,direct", help="and pure, litellm, portkey")
     parser.add_argument("--gateway-cmd", default=GATEWAY, help="with {config} and {port}")
-    parser.add_argument("--port", type=int, default=19000, help="the first of eight neighbouring ports")
+    parser.add_argument("--port", type=int, default=19000, help="the first of nine neighbouring ports")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--soak", action="store_true", help="memory after 1,000,000 requests, nothing else")
     kind.add_argument(

@@ -25,6 +25,7 @@ def describe() -> dict[str, str]:
         "memory": f"{_memory_gb():.0f} GB",
         "system": f"{platform.system()} {platform.release()}",
         "python": _output(str(ROOT / ".venv/bin/python"), "--version").removeprefix("Python "),
+        "build": _output(str(ROOT / ".venv/bin/sluice"), "--version").partition("(")[2].rstrip(")"),
         "nginx": _output("nginx", "-v").rpartition("/")[2],
         "openssl": _output("openssl", "version").split(" (")[0].removeprefix("OpenSSL "),
     }

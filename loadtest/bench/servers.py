@@ -9,6 +9,7 @@ from pathlib import Path
 from loadtest.bench.machine import ROOT
 from loadtest.bench.procs import Server
 from loadtest.certificates import Certificates, make_certificates
+from proxy.loading import PURE_VARIABLE
 
 BUILD = ROOT / "loadtest/build"
 CONFIG = ROOT / "loadtest/bench.yaml"
@@ -16,7 +17,7 @@ GATEWAY = f"{ROOT}/.venv/bin/sluice --config {{config}} --host 127.0.0.1 --port 
 KEY = "sk-bench-0123456789abcdef0123456789"
 SERVER_CORE = "0"
 LOAD_CORE = "1"
-PEERS = ("litellm", "portkey")
+PEERS = ("pure", "litellm", "portkey")
 """They take part in every case when they are asked for."""
 
 # One worker, an access log as the gateway keeps one (buffered, as the gateway's is), nothing buffered of answers.
@@ -64,6 +65,7 @@ class Ports:
     """Of whatever else a case compares: the bare mock, two workers, a variant."""
     litellm: int
     portkey: int
+    pure: int
 
 
 def ports_from(first: int) -> Ports:
@@ -81,7 +83,8 @@ class Stage:
         self._certificates: Certificates = make_certificates(folder)
 
     def everyone(self) -> dict[str, Server]:
-        made = (self.nginx(), self.gateway(), self.pair(), self.direct(), self.litellm(), self.portkey())
+        gateways = (self.gateway(), self.pure(), self.pair())
+        made = (self.nginx(), *gateways, self.direct(), self.litellm(), self.portkey())
         return {server.name: server for server in made}
 
     def mock(self) -> Server:
@@ -118,6 +121,11 @@ class Stage:
 
     def gateway(self) -> Server:
         return self._gateway("gateway", self.ports.gateway, CONFIG)
+
+    def pure(self) -> Server:
+        """The gateway from its sources, where the first is compiled."""
+        one = self._gateway("pure", self.ports.pure, CONFIG)
+        return replace(one, env={**one.env, PURE_VARIABLE: "1"})
 
     def variant(self, config: Path) -> Server:
         """A second gateway, to compare with the first."""

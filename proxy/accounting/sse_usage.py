@@ -234,7 +234,8 @@ class SseUsageTap:
         """The stream ends with a terminal event's data, not with its name."""
         at = block.rfind(b"\nevent:") + 1
         if at or block.startswith(b"event:"):
-            name = block[at + len(b"event:") : block.find(b"\n", at)].strip()
+            end = block.find(b"\n", at)
+            name = block[at + len(b"event:") : end].strip()
             self._ending = name in _TERMINAL_EVENTS
             block = block[at:]
         if self._ending and b"data:" in block:

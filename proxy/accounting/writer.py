@@ -78,7 +78,8 @@ class FdSink:
         rest = memoryview(piece)
         while rest:
             try:
-                rest = rest[os.write(self._fd, rest) :]
+                written = os.write(self._fd, rest)
+                rest = rest[written:]
             except BlockingIOError:  # whoever shares the descriptor may have set O_NONBLOCK on it
                 self._wait_writable()
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from proxy import __version__
+from proxy import BUILD, __version__
 from proxy.command import litellm_options
 from proxy.process.exit_codes import EX_CONFIG, EX_FAILED, EX_INTERRUPTED
 
@@ -117,7 +117,7 @@ def _add_other_actions(command: argparse.ArgumentParser) -> None:
         help="send a chat completion to the gateway at --host and --port, then exit",
     )
     add("--schema", action="store_true", help="print the configuration's JSON Schema, for editors, then exit")
-    add("-v", "--version", action="version", version=f"sluice {__version__}")
+    add("-v", "--version", action="version", version=f"sluice {__version__} ({BUILD.value})")
 
 
 def _port(text: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy import __version__
+from proxy import BUILD, __version__
 from proxy.command.banner import banner
 from proxy.command.defaults import needs_simulator, simulated
 from proxy.command.options import Action, Options
@@ -81,6 +81,7 @@ def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
             key=shown,
             simulated=simulates,
             header=config.general_settings.litellm_key_header_name,
+            build=BUILD,
         )
         editions = Editions(Edition(1, config, loaded.environ), partial(_reread, options, environ, place))
         return _run(options, editions, listener, Service(greeting))

@@ -19,6 +19,8 @@ class Member:
     """The same object in every pool of one router, but where a pool asks for a model by name: see `facing`."""
 
     __slots__ = (
+        "_layers",
+        "_settings",
         "cooldown_s",
         "deployment",
         "host",
@@ -32,8 +34,14 @@ class Member:
     )
 
     def __init__(
-        self, deployment: Deployment, state: DeploymentState, layers: Layers, settings: RouterSettings
+        self,
+        deployment: Deployment,
+        state: DeploymentState,
+        layers: Layers,
+        settings: RouterSettings,
+        key: Key | None = None,
     ) -> None:
+        """`key`: what it stands on; None: as the layers say."""
         limit = deployment.max_parallel_requests
         if limit is None:
             limit = settings.default_max_parallel_requests
@@ -49,10 +57,12 @@ class Member:
         self.stars = "*" in deployment.model
         self.model: Model | None = None
         """What is remembered of the model that it is asked for, if anything."""
-        self.stand_on(layers)
+        self._settings = settings
+        self.stand_on(layers, key)
 
-    def stand_on(self, layers: Layers) -> None:
-        self.key: Key = layers.key_of(self.deployment)
+    def stand_on(self, layers: Layers, key: Key | None = None) -> None:
+        self._layers = layers
+        self.key: Key = key or layers.key_of(self.deployment)
         self.host: Host = self.key.host
         if not self.stars:
             self.model = self.key.fixed(self.deployment.model)
@@ -71,10 +81,7 @@ class Member:
 
     def facing(self, model: Model | None) -> Member:
         """The same, asked for another model."""
-        other = Member.__new__(Member)
-        other.deployment, other.state, other.limit = self.deployment, self.state, self.limit
-        other.tier, other.weight, other.cooldown_s = self.tier, self.weight, self.cooldown_s
-        other.stars, other.key, other.host = self.stars, self.key, self.host
+        other = Member(self.deployment, self.state, self._layers, self._settings, self.key)
         other.model = model
         return other
 

@@ -65,7 +65,7 @@ class LengthFraming:
     def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
         taken = min(len(data), self.remaining)
         if into is not None and taken:
-            into.append(data[:taken])
+            into.append(data if taken == len(data) else data[:taken])
         self.remaining -= taken
         self.done = self.remaining == 0
         return taken
@@ -202,7 +202,7 @@ class ChunkedFraming:
     def _payload(self, data: bytes, at: int, into: list[bytes] | None) -> int:
         end = min(at + self._left, len(data))
         if into is not None:
-            into.append(data[at:end])
+            into.append(data if end - at == len(data) else data[at:end])
         self._left -= end - at
         if self._left == 0:
             self._part = _PAYLOAD_END

@@ -78,7 +78,8 @@ def _origin_form(method: bytes, target: bytes) -> bytes:
     absolute = _ABSOLUTE_FORM.match(target)
     if absolute is None:
         raise BadRequest(400, "the request target must be a path that begins with `/`")
-    rest = target[absolute.end() :]
+    end = absolute.end()
+    rest = target[end:]
     return rest if rest.startswith(b"/") else b"/" + rest
 
 

@@ -228,7 +228,8 @@ class Link:
             if parking.gone:
                 raise ClientGone
             await parking.park(deadline)
-            rest = rest[self.send(rest) :]
+            sent = self.send(rest)
+            rest = rest[sent:]
 
     def spoke(self) -> bool:
         """Something came, or the end did; it stays there for `recv`."""

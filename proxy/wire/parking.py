@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Protocol, TypeVar
 
@@ -18,13 +17,16 @@ import trio
 from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
 from proxy.errors import ClientGone
+from proxy.wire.saying import Passing, saying
 
 T = TypeVar("T")
 
 PARKED = object()
-"""What a carried coroutine yields when it waits at a parking."""
+"""What a carried coroutine says when it waits at a parking."""
 OWN = object()
-"""What it yields when it needs its own task."""
+"""What it says when it needs its own task."""
+_PARKED = saying(PARKED)
+_OWN = saying(OWN)
 
 
 class Late(Exception):  # noqa: N818 - a fact, not an error
@@ -74,8 +76,7 @@ class Carrier:
         self._foreign = False
         """It waited on trio while the reactor stepped it, which is a bug."""
 
-    @types.coroutine
-    def carry(self, coroutine: Coroutine[object, object, T]) -> Generator[object, object, T]:
+    async def carry(self, coroutine: Coroutine[object, object, T]) -> T:
         """Run it in this task. Returns and raises what it does."""
         self._task = current_task()
         self._send = send = coroutine.send
@@ -84,11 +85,11 @@ class Carrier:
             said = send(None)
             while True:
                 if said is not PARKED:  # trio's business
-                    said = coroutine.send((yield said))
+                    said = coroutine.send(await Passing(said))
                     continue
                 self._lent = True
                 try:
-                    yield from wait_task_rescheduled(self._take_back)  # noqa: ASYNC105
+                    await wait_task_rescheduled(self._take_back)
                 except BaseException as error:  # noqa: BLE001 - goes on in the coroutine
                     if self._ended is None:
                         said = coroutine.throw(error)
@@ -107,12 +108,11 @@ class Carrier:
         finally:
             self.owns = True
 
-    @types.coroutine
-    def own(self) -> Generator[object, None, None]:
+    async def own(self) -> None:
         """Go on in the own task, and stay there until `share`."""
         self.owns = True
         if current_task() is not self._task:
-            yield OWN
+            await _OWN
 
     def share(self) -> None:
         """No scope of trio's is open: the reactor may step it again."""
@@ -173,8 +173,7 @@ class Parking:
         """For what must outlast this one's client."""
         return Parking(self._reactor, self._carrier)
 
-    @types.coroutine
-    def park(self, deadline: float = math.inf) -> Generator[object, None, None]:
+    async def park(self, deadline: float = math.inf) -> None:
         """Until `wake`, which a leaving client causes too. Raises `Late` at the deadline (monotonic seconds)."""
         self.deadline = deadline
         if deadline < self.looked_at:
@@ -182,27 +181,26 @@ class Parking:
         carrier = self._carrier
         if carrier is None or carrier.owns:
             self._waiter = current_task()
-            yield from wait_task_rescheduled(self._unpark)  # noqa: ASYNC105
+            await wait_task_rescheduled(self._unpark)
             self._reactor.woken -= 1
         else:
             self._waiter = carrier
             try:
-                yield PARKED
+                await _PARKED
             finally:
                 self._waiter = None
         if self.late:
             self.late = False
             raise Late
 
-    @types.coroutine
-    def pass_turn(self) -> Generator[object, None, None]:
+    async def pass_turn(self) -> None:
         """Let the others go first, once."""
         carrier = self._carrier
         if carrier is None or carrier.owns or self._reactor.asleep:
-            yield from checkpoint()  # noqa: ASYNC105
+            await checkpoint()
         else:
             self._reactor.ready.append(carrier)
-            yield PARKED
+            await _PARKED
 
     async def own(self) -> None:
         """Before waiting on trio itself: from here to its end the request is run by its own task."""

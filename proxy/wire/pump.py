@@ -133,9 +133,12 @@ class Pump:
                 except Late:
                     self._give_up()
         finally:
-            self._source.mover = self._sink.mover = None
-            if self._end is None:
-                self._end = End.SINK_GONE  # cancelled: what is posted stays behind
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._source.mover = self._sink.mover = None
+        if self._end is None:
+            self._end = End.SINK_GONE  # cancelled: what is posted stays behind
 
     def _give_up(self) -> None:
         # Bytes may have moved between the deadline and this task's turn: then there is a new deadline.

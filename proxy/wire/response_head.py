@@ -74,7 +74,8 @@ class ResponseHead(msgspec.Struct, eq=False, gc=False):
         if at < 0:
             return None
         start = at + len(name_lower) + 3
-        return self._raw[start : self._raw.find(b"\r\n", start)].strip(b" \t")
+        end = self._raw.find(b"\r\n", start)
+        return self._raw[start:end].strip(b" \t")
 
     def mentions(self, beginning_lower: bytes) -> bool:
         """Whether there may be a header whose name begins so: cheaper than asking for each."""
@@ -135,7 +136,8 @@ def _scan_line_by_line(
         name, value = match.groups()
         special[name] = special[name] + b"," + value if name in special else value
         if name in unwanted:
-            kept.append(raw[start : match.start(1)])
+            end = match.start(1)
+            kept.append(raw[start:end])
             start = match.end() + 2
     kept.append(raw[start:-2])
     return special, b"".join(kept)

@@ -189,4 +189,5 @@ class TlsLink(Link):
 
     def _flush(self) -> None:
         sealed = self._sealed + self._outgoing.read()
-        self._sealed = sealed[super()._put(sealed) :] if sealed else b""
+        sent = super()._put(sealed) if sealed else 0
+        self._sealed = sealed[sent:]

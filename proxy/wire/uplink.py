@@ -37,8 +37,8 @@ class Uplink:
     async def write(self, data: bytes | memoryview) -> None:
         """All of it. Raises Answered, Late when the upstream takes nothing, ClientGone."""
         self.look()
-        rest = memoryview(data)[self._put(data) :]
-        await self.finish(rest)
+        sent = self._put(data)
+        await self.finish(memoryview(data)[sent:])
 
     async def finish(self, rest: memoryview) -> None:
         """What a first send has left over. Raises as `write` does."""

@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from proxy.command.banner import address_for_clients, banner, chat_model
+from proxy.loading import Build
 
 
 def _banner(
@@ -32,6 +33,16 @@ def test_address_models_key_and_a_line_to_paste() -> None:
     assert "simulated" not in said
     assert "http://localhost:4000/v1/chat/completions" in _curl(said)
     assert "Authorization: Bearer sk-1" in _curl(said)
+
+
+@pytest.mark.parametrize("build", [Build.PURE, Build.STALE])
+def test_a_build_that_could_be_faster_says_so(build: Build) -> None:
+    said = banner(version="1", host="::1", port=1, models=(), key=None, simulated=False, build=build)
+    assert f"  build     {build.value}; `make compile` makes a faster one\n" in said
+
+
+def test_the_fast_build_says_nothing_of_it() -> None:
+    assert "build" not in _banner()
 
 
 @pytest.mark.parametrize("key", ["sk-'quoted'", 'sk-"$HOME"`id`', "sk-a b", "!sk"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy import __version__
+from proxy import BUILD, __version__
 from proxy.command import litellm_options
 from proxy.command.cli import main, parser
 
@@ -208,4 +208,4 @@ def test_version_without_loading_the_gateway(module: str) -> None:
         else [sys.executable, "-m", module, "-v"]
     )
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
-    assert done.stdout == f"sluice {__version__}\n"
+    assert done.stdout == f"sluice {__version__} ({BUILD.value})\n"

@@ -103,6 +103,7 @@ async def test_no_last_words_inside_a_piece_that_was_cut_off(
     assert b"last" not in sent_so_far(client)
 
 
+@pytest.mark.pure
 async def test_a_long_piece_has_its_time_stretch_by_stretch(
     ends: tuple[FastExchange, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def counts(house) -> dict[str, int]:
     return {name: count for name, count in house.gateway.reactor.walls.counts().items() if count}
 
 
+@pytest.mark.pure
 async def test_a_tap_that_raises_in_the_reactor(house, requests, monkeypatch) -> None:
     """Of two streams, at the second piece of the one that is marked."""
     plain_feed = SseUsageTap.feed

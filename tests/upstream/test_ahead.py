@@ -192,6 +192,7 @@ class Costly(bytes):
         return other + bytes(self)
 
 
+@pytest.mark.pure
 async def test_a_long_stream_in_small_pieces_is_held_without_copying_it_again_and_again(
     caller, mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,7 @@ async def test_an_early_answer_to_a_long_request(caller, mock) -> None:
 LATE = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned"
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("size", [2, 2_000_000], ids=["posted", "written"])
 async def test_what_comes_before_the_request_was_sent_is_not_its_answer(
     caller, mock, monkeypatch: pytest.MonkeyPatch, size: int

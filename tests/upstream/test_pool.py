@@ -180,6 +180,7 @@ async def test_reaping_drops_the_old_and_the_dead(caller, mock, autojump_clock) 
     assert caller.pool.idle() == 1
 
 
+@pytest.mark.pure
 async def test_reaping_goes_on_by_itself(autojump_clock, monkeypatch: pytest.MonkeyPatch) -> None:
     pool, reaped = Pool(3, 30), []
     pool._stacks[Endpoint("a", 1, tls=False)] = []

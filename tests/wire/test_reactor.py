@@ -333,6 +333,7 @@ async def test_a_callee_that_raises_ends_alone_whichever_way_it_was_called(nurse
     reactor.remove(burst)
 
 
+@pytest.mark.pure
 async def test_a_deadline_that_raises_leaves_the_sweeper_to_the_others(bench, nursery) -> None:
     sound, log = bench.parking(), []
 

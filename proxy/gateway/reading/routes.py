@@ -149,7 +149,7 @@ class Routes:
                 if custom.methods and method not in custom.methods:
                     allow = b", ".join(sorted(custom.methods)).decode()
                     raise method_not_allowed(method.decode(), _shown(path), allow)
-                rest = b"" if whole else path[len(custom.path.rstrip(b"/")) :]
+                rest = b"" if whole else path.removeprefix(custom.path.rstrip(b"/"))
                 return Route(Kind.CUSTOM, custom.path.decode(), rest, custom=custom)
         return None
 

@@ -170,7 +170,8 @@ def _append(fd: int, pieces: Iterable[bytes]) -> None:
     """Raises OSError."""
     rest = memoryview(b"".join(pieces))
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        written = os.write(fd, rest)
+        rest = rest[written:]
 
 
 def _ignore(_: object) -> None:

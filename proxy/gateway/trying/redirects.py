@@ -79,7 +79,7 @@ def _rewritten(answer: Answer, outbound: Outbound, trail: Trail, seen: Seen) -> 
 
 
 def _target_of(outbound: Outbound) -> bytes:
-    return outbound.head[: outbound.head.find(b"\r\n")].split(b" ")[1]
+    return outbound.head.partition(b"\r\n")[0].split(b" ")[1]
 
 
 def _to(outbound: Outbound, target: bytes) -> Outbound:
