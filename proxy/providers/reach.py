@@ -18,6 +18,8 @@ from proxy.types import Secret
 OPENAI = "openai"
 TEXT_COMPLETION = "text-completion-openai"
 PROVIDERS = (OPENAI, TEXT_COMPLETION)
+SERVERS = ("hosted_vllm", "openai_like", "custom_openai", "lm_studio", "llamafile", "litellm_proxy")
+"""LiteLLM's names for servers of one's own that speak OpenAI's API: served as `openai/`, with their own key or none."""
 OPENAI_BASE = "https://api.openai.com/v1"
 OPENAI_HOST = "api.openai.com"
 _BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
@@ -70,6 +72,9 @@ def reach(entry: ModelEntry, environ: Mapping[str, str]) -> Reached:
     api_base, notes = base(params.api_base, environ)
     if model.startswith(_BRIDGE) and len(model) > len(_BRIDGE):
         model, notes = model.removeprefix(_BRIDGE), (*notes, (_MODEL, _NO_BRIDGE))
+    if provider in SERVERS:
+        # OpenAI's key is not for a server of one's own.
+        return Reached(OPENAI, model, api_base, params.api_key or Secret(""), notes)
     return Reached(provider, model, api_base, _key(params, api_base, environ), notes)
 
 
@@ -83,7 +88,9 @@ def _provider_and_model(params: LitellmParams) -> tuple[str, str]:
             raise _not_served(vendor, params.model)
         return OPENAI, params.model
     provider = named or prefix
-    if provider not in PROVIDERS:
+    if provider in SERVERS and not params.api_base:
+        raise Unfit(_API_BASE, f"`{provider}/` is a server of your own: write its `api_base`")
+    if provider not in PROVIDERS and provider not in SERVERS:
         raise _not_served(provider, params.model if prefix != provider else rest)
     model = rest if slash and prefix == provider else params.model
     if not model:

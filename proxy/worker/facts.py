@@ -13,7 +13,6 @@ from proxy.routing.facts import FactBoard, hear, written
 from proxy.routing.ground import Layers
 from proxy.routing.layered import Change, News
 from proxy.routing.layers import Model
-from proxy.routing.rules import RATE_LIMITED, SLOW
 from proxy.types import Layer
 
 log = logging.getLogger("sluice")
@@ -23,8 +22,6 @@ EVERY_S = 0.02
 LINES_PER_S = 20
 """Of hosts, of keys, of the configuration's models and kinds of request, and of other models: these clients may bring
 about as many as they like, by inventing them. An operator reads no more, and of the others misses none for it."""
-_OFTEN = (RATE_LIMITED, SLOW)
-"""Rests of an ordinary day: said at the level of requests."""
 
 
 class Facts:
@@ -56,13 +53,10 @@ class Facts:
 
     def _write(self, change: Change) -> None:
         layer = change.layer
-        level = logging.INFO if layer.health.rule in _OFTEN else logging.WARNING
-        if not log.isEnabledFor(level):
-            return
         invented = isinstance(layer, Model) and not layer.fixed
         lines = self._lines.setdefault((layer.kind, invented), _Lines())
         if lines.admit(int(change.now)):
-            log.log(level, "%s%s", described(change), lines.missed())
+            log.warning("%s%s", described(change), lines.missed())
 
 
 class _Lines:

@@ -9,7 +9,7 @@ from proxy.config.models import Flaw, LitellmParams, ModelEntry, ModelInfo, Orig
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, LitellmSettings, PassThroughEndpoint, RouterSettings
 from proxy.errors import ConfigError
-from proxy.providers.reach import OPENAI_BASE
+from proxy.providers.reach import OPENAI_BASE, SERVERS
 from proxy.providers.table import deployments, env_deployment, survey
 from proxy.types import Deployment, Secret
 
@@ -116,6 +116,17 @@ def test_where_nothing_can_be_served_every_reason_is_told() -> None:
     ]
     target = GeneralSettings(pass_through_endpoints=(PassThroughEndpoint(path="/x", target="http://h"),))
     assert len(deployments(config(*entries, general_settings=target), {})) == 3
+
+
+@pytest.mark.parametrize("provider", SERVERS)
+def test_a_server_of_ones_own_is_openai_with_its_own_key_or_none(provider: str) -> None:
+    base = "http://10.0.0.7:8000/v1"
+    plain = only(LitellmParams(model=f"{provider}/meta/llama", api_base=base))
+    assert (plain.provider, plain.model) == ("openai", "meta/llama")
+    assert plain.api_key.reveal() == "", "OpenAI's key of the environment stays here"
+    assert only(LitellmParams(model=f"{provider}/x", api_base=base, api_key=KEY)).api_key == KEY
+    with pytest.raises(ConfigError, match="write its `api_base`"):
+        only(LitellmParams(model=f"{provider}/x"))
 
 
 def test_a_provider_that_is_not_served_outranks_a_variable_that_is_not_set() -> None:
