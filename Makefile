@@ -15,7 +15,7 @@ without-ensurepip = { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 $(VENV)/.run: requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || $(without-ensurepip)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	SLUICE_PURE=1 PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	$(BIN)/python -m compileall -q proxy
 	@touch $@
 
@@ -70,7 +70,7 @@ COMPAT_PACKAGES := chromium nodejs npm
 compat: $(VENV)/.dev .venv-compat/.done ## real clients: Node, LangChain, LlamaIndex, Agents SDK, Codex, a browser, the JDK
 	$(BIN)/python -m pytest -m compat tests/compat
 
-check: lint types test test-compiled ## what CI runs: every test on the sources, then the compiled build's
+check: lint types test ## what CI runs
 
 fuzz-config: $(VENV)/.dev ## generated configurations: what validates starts and reloads (FILES=500 for less)
 	FUZZ_FILES=$(or $(FILES),10000) $(BIN)/python -m pytest tests/command/test_fuzz_config.py --hypothesis-show-statistics

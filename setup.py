@@ -1,6 +1,6 @@
-"""Compiles the hot modules with mypyc where a C compiler is there; elsewhere the same files run as they are.
+"""Compiles the hot modules with mypyc where `SLUICE_COMPILE=1` asks for it; else the same files run as they are.
 
-pyproject.toml says everything else. `SLUICE_PURE=1` leaves the compiling out; with `SLUICE_COMPILE=1` it must succeed.
+pyproject.toml says everything else.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from proxy.compiling import can_compile, compiled, relied_on  # noqa: E402
-from proxy.loading import LIBRARY, MANIFEST, PURE_VARIABLE, UNFINISHED, Build, manifest, settled  # noqa: E402
+from proxy.compiling import compiled, relied_on  # noqa: E402
+from proxy.loading import LIBRARY, MANIFEST, UNFINISHED, Build, manifest, settled  # noqa: E402
 
 MYPY = "mypy==2.4.1"
 """mypyc comes with it. Pinned: what it makes of the same source differs by version."""
-MUST_VARIABLE = "SLUICE_COMPILE"
+COMPILE_VARIABLE = "SLUICE_COMPILE"
 
 
 def extensions(modules: list[Path]) -> list[Extension]:
@@ -50,14 +50,11 @@ class BuildExtensions(build_ext):
         try:
             self._take_on(extensions(modules))
             super().run()
-        except (Exception, SystemExit) as failed:
-            if os.environ.get(MUST_VARIABLE):
-                raise
-            print(f"sluice: not compiled, this is the pure build: {failed}", file=sys.stderr)
+        except BaseException:
             self._leave_nothing()
             place.unlink()
-        else:
-            place.write_text(made_of)
+            raise
+        place.write_text(made_of)
 
     def _take_on(self, made: list[Extension]) -> None:
         """In place of the one that only told that there would be some: mypyc is asked when all else is decided."""
@@ -89,8 +86,7 @@ class BuildModules(build_py):
 
 
 if __name__ == "__main__":
-    must = bool(os.environ.get(MUST_VARIABLE))
-    wanted = must or (can_compile() and not os.environ.get(PURE_VARIABLE))
+    wanted = bool(os.environ.get(COMPILE_VARIABLE))
     there = importlib.util.find_spec("mypyc") is not None
     setup(
         setup_requires=[MYPY] if wanted and not there else [],

@@ -22,7 +22,7 @@ def banner(
     key: str | None,
     simulated: bool,
     header: str | None = None,
-    build: Build = Build.COMPILED,
+    build: Build = Build.PURE,
 ) -> str:
     """Plain text, a few lines. `key`: as it may be shown; None when none is asked for. `header`: that carries it."""
     url = f"http://{address_for_clients(host)}:{port}"
@@ -32,8 +32,8 @@ def banner(
         f"  key       {_key(key)}",
         f"  docs      {url}/docs",
     ]
-    if build is not Build.COMPILED:
-        lines.append(f"  build     {build.value}; `make compile` makes a faster one")
+    if build is Build.STALE:
+        lines.append(f"  build     {build.value}")
     if simulated:
         lines.append("  upstream  simulated; set OPENAI_API_KEY or give --config for a real one")
     return "\n".join([*lines, "", "  " + curl(url, chat_model(models), key, header or _HEADER), ""])
