@@ -22,7 +22,7 @@ from proxy.routing.router import DeploymentStatus
 from tests.faults.staging import Place, place
 
 KEY = "sk-gateway"
-SIDE_BY_SIDE = 64
+SIDE_BY_SIDE = 32
 RUN_S = 60.0
 MODEL = """
   - model_name: {group}
