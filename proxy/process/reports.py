@@ -7,6 +7,7 @@ import struct
 
 import msgspec
 
+from proxy.accounting.counting import Counted
 from proxy.process.edition import Edition
 from proxy.process.orders import LAYER_BYTES, TARGET_BYTES, Order
 from proxy.routing.facts import FactBoard
@@ -78,9 +79,17 @@ def _report(
 class Parent:
     """A worker's overseer: the process that forked it."""
 
-    def __init__(self, reports: Reports, edition: int, facts: FactBoard | None = None) -> None:
-        """In the worker. `facts`: where it and the others tell what they learn of upstreams."""
+    def __init__(
+        self,
+        reports: Reports,
+        edition: int,
+        facts: FactBoard | None = None,
+        counted: Counted | None = None,
+    ) -> None:
+        """In the worker. `facts`: where it and the others tell what they learn of upstreams. `counted`: whose usage
+        one of them has counted."""
         self.facts = facts
+        self.counted = counted
         self._reports = reports
         self._latest = Report(os.getpid(), edition, accepts=False)
 

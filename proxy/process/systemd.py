@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Mapping
 
+from proxy.accounting.counting import Counted
 from proxy.process.edition import Edition
 from proxy.process.orders import Order
 from proxy.routing.facts import FactBoard
@@ -27,6 +28,7 @@ class Service:
         self._greeting = greeting
         self.facts: FactBoard | None = None
         """A lone worker has nobody to tell."""
+        self.counted: Counted | None = None
 
     def ready(self) -> None:
         """Connections are accepted."""

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from proxy.process.bulletin import Bulletin, Reader
+from proxy.process.counted import SharedCounted
 from proxy.process.edition import Edition, Latest
 from proxy.process.editions import Editions
 from proxy.process.exit_codes import EX_FAILED, EX_INTERRUPTED, EX_OK
@@ -75,6 +76,7 @@ class Workers:
         self._reports = Reports()
         self._bulletin = Bulletin()
         self._facts = SharedFacts(count)
+        self._counted = SharedCounted()
         self._lifeline = Lifeline()
         self._terminal = Terminal()
         self._workers: dict[int, _Worker] = {}
@@ -108,7 +110,7 @@ class Workers:
 
     def _live(self, edition: Edition, number: int) -> None:
         """In the worker."""
-        parent = Parent(self._reports, edition.number, self._facts.of(number))
+        parent = Parent(self._reports, edition.number, self._facts.of(number), self._counted)
         latest = Reader(self._bulletin, edition.number).latest
         self._work(edition, parent, latest, self._lifeline.fd, number)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from proxy import __version__, control
 from proxy.access.keys import Keys
-from proxy.accounting.counting import CountedHere
+from proxy.accounting.counting import Counted, CountedHere
 from proxy.accounting.recorder import Records
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
@@ -94,12 +94,13 @@ class Gateway:
         poller: Poller | None = None,
         dial: Dial | None = None,
         board: FactBoard | None = None,
+        counted: Counted | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
         `pass_on`: tells the other workers what the operator said; False when it cannot. `poller` and `dial`: what
         sockets are watched with and made by, if not by the kernel. `board`: where workers tell each other what they
-        learn of upstreams.
+        learn of upstreams. `counted`: whose usage one of them has counted; None: this is the only one.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -112,7 +113,7 @@ class Gateway:
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
         self._memory = Budget(int(limits.held_bodies_mb * MEBIBYTE), memory_share_taken)
         self._disk_share = Budget(int(limits.spool_total_mb * MEBIBYTE), disk_share_taken)
-        self._counted = CountedHere()
+        self._counted: Counted = CountedHere() if counted is None else counted
         self._pass_on = pass_on
         self._dial = dial
         self._said = LastWords()

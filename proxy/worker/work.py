@@ -12,6 +12,7 @@ from typing import Protocol
 
 import trio
 
+from proxy.accounting.counting import Counted
 from proxy.accounting.recorder import LogFormat, Recorder
 from proxy.config.schema import Config
 from proxy.process.edition import Edition, Latest
@@ -43,6 +44,10 @@ class Overseer(Protocol):
     def facts(self) -> FactBoard | None:
         """Where workers tell each other what they learn of upstreams; None: there is only one."""
 
+    @property
+    def counted(self) -> Counted | None:
+        """Whose usage any worker has counted; None: there is only one."""
+
 
 def work(
     edition: Edition,
@@ -61,7 +66,15 @@ def work(
     config = edition.config
     colour = sys.stdout.isatty() and "NO_COLOR" not in edition.environ
     recorder = Recorder(STDOUT, _log_format(config), colour=colour)
-    gateway = Gateway(config, edition.environ, recorder, number, overseer.pass_on, board=overseer.facts)
+    gateway = Gateway(
+        config,
+        edition.environ,
+        recorder,
+        number,
+        overseer.pass_on,
+        board=overseer.facts,
+        counted=overseer.counted,
+    )
     keep_freed_memory()
     gc.collect()
     gc.freeze()

@@ -3,6 +3,7 @@ a rate limit cost, however many entries and workers there are."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -152,3 +153,22 @@ def test_the_operators_word_on_a_key_holds_in_all_workers(four: Pair, upstream: 
     assert asked(upstream, b"sk-dead") == 0
     four.at(others[0]).request("POST", f"/admin/layers/revive/{key}")
     until(lambda: four.state(told, "dead-3") == ("closed", ""), 1.0)
+
+
+FINISHED = Answer(
+    200,
+    JSON,
+    b'{"id":"resp_bg","object":"response","status":"completed","background":true,"model":"m","output":[],'
+    b'"usage":{"input_tokens":7,"output_tokens":5,"total_tokens":12}}',
+)
+
+
+def test_a_finished_object_is_counted_by_one_worker(four: Pair, upstream: Upstream) -> None:
+    upstream.say(lambda _: FINISHED)  # type: ignore[arg-type]
+    for _ in range(2):
+        for pid in four.pids:
+            assert four.at(pid).request("GET", "/v1/responses/resp_bg").status == 200
+    four.gateway.stop()
+    lines = [json.loads(line) for line in four.gateway.output.splitlines() if '"/responses"' in line]
+    assert len(lines) == 2 * WORKERS
+    assert [line["usage"]["total_tokens"] for line in lines if line["usage"]] == [12]
