@@ -204,7 +204,10 @@ class AsgiExchange:
 
     async def answer(self, reply: Reply, extra: Headers = ()) -> None:
         await self._start(reply.status, own_headers(reply, extra))
-        await self.write(b"" if self.head.method == b"HEAD" else reply.body)
+        if (
+            reply.body and self.head.method != b"HEAD"
+        ):  # who has the head of such an answer has all of it, and may leave
+            await self.write(reply.body)
         await self.end()
 
     async def inform(self, head: ResponseHead) -> None:
