@@ -34,7 +34,7 @@ model_list:
 {models}
 litellm_settings: {{fallbacks: [{fallbacks}]}}
 general_settings: {{master_key: sk-gateway}}
-router_settings: {{cooldown_time: 20}}
+router_settings: {{cooldown_time: 300}}
 sluice_settings:
   connect_timeout_s: 2
   first_byte_timeout_s: 0.8
