@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import trio
+
 from loadtest.answers import (
     DONE,
     SSE_TYPE,
@@ -196,11 +198,13 @@ async def place(fault: str, tls: ssl.SSLContext, name: str = "nobody") -> AsyncI
     elif fault == "connect-hangs":
         async with unanswered_port() as port:
             yield Place(f"http://127.0.0.1:{port}/v1")
+    elif fault == "refused":
+        with trio.socket.socket() as held:  # bound, and never listening: no other server is given the port
+            await held.bind(("127.0.0.1", 0))
+            yield Place(f"http://127.0.0.1:{held.getsockname()[1]}/v1")
     else:
         async with mock_upstream(tls=tls if fault == "tls-wrong" else None) as mock:
-            if fault == "refused":
-                mock.refuse()
-            elif fault == "tls-silent":
+            if fault == "tls-silent":
                 yield Place(f"https://127.0.0.1:{mock.port}/v1", mock)
                 return
             elif fault != "tls-wrong":
