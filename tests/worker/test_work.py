@@ -24,6 +24,7 @@ class Overseer:
     """Ends its worker after so many signs of life."""
 
     facts = None
+    counted = None
 
     def __init__(self, beats: int) -> None:
         self.heard: list[str] = []
