@@ -195,6 +195,23 @@ class Usage(msgspec.Struct, frozen=True):
     reasoning_tokens: int | None = None
 
 
+class Cost(msgspec.Struct, frozen=True):
+    """What a request cost, in nano-dollars (10^-9 US dollars), by kind: the kinds add up to `total`."""
+
+    total: int
+    input: int = 0
+    """Prompt tokens at the full price."""
+    cached: int = 0
+    """Prompt tokens that the provider had in its cache."""
+    cache_write: int = 0
+    output: int = 0
+    """Completion tokens, with those of reasoning."""
+    other: int = 0
+    """What is not priced by text token: audio, images, seconds, characters, calls of tools."""
+    source: str = ""
+    """Where the price is from."""
+
+
 class Reply(msgspec.Struct, frozen=True):
     """A whole answer of the gateway's own making (errors, health, docs, mock answers)."""
 

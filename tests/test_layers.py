@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS: dict[str, float] = {
     "loading": -2, "compiling": -1, "wire": 0, "types": 0, "errors": 0, "credentials": 0, "config": 0,
-    "access": 1, "routing": 1, "providers": 1, "upstream": 1, "accounting": 1, "storage": 1, "simulator": 1,
+    "access": 1, "routing": 1, "providers": 1, "upstream": 1, "accounting": 1, "simulator": 1,
+    "pricing": 1, "limits": 1, "metrics": 1, "sinks": 1, "storage": 1.5,
     "edge": 2, "gateway": 2, "control": 2,
     "process": 3, "worker": 4, "command": 5, "__main__": 6,
 }  # fmt: skip
@@ -53,7 +54,7 @@ def test_imports_point_down(path: Path) -> None:
         assert FLOORS[target] < FLOORS[room], f"{path}: {room} (L{FLOORS[room]}) imports {'.'.join(name)}"
 
 
-PURE = ("routing", "providers", "access")
+PURE = ("routing", "providers", "access", "pricing", "limits")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-from proxy.types import Outcome, Usage
+from proxy.types import Cost, Outcome, Usage
 
 
 class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
@@ -47,6 +47,19 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     stream: bool = False
     caller: str | None = None
     """The key's alias or the prefix of its hash, never the key."""
+    key: str | None = None
+    """The virtual key, by the SHA-256 of it in hex; None: the master key, or none was asked for."""
+    key_alias: str | None = None
+    user: str | None = None
+    """The user whose key it is."""
+    team: str | None = None
+    customer: str | None = None
+    """The end user whom the client names: `user` of the body, or a header."""
+    tags: tuple[str, ...] = ()
+    cost: Cost | None = None
+    """None: the price is not known, or nothing is."""
+    estimated: bool = False
+    """The usage was not said and is the gateway's own reckoning."""
     error: str | None = None
     """A short reason."""
     door: str = ""

@@ -7,59 +7,52 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import msgspec
-
 from proxy import __version__, control
 from proxy.access.keys import Keys
 from proxy.accounting.counting import Counted, CountedHere
 from proxy.accounting.recorder import Records
 from proxy.config.schema import Config
-from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
-from proxy.config.sluice import SluiceSettings
 from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
-from proxy.edge.limits import DoorLimits
 from proxy.errors import workers_not_told
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.budget import Budget
-from proxy.gateway.reading.intake import IntakeLimits
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Custom, Routes, described
-from proxy.gateway.reading.spool import SpoolLimits
-from proxy.gateway.telling.cors import ANY, Cors
-from proxy.gateway.telling.holding import HoldSettings
+from proxy.gateway.telling.cors import Cors
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.confirming import Confirmer
-from proxy.gateway.trying.fallbacks import Fallbacks
-from proxy.gateway.trying.following import FollowingSettings
-from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.retry_budget import RetryBudget
-from proxy.gateway.trying.retrying import Policy
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
 from proxy.providers.table import deployments, env_deployment
-from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.facts import FactBoard
-from proxy.routing.router import Hold, Router, RouterSettings, Suspicion
-from proxy.types import Deployment, Layer, Page, Secret
-from proxy.upstream.client import Dial, Patience, UpstreamClient
-from proxy.upstream.destination import Destination, Endpoint, Forwarding
+from proxy.routing.router import Hold, Router, Suspicion
+from proxy.types import Deployment, Layer, Page
+from proxy.upstream.client import Dial, UpstreamClient
+from proxy.upstream.destination import Forwarding
 from proxy.upstream.pool import Pool
 from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
-from proxy.wire.tls import bundle_mark
 from proxy.worker.facts import Facts
-
-MEBIBYTE = 1024 * 1024
-UNNAMED = ""
-"""The group of deployments that no model name leads to."""
-CORS_VARIABLE = "LITELLM_CORS_ORIGINS"
-"""LiteLLM's: origins, separated by commas."""
-ORGANIZATION = b"openai-organization"
+from proxy.worker.settings import (
+    MEBIBYTE,
+    UNNAMED,
+    attempt_settings,
+    destination_of,
+    door_limits,
+    following_settings,
+    intake_limits,
+    native_forwarding,
+    origins_allowed,
+    pass_through_route,
+    pass_through_target,
+    router_of,
+)
 
 
 class Parts:
@@ -70,11 +63,11 @@ class Parts:
         env = env_deployment(environ)
         served = [
             *deployments(config, environ),
-            *map(_target, config.general_settings.pass_through_endpoints),
+            *map(pass_through_target, config.general_settings.pass_through_endpoints),
         ]
         self.config = config
         self.by_id = {deployment.id: deployment for deployment in (*served, *([env] if env else []))}
-        self.router = _router(config, served, env, store)
+        self.router = router_of(config, served, env, store)
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -120,11 +113,11 @@ class Gateway:
         self.facts = Facts(board)
         self._key_headers: set[str] = set()
         client = UpstreamClient(self.reactor, self.pool, dial)
-        self.confirmer = Confirmer(self.reactor, client, partial(_destination, forwards_organization=False))
+        self.confirmer = Confirmer(self.reactor, client, partial(destination_of, forwards_organization=False))
         self._parts, self.pipeline = self.prepare(config, environ)
         self.router.on_change(self.facts.changed)
         self._confirm_for(self._parts.router)
-        self.doorway = Doorway(self.reactor, _door_limits(limits), self.pipeline.serve)
+        self.doorway = Doorway(self.reactor, door_limits(limits), self.pipeline.serve)
         self.app = AsgiApp(self.reactor, self.doorway.limits, self.doorway.parser, self.pipeline.serve)
 
     @property
@@ -177,7 +170,7 @@ class Gateway:
         self._disk_share.limit_bytes = int(limits.spool_total_mb * MEBIBYTE)
         self._room.call_next()
         self.pipeline = pipeline
-        doors = self.doorway.limits = self.app.limits = _door_limits(limits)
+        doors = self.doorway.limits = self.app.limits = door_limits(limits)
         self.doorway.parser.configure(doors.header_bytes, doors.headers, doors.head_memory_bytes)
         self.doorway.serve = self.app.serve = pipeline.serve
 
@@ -232,23 +225,23 @@ class Gateway:
         general = config.general_settings
         forwards_organization = general.forward_openai_org_id is True
         served = {id_: d for id_, d in parts.by_id.items() if d.unservable is None}
-        destinations = {id_: _destination(d, forwards_organization) for id_, d in served.items()}
+        destinations = {id_: destination_of(d, forwards_organization) for id_, d in served.items()}
         client = UpstreamClient(self.reactor, self.pool, self._dial)
         everything = Forwarding(self._withheld(config))
-        sender = Sender(_native_forwarding(general, everything), everything)
+        sender = Sender(native_forwarding(general, everything), everything)
         attempts = Attempts(
             router,
             destinations,
             client,
             sender,
-            _attempt_settings(config),
-            _following_settings(config),
+            attempt_settings(config),
+            following_settings(config),
             self._budget,
             self._room,
             time.monotonic,
             self._counted,
         )
-        customs = [_custom(endpoint) for endpoint in general.pass_through_endpoints]
+        customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name
         return Pipeline(
             Routes(self._pages(parts, customs), customs),
@@ -256,7 +249,7 @@ class Gateway:
             router,
             attempts,
             self.recorder,
-            _intake_limits(config, self._memory, self._disk_share),
+            intake_limits(config, self._memory, self._disk_share),
             Cors(origins),
             self.reactor.walls.requests,
             None if general.master_key else HomeGuard(origins),
@@ -312,161 +305,3 @@ def _hold_layer(router: Router, layer: str, hold: Hold, now: float) -> bool:
 
 
 _LAYERS = {kind.value: kind for kind in (Layer.HOST, Layer.KEY, Layer.MODEL, Layer.FAMILY)}
-
-
-def _router(
-    config: Config, served: Sequence[Deployment], env: Deployment | None, store: MemoryStore
-) -> Router:
-    settings = config.router_settings
-    aliases = settings.model_group_alias
-    return Router(
-        served,
-        RouterSettings(
-            allowed_fails=settings.allowed_fails,
-            cooldown_s=settings.cooldown_time,
-            disable_cooldowns=settings.disable_cooldowns,
-            max_retry_after_s=config.sluice_settings.max_retry_after_s,
-            default_max_parallel_requests=settings.default_max_parallel_requests,
-            strategy=settings.routing_strategy,
-            enforce_rate_limits=config.sluice_settings.enforce_rate_limits,
-            learn_rate_limits=config.sluice_settings.learn_rate_limits,
-        ),
-        aliases={name: alias.model for name, alias in aliases.items()},
-        hidden_aliases=[name for name, alias in aliases.items() if alias.hidden],
-        store=store,
-        env_deployment=env,
-        env_first=config.sluice_settings.environment_key_first,
-    )
-
-
-def _attempt_settings(config: Config) -> AttemptSettings:
-    limits = config.sluice_settings
-    return AttemptSettings(
-        patience=Patience(
-            connect_s=limits.connect_timeout_s,
-            write_s=limits.upstream_write_timeout_s,
-            first_byte_s=config.router_settings.timeout or config.litellm_settings.request_timeout,
-            gap_s=limits.stream_gap_timeout_s,
-        ),
-        first_byte_limit_s=limits.first_byte_timeout_s or math.inf,
-        response_headers=limits.response_headers,
-        total_s=limits.total_timeout_s,
-        first_token_s=limits.first_token_timeout_s,
-        drain_s=limits.drain_limit_s,
-        hold=HoldSettings(limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE)),
-    )
-
-
-def _following_settings(config: Config) -> FollowingSettings:
-    router, ours = config.router_settings, config.litellm_settings
-    return FollowingSettings(
-        num_retries=router.num_retries,
-        policy=_policy(router.retry_policy),
-        group_policies={group: _policy(policy) for group, policy in router.model_group_retry_policy.items()},
-        wait_at_least_s=router.retry_after,
-        fallbacks=Fallbacks(
-            general=_lists(router.fallbacks or ours.fallbacks),
-            default=router.default_fallbacks or ours.default_fallbacks,
-            context_window=_lists(router.context_window_fallbacks or ours.context_window_fallbacks),
-            content_policy=_lists(router.content_policy_fallbacks or ours.content_policy_fallbacks),
-            most=router.max_fallbacks,
-        ),
-    )
-
-
-def _policy(policy: RetryPolicy) -> Policy:
-    return Policy(
-        bad_request=policy.BadRequestErrorRetries,
-        authentication=policy.AuthenticationErrorRetries,
-        timeout=policy.TimeoutErrorRetries,
-        rate_limit=policy.RateLimitErrorRetries,
-        content_policy=policy.ContentPolicyViolationErrorRetries,
-        server_error=policy.InternalServerErrorRetries,
-    )
-
-
-def _lists(written: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
-    """LiteLLM writes a list of mappings; the first that names a group counts."""
-    return {group: groups for each in reversed(written) for group, groups in each.items()}
-
-
-def origins_allowed(config: Config, environ: Mapping[str, str]) -> Sequence[str]:
-    origins = config.sluice_settings.cors_allow_origins
-    if origins is not None:
-        return origins
-    named = environ.get(CORS_VARIABLE, "").split(",")
-    by_default = [ANY] if config.general_settings.master_key else []
-    return [origin.strip() for origin in named if origin.strip()] or by_default
-
-
-def _intake_limits(config: Config, memory: Budget, disk: Budget) -> IntakeLimits:
-    ours = config.sluice_settings
-    form = SpoolLimits(
-        memory_bytes=int(ours.peek_limit_mb * MEBIBYTE),
-        size_bytes=int(ours.form_limit_mb * MEBIBYTE),
-        folder=ours.spool_folder,
-    )
-    return IntakeLimits(
-        body_bytes=int(config.general_settings.max_request_size_mb * MEBIBYTE),
-        form=form,
-        ratio=ours.max_compression_ratio,
-        memory=memory,
-        disk=disk,
-    )
-
-
-def _door_limits(limits: SluiceSettings) -> DoorLimits:
-    return DoorLimits(
-        max_connections=limits.max_connections,
-        header_bytes=limits.max_header_bytes,
-        headers=limits.max_headers,
-        header_timeout_s=limits.header_timeout_s,
-        keep_alive_s=limits.keep_alive_timeout_s,
-        body_timeout_s=limits.body_timeout_s,
-        write_timeout_s=limits.write_timeout_s,
-        stream_gap_s=limits.stream_gap_timeout_s,
-        head_memory_bytes=int(limits.head_memory_mb * MEBIBYTE),
-    )
-
-
-def _destination(deployment: Deployment, forwards_organization: bool) -> Destination:  # noqa: FBT001
-    """`forward_openai_org_id: true`: the client's organization wins over the deployment's."""
-    place = origin(deployment.api_base)
-    secure = place.scheme == "https"
-    bundle = bundle_mark(deployment.ssl_verify) if secure else ""
-    endpoint = Endpoint(place.host, place.port, secure, deployment.ssl_verify, bundle)
-    yielding = frozenset((ORGANIZATION,)) if forwards_organization else frozenset[bytes]()
-    return Destination(deployment, endpoint, place.base_path, place.host_header, yielding)
-
-
-def _native_forwarding(general: GeneralSettings, everything: Forwarding) -> Forwarding:
-    """What LiteLLM's two settings keep back when they are written as false."""
-    names = frozenset((ORGANIZATION,)) if general.forward_openai_org_id is False else frozenset[bytes]()
-    extensions = general.forward_client_headers_to_llm_api is not False
-    return msgspec.structs.replace(everything, withheld=names, extensions=extensions)
-
-
-def _target(endpoint: PassThroughEndpoint) -> Deployment:
-    """A target of its own is a deployment that only its path leads to."""
-    return Deployment(
-        id=f"pass_through:{endpoint.path}",
-        group=UNNAMED,
-        provider="target",
-        model="*",
-        api_base=endpoint.target.rstrip("/"),
-        api_key=Secret(""),
-        headers=tuple((name.encode(), value.reveal().encode()) for name, value in endpoint.headers.items()),
-        timeout_s=endpoint.timeout,
-        object_scope=f"pass_through:{endpoint.path}",
-    )
-
-
-def _custom(endpoint: PassThroughEndpoint) -> Custom:
-    return Custom(
-        path=endpoint.path.encode(),
-        include_subpath=endpoint.include_subpath,
-        auth=endpoint.auth,
-        forward_headers=endpoint.forward_headers,
-        methods=frozenset(method.encode() for method in endpoint.methods),
-        scope=f"pass_through:{endpoint.path}",
-    )

@@ -24,7 +24,7 @@ def test_a_json_line_is_the_record_with_its_time_level_and_event(make_record: Ma
         "info",
         "request",
     )
-    own = msgspec.to_builtins(record)
+    own = json.loads(msgspec.json.encode(record))
     assert list(json.loads(line)) == list(own)
     assert fields == {name: own[name] for name in fields}
     assert fields["usage"]["input_tokens"] == 12

@@ -10,7 +10,7 @@ from proxy.config.settings import GeneralSettings
 from proxy.config.sluice import SluiceSettings
 from proxy.gateway.telling.cors import Cors
 from proxy.types import Secret
-from proxy.worker.assembly import CORS_VARIABLE, origins_allowed
+from proxy.worker.settings import CORS_VARIABLE, origins_allowed
 
 PAGE = b"https://page.example"
 KEYED = GeneralSettings(master_key=Secret("sk-x"))

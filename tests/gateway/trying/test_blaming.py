@@ -22,7 +22,7 @@ from proxy.routing.router import Hold, Router, RouterSettings
 from proxy.types import Deployment, Headers, Layer, Result, ResultKind
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint, Forwarding
 from proxy.wire.form import RequestHead
-from proxy.worker.assembly import _native_forwarding
+from proxy.worker.settings import native_forwarding
 from tests.gateway.trying.test_attempts import stage
 
 __all__ = ["stage"]
@@ -88,7 +88,7 @@ def test_credentials_in_the_query_are_foreign(
 
 
 def test_what_stays_at_the_gateway_is_not_foreign(a_deployment: Callable[..., Deployment]) -> None:
-    withheld = _native_forwarding(GeneralSettings(forward_openai_org_id=False), EVERYTHING)
+    withheld = native_forwarding(GeneralSettings(forward_openai_org_id=False), EVERYTHING)
     assert not foreign(head_with(ORGANIZATION), to(a_deployment()), withheld)
     assert foreign(head_with(PROJECT), to(a_deployment()), withheld)
     assert not foreign(head_with(ORGANIZATION, PROJECT), to(a_deployment()), Forwarding(only=CONTENT))

@@ -1,0 +1,195 @@
+"""What each part is told of the configuration: its own few values, so that no part sees all of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from proxy.config.schema import Config
+from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
+from proxy.config.sluice import SluiceSettings
+from proxy.edge.limits import DoorLimits
+from proxy.gateway.reading.budget import Budget
+from proxy.gateway.reading.intake import IntakeLimits
+from proxy.gateway.reading.routes import Custom
+from proxy.gateway.reading.spool import SpoolLimits
+from proxy.gateway.telling.cors import ANY
+from proxy.gateway.telling.holding import HoldSettings
+from proxy.gateway.trying.fallbacks import Fallbacks
+from proxy.gateway.trying.following import FollowingSettings
+from proxy.gateway.trying.lane import AttemptSettings
+from proxy.gateway.trying.retrying import Policy
+from proxy.providers.url import origin
+from proxy.routing.affinity import MemoryStore
+from proxy.routing.router import Router, RouterSettings
+from proxy.types import Deployment, Secret
+from proxy.upstream.client import Patience
+from proxy.upstream.destination import Destination, Endpoint, Forwarding
+from proxy.wire.tls import bundle_mark
+
+MEBIBYTE = 1024 * 1024
+UNNAMED = ""
+"""The group of deployments that no model name leads to."""
+CORS_VARIABLE = "LITELLM_CORS_ORIGINS"
+"""LiteLLM's: origins, separated by commas."""
+ORGANIZATION = b"openai-organization"
+
+
+def router_of(
+    config: Config, served: Sequence[Deployment], env: Deployment | None, store: MemoryStore
+) -> Router:
+    settings = config.router_settings
+    aliases = settings.model_group_alias
+    return Router(
+        served,
+        RouterSettings(
+            allowed_fails=settings.allowed_fails,
+            cooldown_s=settings.cooldown_time,
+            disable_cooldowns=settings.disable_cooldowns,
+            max_retry_after_s=config.sluice_settings.max_retry_after_s,
+            default_max_parallel_requests=settings.default_max_parallel_requests,
+            strategy=settings.routing_strategy,
+            enforce_rate_limits=config.sluice_settings.enforce_rate_limits,
+            learn_rate_limits=config.sluice_settings.learn_rate_limits,
+        ),
+        aliases={name: alias.model for name, alias in aliases.items()},
+        hidden_aliases=[name for name, alias in aliases.items() if alias.hidden],
+        store=store,
+        env_deployment=env,
+        env_first=config.sluice_settings.environment_key_first,
+    )
+
+
+def attempt_settings(config: Config) -> AttemptSettings:
+    limits = config.sluice_settings
+    return AttemptSettings(
+        patience=Patience(
+            connect_s=limits.connect_timeout_s,
+            write_s=limits.upstream_write_timeout_s,
+            first_byte_s=config.router_settings.timeout or config.litellm_settings.request_timeout,
+            gap_s=limits.stream_gap_timeout_s,
+        ),
+        first_byte_limit_s=limits.first_byte_timeout_s or math.inf,
+        response_headers=limits.response_headers,
+        total_s=limits.total_timeout_s,
+        first_token_s=limits.first_token_timeout_s,
+        drain_s=limits.drain_limit_s,
+        hold=HoldSettings(limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE)),
+    )
+
+
+def following_settings(config: Config) -> FollowingSettings:
+    router, ours = config.router_settings, config.litellm_settings
+    return FollowingSettings(
+        num_retries=router.num_retries,
+        policy=_policy(router.retry_policy),
+        group_policies={group: _policy(policy) for group, policy in router.model_group_retry_policy.items()},
+        wait_at_least_s=router.retry_after,
+        fallbacks=Fallbacks(
+            general=_lists(router.fallbacks or ours.fallbacks),
+            default=router.default_fallbacks or ours.default_fallbacks,
+            context_window=_lists(router.context_window_fallbacks or ours.context_window_fallbacks),
+            content_policy=_lists(router.content_policy_fallbacks or ours.content_policy_fallbacks),
+            most=router.max_fallbacks,
+        ),
+    )
+
+
+def _policy(policy: RetryPolicy) -> Policy:
+    return Policy(
+        bad_request=policy.BadRequestErrorRetries,
+        authentication=policy.AuthenticationErrorRetries,
+        timeout=policy.TimeoutErrorRetries,
+        rate_limit=policy.RateLimitErrorRetries,
+        content_policy=policy.ContentPolicyViolationErrorRetries,
+        server_error=policy.InternalServerErrorRetries,
+    )
+
+
+def _lists(written: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
+    """LiteLLM writes a list of mappings; the first that names a group counts."""
+    return {group: groups for each in reversed(written) for group, groups in each.items()}
+
+
+def origins_allowed(config: Config, environ: Mapping[str, str]) -> Sequence[str]:
+    origins = config.sluice_settings.cors_allow_origins
+    if origins is not None:
+        return origins
+    named = environ.get(CORS_VARIABLE, "").split(",")
+    by_default = [ANY] if config.general_settings.master_key else []
+    return [origin.strip() for origin in named if origin.strip()] or by_default
+
+
+def intake_limits(config: Config, memory: Budget, disk: Budget) -> IntakeLimits:
+    ours = config.sluice_settings
+    form = SpoolLimits(
+        memory_bytes=int(ours.peek_limit_mb * MEBIBYTE),
+        size_bytes=int(ours.form_limit_mb * MEBIBYTE),
+        folder=ours.spool_folder,
+    )
+    return IntakeLimits(
+        body_bytes=int(config.general_settings.max_request_size_mb * MEBIBYTE),
+        form=form,
+        ratio=ours.max_compression_ratio,
+        memory=memory,
+        disk=disk,
+    )
+
+
+def door_limits(limits: SluiceSettings) -> DoorLimits:
+    return DoorLimits(
+        max_connections=limits.max_connections,
+        header_bytes=limits.max_header_bytes,
+        headers=limits.max_headers,
+        header_timeout_s=limits.header_timeout_s,
+        keep_alive_s=limits.keep_alive_timeout_s,
+        body_timeout_s=limits.body_timeout_s,
+        write_timeout_s=limits.write_timeout_s,
+        stream_gap_s=limits.stream_gap_timeout_s,
+        head_memory_bytes=int(limits.head_memory_mb * MEBIBYTE),
+    )
+
+
+def destination_of(deployment: Deployment, forwards_organization: bool) -> Destination:  # noqa: FBT001
+    """`forward_openai_org_id: true`: the client's organization wins over the deployment's."""
+    place = origin(deployment.api_base)
+    secure = place.scheme == "https"
+    bundle = bundle_mark(deployment.ssl_verify) if secure else ""
+    endpoint = Endpoint(place.host, place.port, secure, deployment.ssl_verify, bundle)
+    yielding = frozenset((ORGANIZATION,)) if forwards_organization else frozenset[bytes]()
+    return Destination(deployment, endpoint, place.base_path, place.host_header, yielding)
+
+
+def native_forwarding(general: GeneralSettings, everything: Forwarding) -> Forwarding:
+    """What LiteLLM's two settings keep back when they are written as false."""
+    names = frozenset((ORGANIZATION,)) if general.forward_openai_org_id is False else frozenset[bytes]()
+    extensions = general.forward_client_headers_to_llm_api is not False
+    return msgspec.structs.replace(everything, withheld=names, extensions=extensions)
+
+
+def pass_through_target(endpoint: PassThroughEndpoint) -> Deployment:
+    """A target of its own is a deployment that only its path leads to."""
+    return Deployment(
+        id=f"pass_through:{endpoint.path}",
+        group=UNNAMED,
+        provider="target",
+        model="*",
+        api_base=endpoint.target.rstrip("/"),
+        api_key=Secret(""),
+        headers=tuple((name.encode(), value.reveal().encode()) for name, value in endpoint.headers.items()),
+        timeout_s=endpoint.timeout,
+        object_scope=f"pass_through:{endpoint.path}",
+    )
+
+
+def pass_through_route(endpoint: PassThroughEndpoint) -> Custom:
+    return Custom(
+        path=endpoint.path.encode(),
+        include_subpath=endpoint.include_subpath,
+        auth=endpoint.auth,
+        forward_headers=endpoint.forward_headers,
+        methods=frozenset(method.encode() for method in endpoint.methods),
+        scope=f"pass_through:{endpoint.path}",
+    )
