@@ -27,7 +27,7 @@ wire.deadlines wire.form wire.framing wire.head wire.head_parser wire.link wire.
 wire.unheld wire.uplink
 upstream.answer upstream.pool
 routing.layout routing.member routing.rotation routing.state
-accounting.recorder
+accounting.bus
 providers.objects
 """
 """What each request passes: each of them fell out of what is compiled only if somebody meant it to."""

@@ -16,23 +16,27 @@ FormatLines: TypeAlias = Callable[[Sequence[Record]], bytes]
 """Records as lines, each with its newline."""
 
 _LEVELS = {
-    Outcome.CLIENT_ERROR: "info",
-    Outcome.CLIENT_GONE: "info",
-    Outcome.UPSTREAM_ERROR: "warning",
-    Outcome.TRUNCATED: "warning",
-    Outcome.GATEWAY_ERROR: "error",
+    Outcome.CLIENT_ERROR: b"info",
+    Outcome.CLIENT_GONE: b"info",
+    Outcome.UPSTREAM_ERROR: b"warning",
+    Outcome.TRUNCATED: b"warning",
+    Outcome.GATEWAY_ERROR: b"error",
 }
 _OK = Outcome.OK
-_encode_lines = msgspec.json.Encoder().encode_lines
+_HEAD = b'{"ts":"%b","level":"%b","event":"request",'
+_encode = msgspec.json.Encoder().encode
 
 
 def json_lines(records: Sequence[Record]) -> bytes:
-    """All fields of each. Raises UnicodeEncodeError for a text that has no UTF-8 form."""
-    for record in records:
-        record.ts = _utc(record.started_unix_s + record.duration_s)
-        if record.outcome is not _OK:
-            record.level = _LEVELS[record.outcome]
-    return _encode_lines(records)
+    """All fields of each, behind when it ended, how bad that is, and what it is. Raises UnicodeEncodeError for a text
+    that has no UTF-8 form."""
+    return b"".join([_json_line(record) for record in records])
+
+
+def _json_line(record: Record) -> bytes:
+    level = b"info" if record.outcome is _OK else _LEVELS[record.outcome]
+    ended = _utc(record.started_unix_s + record.duration_s)
+    return _HEAD % (ended.encode(), level) + _encode(record)[1:] + b"\n"
 
 
 def text_lines(records: Sequence[Record], *, colour: bool) -> bytes:

@@ -10,15 +10,11 @@ from proxy.types import Cost, Outcome, Usage
 
 
 class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
-    """Filled in as the request goes; whoever hands it to the recorder does not touch it again.
+    """Filled in as the request goes; whoever hands it to the bus does not touch it again, nor do its consumers.
 
     It holds no prompt, no answer and no credential. None is 'not known' or 'never came'.
     """
 
-    ts: str = ""
-    """Of its end, RFC 3339 in UTC; this and the level are set where the line is made."""
-    level: str = "info"
-    event: str = "request"
     call_id: str
     started_unix_s: float
     method: str

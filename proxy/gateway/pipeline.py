@@ -10,8 +10,8 @@ import time
 import trio
 
 from proxy.access.keys import Caller, Keys
+from proxy.accounting.bus import Records
 from proxy.accounting.record import Record, call_id
-from proxy.accounting.recorder import Records
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call

@@ -9,8 +9,8 @@ from functools import partial
 
 from proxy import __version__, control
 from proxy.access.keys import Keys
+from proxy.accounting.bus import Records
 from proxy.accounting.counting import Counted, CountedHere
-from proxy.accounting.recorder import Records
 from proxy.config.schema import Config
 from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import trio
 
-from proxy.accounting.recorder import Recorder
+from proxy.accounting.bus import Bus
 from proxy.config.nodes import KeyPath
 from proxy.config.schema import Config
 from proxy.errors import ConfigError, unforeseen
@@ -55,7 +55,7 @@ def build(config: Config, environ: Mapping[str, str]) -> Flop | None:
 
 def _fault(config: Config, environ: Mapping[str, str]) -> str | None:
     try:
-        Gateway(config, environ, Recorder(lambda _: None, "off"), poller=_NoPoller())
+        Gateway(config, environ, Bus(()), poller=_NoPoller())
     except ConfigError as problem:
         return str(problem)
     except Exception as error:  # noqa: BLE001 - the one place that holds for whatever building raises

@@ -8,12 +8,13 @@ import signal
 import socket
 import sys
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 import trio
 
+from proxy.accounting.bus import Bus, Consumer
 from proxy.accounting.counting import Counted
-from proxy.accounting.recorder import LogFormat, Recorder
+from proxy.accounting.log import Log, LogFormat
 from proxy.config.schema import Config
 from proxy.process.edition import Edition, Latest
 from proxy.process.forking import TOLD_OF_NEWS
@@ -64,12 +65,10 @@ def work(
     this worker, from 1.
     """
     config = edition.config
-    colour = sys.stdout.isatty() and "NO_COLOR" not in edition.environ
-    recorder = Recorder(STDOUT, _log_format(config), colour=colour)
     gateway = Gateway(
         config,
         edition.environ,
-        recorder,
+        Bus(_consumers(edition)),
         number,
         overseer.pass_on,
         board=overseer.facts,
@@ -82,7 +81,14 @@ def work(
     return trio.run(partial(_work, gateway, listener, overseer, latest, watchdog_s, lifeline))
 
 
-def _log_format(config: Config) -> LogFormat:
+def _consumers(edition: Edition) -> list[Consumer]:
+    """Who makes something of the records."""
+    wanted = _log_format(edition.config)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in edition.environ
+    return [] if wanted == "off" else [Log(STDOUT, wanted, colour=colour)]
+
+
+def _log_format(config: Config) -> LogFormat | Literal["off"]:
     wanted = config.sluice_settings.access_log
     if wanted != "auto":
         return wanted

@@ -11,7 +11,8 @@ import trio
 
 from loadtest.answers import Answer
 from loadtest.mock_upstream import MockUpstream, mock_upstream
-from proxy.accounting.recorder import Recorder
+from proxy.accounting.bus import Bus
+from proxy.accounting.log import Log
 from proxy.config.models import LitellmParams, ModelEntry
 from proxy.config.schema import Config
 from proxy.config.sluice import SluiceSettings
@@ -65,7 +66,7 @@ async def start(upstream: MockUpstream, nursery: trio.Nursery) -> AsyncIterator[
         listener.setblocking(False)
         served = Served(listener.getsockname()[1])
         every.append(served)
-        gateway = Gateway(config, {}, Recorder(served.records.append, "json"))
+        gateway = Gateway(config, {}, Bus([Log(served.records.append, "json")]))
         ready = trio.Event()
 
         async def run() -> None:
