@@ -229,6 +229,12 @@ class PageRequest(msgspec.Struct, frozen=True):
     query: str = ""
     base_url: str = ""
     """`https://host:port` as the client addressed this gateway; empty: it did not say."""
+    body: bytes = b""
+    """Of a POST, PUT or PATCH."""
+    key: str | None = None
+    """The `id` of the virtual key it came with; None: the master key, or none was asked for."""
+    admin: bool = False
+    """Its sender holds the master key, or is an administrator."""
 
 
 class Page(msgspec.Struct, frozen=True):

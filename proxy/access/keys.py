@@ -7,8 +7,7 @@ import hmac
 from collections.abc import Callable
 from typing import TypeAlias
 
-import msgspec
-
+from proxy.access.identity import Caller
 from proxy.credentials import KEY_HEADERS
 from proxy.errors import unauthorized
 from proxy.types import Secret
@@ -24,15 +23,6 @@ DIGESTED_BYTES = 512
 """The longest key whose digest is remembered."""
 
 
-class Caller(msgspec.Struct, frozen=True):
-    """One key's holder."""
-
-    name: str
-    """For the record: an alias or the beginning of the key's hash, never the key."""
-    id: bytes
-    """Stable over restarts and the same in every worker: places the caller's objects."""
-
-
 class Keys:
     """The keys this gateway accepts. Without a master key it serves loopback only, and asks for none."""
 
@@ -41,7 +31,7 @@ class Keys:
         self._digest = _digest(master_key.reveal().encode()) if master_key else None
         self._headers = (header,) if header else KEY_HEADERS
         self._place = f"`{header.decode()}`" if header else "Authorization"
-        self._master = Caller("master", self._digest or b"")
+        self._master = Caller("master", self._digest or b"", admin=True)
         self._digests: dict[bytes, bytes] = {}
 
     @property

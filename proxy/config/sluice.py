@@ -48,6 +48,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Folder of those files, which have no name and end with their request; without it `/var/tmp`, else `TMPDIR`."""
     held_bodies_mb: Megabytes = 1_024.0
     """MiB of request bodies held in memory at once, per worker: 16 of the largest; further ones are told to retry."""
+    page_body_mb: Megabytes = 1.0
+    """MiB of a body for one of the gateway's own pages: what describes a key or a team has a few KiB."""
     max_compression_ratio: Annotated[int, Meta(ge=10, le=100_000)] = 200
     """Bytes that a compressed body may grow to per byte, from its first MiB on: JSON of prompts grows tenfold."""
     write_timeout_s: Seconds = 30.0

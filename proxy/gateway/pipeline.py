@@ -9,13 +9,14 @@ import time
 
 import trio
 
-from proxy.access.keys import Caller, Keys
+from proxy.access.identity import Caller
+from proxy.access.keys import Keys
 from proxy.accounting.bus import Records
 from proxy.accounting.record import Record, call_id
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
-from proxy.gateway.reading.intake import IntakeLimits, read_at_once, read_call
+from proxy.gateway.reading.intake import IntakeLimits, page_body, read_at_once, read_call
 from proxy.gateway.reading.introduction import Introduction, introduce
 from proxy.gateway.reading.routes import Kind, Route, Routes
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
@@ -94,7 +95,7 @@ class Pipeline:
                 return
             known = self._introduce(exchange.head, record)
             if known.route.page is not None:
-                await self._show(exchange, known.route.page, record)
+                await self._show(exchange, known.route.page, known.caller, record)
             else:
                 limits = self._limits
                 call = read_at_once(exchange, known, limits) or await read_call(exchange, known, limits)
@@ -168,13 +169,16 @@ class Pipeline:
             raise master_key_needed()
         return caller
 
-    async def _show(self, exchange: Exchange, page: Page, record: Record) -> None:
+    async def _show(self, exchange: Exchange, page: Page, caller: Caller, record: Record) -> None:
         head = exchange.head
         request = PageRequest(
             head.method.decode(),
             head.path.decode("latin-1"),
             (head.query or b"").decode("latin-1"),
             _base_url(head),
+            await page_body(exchange, self._limits),
+            None if caller.key is None else caller.key.id,
+            admin=caller.admin,
         )
         await exchange.parking.own()
         reply = await page.answer(request)

@@ -135,6 +135,7 @@ def intake_limits(config: Config, memory: Budget, disk: Budget) -> IntakeLimits:
         ratio=ours.max_compression_ratio,
         memory=memory,
         disk=disk,
+        page_bytes=int(ours.page_body_mb * MEBIBYTE),
     )
 
 

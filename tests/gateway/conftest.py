@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from proxy.access.keys import Caller
+from proxy.access.identity import Caller
 from proxy.errors import ClientGone, body_too_large
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route

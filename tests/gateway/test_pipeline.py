@@ -22,6 +22,7 @@ from proxy.gateway.trying.run import Run
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Headers, Outcome, Page, PageRequest, Reply, Secret
+from proxy.wire.head import CHUNKED
 
 KEY = (b"Authorization", b"Bearer sk-master")
 BODY = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"a secret prompt"}]}'
@@ -73,10 +74,12 @@ class House:
         self.recorder = Kept()
         self.attempts = FakeAttempts()
         self.page_status = 200
+        self.asked: list[PageRequest] = []
         pages = [
             Page("/open", self._page, public=True, summary=""),
             Page("/closed", self._page, public=False, summary=""),
             Page("/admin", self._page, public=False, summary="", admin=True),
+            Page("/told", self._page, public=False, summary="", methods=("POST", "GET")),
         ]
         customs = [Custom(b"/c", False, auth, False, frozenset(), "scope-d") for auth in (False,)]
         self.pipeline = Pipeline(
@@ -85,12 +88,13 @@ class House:
             Router([deployment], RouterSettings(), store=MemoryStore(9)),
             self.attempts,  # type: ignore[arg-type]
             self.recorder,
-            IntakeLimits(1_000, SpoolLimits(1_000, 10_000)),
+            IntakeLimits(1_000, SpoolLimits(1_000, 10_000), page_bytes=100),
         )
 
     async def _page(self, request: PageRequest) -> Reply:
         if self.page_status == 0:
             raise ZeroDivisionError
+        self.asked.append(request)
         return Reply(self.page_status, f"{request.method} {request.path}?{request.query}".encode())
 
     async def serve(self, door: Any) -> Record:
@@ -377,3 +381,21 @@ async def test_a_key_that_ends_ends_for_heads_that_came_before(house: House, ask
         assert (await house.serve(ask())).status == 200
     house.pipeline._keys = Keys(Secret("sk-another"))
     assert (await house.serve(ask())).status == 401
+
+
+async def test_a_page_is_told_its_body_and_who_asks(house: House, ask: Any) -> None:
+    assert (await house.serve(ask(b'{"a"', b":1}", target=b"/told"))).status == 200
+    assert (await house.serve(ask(b"left alone", target=b"/told", method=b"GET"))).status == 200
+    assert (await house.serve(ask(key=False, target=b"/open", method=b"GET"))).status == 200
+    told = [(request.body, request.key, request.admin) for request in house.asked]
+    assert told == [(b'{"a":1}', None, True), (b"", None, True), (b"", None, False)]
+
+
+async def test_a_pages_body_is_bounded_and_plain(house: House, ask: Any, exchange: Any) -> None:
+    for pieces, length in (((b"x" * 101,), 101), ((b"x" * 60, b"x" * 60), CHUNKED)):
+        door = ask(*pieces, target=b"/told", length=length)
+        assert (await house.serve(door)).status == 413
+        assert "page_body_mb" in str(error_of(door)["message"])
+    door = exchange(b"{}", headers=(KEY, (b"content-encoding", b"gzip")), target=b"/told")
+    assert (await house.serve(door)).status == 415
+    assert house.asked == []

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from proxy.access.keys import Caller
+from proxy.access.identity import Caller
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Route
 from proxy.gateway.reading.spool import Spool

@@ -17,12 +17,15 @@ from proxy.gateway.reading.introduction import BodyKind, Introduction
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.peek import Peeked, peek_json, target_names
 from proxy.gateway.reading.refusals import (
+    TOO_LARGE,
     ambiguous_key,
     bad_model,
+    coded_page_body,
     disagreeing_models,
     disk_share_taken,
     memory_share_taken,
     not_json,
+    page_body_too_large,
     unreadable_type,
 )
 from proxy.gateway.reading.routes import Kind
@@ -32,6 +35,7 @@ from proxy.wire.form import RequestHead
 from proxy.wire.head import CHUNKED, NO_BODY
 
 _NATIVE = Kind.NATIVE
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 BYTES_PER_TOKEN = 4
 """https://platform.openai.com/docs/guides/rate-limits: how OpenAI estimates a request before it runs."""
 SMALL_BYTES = 64 * 1024
@@ -49,6 +53,8 @@ class IntakeLimits(msgspec.Struct, frozen=True):
     memory: Budget = msgspec.field(default_factory=lambda: Budget(1 << 30, memory_share_taken))
     """Of all bodies that are held, whole or in part."""
     disk: Budget = msgspec.field(default_factory=lambda: Budget(1 << 32, disk_share_taken))
+    page_bytes: int = 1 << 20
+    """Of a body for one of the gateway's own pages."""
 
 
 def read_at_once(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call | None:
@@ -59,6 +65,21 @@ def read_at_once(exchange: Exchange, known: Introduction, limits: IntakeLimits) 
     if len(body) > limits.body_bytes:
         raise body_too_large(limits.body_bytes)
     return _complete(_json_call(exchange.head, known, body, body))
+
+
+async def page_body(exchange: Exchange, limits: IntakeLimits) -> bytes:
+    """What one of the gateway's own pages is told. Raises GatewayError 408, 413, 415; ClientGone."""
+    head = exchange.head
+    if head.method not in _WITH_BODY or exchange.body_length in (NO_BODY, 0):
+        return b""
+    if (head.get(b"content-encoding") or b"identity").lower() != b"identity":
+        raise coded_page_body()
+    if exchange.body_length > limits.page_bytes:
+        raise page_body_too_large(limits.page_bytes)
+    try:
+        return await exchange.read_body(limits.page_bytes)
+    except GatewayError as error:
+        raise page_body_too_large(limits.page_bytes) if error.status == TOO_LARGE else error from None
 
 
 async def read_call(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call:

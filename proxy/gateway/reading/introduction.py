@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from proxy.access.keys import Caller
+from proxy.access.identity import Caller
 from proxy.gateway.reading.multipart import boundary_of
 from proxy.gateway.reading.query import model_in_query
 from proxy.gateway.reading.routes import Kind, Route

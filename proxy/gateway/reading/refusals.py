@@ -7,6 +7,7 @@ from proxy.types import Headers
 
 RETRY_SOON: Headers = ((b"retry-after", b"1"),)
 """Room comes free whenever another request has been read and answered."""
+TOO_LARGE = 413
 
 
 def not_json() -> GatewayError:
@@ -39,6 +40,18 @@ def unreadable_type(content_types: list[bytes]) -> GatewayError:
         " for. Send JSON, or a multipart form with one boundary."
     )
     return GatewayError(415, message, code="unsupported_media_type")
+
+
+def coded_page_body() -> GatewayError:
+    message = "The gateway's own pages read no compressed bodies: send it without `Content-Encoding`."
+    return GatewayError(415, message, code="unsupported_content_encoding")
+
+
+def page_body_too_large(limit_bytes: int) -> GatewayError:
+    message = (
+        f"The body exceeds the limit of {limit_bytes} bytes for this page (sluice_settings.page_body_mb)."
+    )
+    return GatewayError(TOO_LARGE, message, code="request_too_large")
 
 
 def memory_share_taken(limit_bytes: int) -> GatewayError:

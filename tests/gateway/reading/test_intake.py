@@ -11,7 +11,7 @@ from typing import Any
 import brotli
 import pytest
 
-from proxy.access.keys import Caller
+from proxy.access.identity import Caller
 from proxy.errors import ClientGone, GatewayError
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.call import Call

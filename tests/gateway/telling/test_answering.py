@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from proxy.access.keys import Caller
+from proxy.access.identity import Caller
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.reading.call import Call

@@ -1,0 +1,163 @@
+"""Who there is: keys, users, teams, customers, and what each may use. Names are LiteLLM's.
+
+Source: https://docs.litellm.ai/docs/proxy/virtual_keys
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+
+class ModelBudget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of one model, inside its holder's budget."""
+
+    max_budget: float
+    """US dollars."""
+    budget_duration: str | None = None
+    """How long until it is whole again (`access.periods`); None: never."""
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How much its holder may have. None: as much as it likes."""
+
+    max_budget: float | None = None
+    """US dollars."""
+    soft_budget: float | None = None
+    """US dollars; who spends more is told of, and goes on."""
+    budget_duration: str | None = None
+    """How long until both are whole again (`access.periods`); None: never."""
+    rpm_limit: int | None = None
+    """Requests in any minute."""
+    tpm_limit: int | None = None
+    """Tokens in any minute."""
+    max_parallel_requests: int | None = None
+    model_max_budget: Mapping[str, ModelBudget] = {}
+    """By the model asked for."""
+    model_rpm_limit: Mapping[str, int] = {}
+    model_tpm_limit: Mapping[str, int] = {}
+
+
+class Identity(Allowance, frozen=True, kw_only=True, omit_defaults=True):
+    """What all of them have."""
+
+    budget_id: str | None = None
+    """Whose values hold where it has none of its own; filled in by the directory."""
+    metadata: Mapping[str, object] = {}
+    blocked: bool = False
+    created_at: float = 0.0
+    """Unix seconds, here and below."""
+    updated_at: float = 0.0
+
+
+class Retired(msgspec.Struct, frozen=True):
+    """A key's earlier secret, which is accepted until its grace ends."""
+
+    token: str
+    until: float
+    """Unix seconds."""
+
+
+class VirtualKey(Identity, frozen=True, kw_only=True, omit_defaults=True):
+    """One key: its secret is known by its hash alone."""
+
+    id: str
+    """Its first secret's hash: stays when the secret is exchanged, so that what it spent stays its own."""
+    token: str
+    """SHA-256 of the secret, in hex."""
+    key_name: str
+    """For people: `sk-...abcd`."""
+    key_alias: str | None = None
+    models: tuple[str, ...] = ()
+    """Names and patterns (`openai/*`) that it may ask for; empty: all that its team may."""
+    aliases: Mapping[str, str] = {}
+    """The model asked for -> the model meant."""
+    expires: float | None = None
+    """Unix seconds; None: never."""
+    allowed_routes: tuple[str, ...] = ()
+    """Paths, patterns and LiteLLM's names of groups (`llm_api_routes`); empty: all."""
+    tags: tuple[str, ...] = ()
+    team_id: str | None = None
+    user_id: str | None = None
+    retired: tuple[Retired, ...] = ()
+    rotation_count: int = 0
+    created_by: str | None = None
+
+
+class Team(Identity, frozen=True, kw_only=True, omit_defaults=True):
+    team_id: str
+    team_alias: str | None = None
+    models: tuple[str, ...] = ()
+    """As a key's; empty: all."""
+    aliases: Mapping[str, str] = {}
+    tags: tuple[str, ...] = ()
+    members: Mapping[str, Literal["admin", "user"]] = {}
+    """By user id."""
+
+
+class User(Identity, frozen=True, kw_only=True, omit_defaults=True):
+    user_id: str
+    user_email: str | None = None
+    user_alias: str | None = None
+    user_role: str = "internal_user"
+    """`proxy_admin` may what the master key may; all others are LiteLLM's names for who may not."""
+    models: tuple[str, ...] = ()
+    """As a key's, for keys without a team; empty: all."""
+    tags: tuple[str, ...] = ()
+
+
+class Customer(Identity, frozen=True, kw_only=True, omit_defaults=True):
+    """An end user of those who have a key: whom their requests name."""
+
+    user_id: str
+    alias: str | None = None
+
+
+class Tag(Identity, frozen=True, kw_only=True, omit_defaults=True):
+    """A word that requests carry, with a budget of its own."""
+
+    name: str
+    description: str | None = None
+
+
+class Budget(Allowance, frozen=True, kw_only=True, omit_defaults=True):
+    """An allowance with a name, for many holders: each has as much of its own."""
+
+    budget_id: str
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+Entity: TypeAlias = VirtualKey | Team | User | Customer | Tag | Budget
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who sent a request. Made when a key is first used or anything about it changed, and the same until then."""
+
+    name: str
+    """For the record: an alias or the beginning of the key's hash, never the key."""
+    id: bytes
+    """Of the key. Stable over restarts and the same in every worker."""
+    key: VirtualKey | None = None
+    """None: the master key, or no key was asked for."""
+    team: Team | None = None
+    user: User | None = None
+    owner: bytes = b""
+    """Whose the objects are that it makes: its team's, else its user's, else its own. Empty: everybody's."""
+    admin: bool = False
+    """It holds the master key, or is a `proxy_admin`'s."""
+    until: float = float("inf")
+    """Unix seconds: then it is looked at anew."""
+
+
+def token_of(secret: bytes) -> str:
+    """What is kept of a key."""
+    return hashlib.sha256(secret).hexdigest()
+
+
+def key_name(secret: str) -> str:
+    """What people tell it by: LiteLLM's form."""
+    return f"sk-...{secret[-4:]}"
