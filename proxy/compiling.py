@@ -11,7 +11,7 @@ from pathlib import Path
 
 from proxy.loading import ROOT
 
-ROOMS = ("accounting", "providers", "routing", "upstream", "wire")
+ROOMS = ("accounting", "pricing", "providers", "routing", "upstream", "wire")
 """Of those that a request passes, whose tests hold for the compiled build as well."""
 
 BUILT_IN = {"bytearray", "bytes", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"}

@@ -185,14 +185,44 @@ class Result(msgspec.Struct, frozen=True):
     """The upstream's own code or type for it, cleaned and bounded, for those who ask why."""
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """Tokens as the upstream reported them. None is 'not said', which is not zero."""
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an answer used, by kind, as the upstream reported it. None is 'not said', which is not zero.
+
+    The finer kinds are parts of the coarser ones, as OpenAI counts: cached, written, audio and image tokens of
+    `input_tokens`, reasoning, audio and image tokens of `output_tokens`.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
     cached_tokens: int | None = None
+    """Read from the provider's cache."""
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    """Written to the provider's cache, whatever their age."""
+    cache_write_1h_tokens: int | None = None
+    """Of these, those to be kept for an hour or more."""
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    image_input_tokens: int | None = None
+    image_output_tokens: int | None = None
+    cached_audio_tokens: int | None = None
+    """Of the cached ones."""
+    images: int | None = None
+    """Pictures made, where these are counted and not their tokens."""
+    seconds: float | None = None
+    """Of sound or film, heard or made."""
+    characters: int | None = None
+    """Of text to be spoken."""
+    searches: int | None = None
+    """Web searches made by the provider."""
+    file_searches: int | None = None
+    code_sessions: int | None = None
+    """Containers in which the provider ran code."""
+    units: int | None = None
+    """Whatever else a provider bills by: Cohere's search units, pages read."""
+    tier: str | None = None
+    """The service tier that served it, by the provider's own name; None: not said."""
 
 
 class Cost(msgspec.Struct, frozen=True):

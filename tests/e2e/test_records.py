@@ -38,8 +38,6 @@ TOKENS = {
     "input_tokens": 19,
     "output_tokens": 64,
     "total_tokens": 83,
-    "cached_tokens": None,
-    "reasoning_tokens": None,
 }
 
 
