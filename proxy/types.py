@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -119,6 +119,33 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     def __repr__(self) -> str:
         # Header values may be credentials.
         return f"Deployment(id={self.id!r}, group={self.group!r}, model={self.model!r}, api_base={self.api_base!r})"
+
+
+class StreamTranslator(Protocol):
+    """One streamed answer's. Pure: what comes in any split goes out in the client's language."""
+
+    def feed(self, payload: bytes) -> bytes:
+        """What can be said by now, in whole events; `b""` while there is nothing. Raises UpstreamFailure for an event
+        longer than any is."""
+
+    def finish(self) -> bytes:
+        """At the end of the upstream's stream. What did not end by its own words is not given an end here."""
+
+
+class Translation(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """One request in its upstream's language, and the way back: made for each attempt, since answers depend on what
+    was asked (names of tools, whether usage was)."""
+
+    path: bytes
+    """Where it goes, after the base's path: `/completions`."""
+    body: bytes
+    headers: Headers = ()
+    """Beside the deployment's own, replacing the client's of the same names."""
+    answer: Callable[[bytes], bytes]
+    """A whole good answer's body -> the client's. What it cannot read it passes as it is."""
+    stream: Callable[[], StreamTranslator]
+    error: Callable[[int, bytes], tuple[int, bytes]] | None = None
+    """An error's (status, body) -> the client's; None: they are in its language already, and pass as they came."""
 
 
 class Layer(enum.Enum):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import trio
 
+from proxy.providers.dialect import dialect_of, own_headers
 from proxy.types import Deployment
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ async def _ask(client: httpx.AsyncClient, deployment: Deployment) -> tuple[int, 
     import httpx  # noqa: PLC0415 - loaded by http_client already
 
     status, error = 0, f"no answer within {PROBE_TIMEOUT_S:g} s"
-    url, headers = f"{deployment.api_base}/models", key_headers(deployment)
+    url, headers = models_url(deployment), key_headers(deployment)
     with trio.move_on_after(PROBE_TIMEOUT_S):
         try:
             async with client, client.stream("GET", url, headers=headers) as response:
@@ -132,11 +133,10 @@ def _why(failure: BaseException) -> str:
     return said or type(failure).__name__
 
 
+def models_url(deployment: Deployment) -> str:
+    return deployment.api_base + dialect_of(deployment).models.decode()
+
+
 def key_headers(deployment: Deployment) -> dict[bytes, bytes]:
     """What the deployment is asked with."""
-    headers = {b"accept": b"application/json"}
-    if deployment.api_key:
-        headers[b"authorization"] = b"Bearer " + deployment.api_key.reveal().encode()
-    if deployment.organization:
-        headers[b"openai-organization"] = deployment.organization.encode()
-    return headers | {name.lower(): value for name, value in deployment.headers}
+    return {b"accept": b"application/json"} | {n.lower(): value for n, value in own_headers(deployment)}

@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from proxy.control.models import CREATED_UNIX_S, ModelCard
-from proxy.control.probe import http_client, key_headers
+from proxy.control.probe import http_client, key_headers, models_url
 from proxy.types import Deployment
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ async def ask_upstream(deployment: Deployment) -> bytes | None:
 
     headers = key_headers(deployment) | {b"accept-encoding": b"identity"}
     try:
-        async with client, client.stream("GET", f"{deployment.api_base}/models", headers=headers) as response:
+        async with client, client.stream("GET", models_url(deployment), headers=headers) as response:
             if response.status_code == 200 and "content-encoding" not in response.headers:
                 return await _bounded(response)
             reason = f"HTTP {response.status_code}"

@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from proxy.errors import GatewayError
 from proxy.providers.sse import SseReader
+from proxy.types import Deployment, Translation
 
 PATH = b"/completions"
 """Where a translated request goes, after the base's path."""
@@ -56,6 +57,11 @@ _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_messages = msgspec.json.Decoder(list[_Message]).decode
 _decode_choices = msgspec.json.Decoder(list[_Choice]).decode
 _decode_logprobs = msgspec.json.Decoder(_Logprobs | None).decode
+
+
+def translate(body: bytes, _deployment: Deployment) -> Translation:
+    """Raises as `request`. Errors are in the same words on both endpoints."""
+    return Translation(path=PATH, body=request(body), answer=answer, stream=StreamTranslator)
 
 
 def request(body: bytes) -> bytes:

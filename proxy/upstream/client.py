@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from proxy.errors import ClientGone, UpstreamFailure
-from proxy.types import Layer, ResultKind
+from proxy.types import Layer, ResultKind, Translation
 from proxy.upstream.answer import Answer
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Connection, Pool
@@ -65,6 +65,8 @@ class Outbound(msgspec.Struct, frozen=True):
     rest: BodySource | None = None
     inform: Callable[[ResponseHead], Awaitable[None]] | None = None
     """Takes interim answers (102, 103) on to the client, where its door can."""
+    translation: Translation | None = None
+    """What the request is, and its answer must be, in another language. It is passed along here, and not used."""
 
 
 Dial = Callable[[Parking, Endpoint, float], Awaitable[socket.socket]]

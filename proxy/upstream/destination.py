@@ -88,12 +88,13 @@ class Destination:
         base_path: bytes,
         host_header: bytes,
         yielding: frozenset[bytes] = frozenset(),
+        own: Headers = (),
     ) -> None:
-        """`yielding`: own headers, lower-case, that give way to the client's where it sends them."""
+        """`own`: the headers that every request bears, in place of the client's of the same names. `yielding`: those
+        of them, lower-case, that give way to the client's where it sends them."""
         self.deployment = deployment
         self.endpoint = endpoint
         self.base_path = base_path
-        own = _own_headers(deployment)
         self._yielding = tuple(header for header in own if header[0].lower() in yielding)
         own = tuple(header for header in own if header not in self._yielding)
         self.own_names = frozenset(name.lower() for name, _ in own)
@@ -105,15 +106,22 @@ class Destination:
         self._narrowed: dict[Forwarding, Forwarding] = {}
         """What is left of each when this deployment's own headers replace the client's."""
 
-    def head(self, client: RequestHead, forwarding: Forwarding, length: int, target: bytes) -> bytes:
+    def head(
+        self, client: RequestHead, forwarding: Forwarding, length: int, target: bytes, more: Headers = ()
+    ) -> bytes:
         """HOT. The request head to send: those of the client's lines that may go on, as they came.
 
-        `length`: of the body in bytes, or wire.head.CHUNKED, or wire.head.NO_BODY.
+        `length`: of the body in bytes, or wire.head.CHUNKED, or wire.head.NO_BODY. `more`: this request's own headers,
+        in place of the client's; the deployment's win.
         """
         form = client.form
         sieve = self._narrowed.get(forwarding) or self._narrow(forwarding)
-        kept = form.kept.get(sieve) or form.keep(sieve)
         own = self.own_lines + self._unsaid(client) if self._yielding else self.own_lines
+        if more:
+            more = tuple(header for header in more if header[0].lower() not in self.own_names)
+            sieve = _without(sieve, frozenset(name.lower() for name, _ in more))
+            own += _lines(more)
+        kept = form.kept.get(sieve) or form.keep(sieve)
         if length >= 0:
             framing = b"Content-Length: %d\r\n" % length
         else:
@@ -140,14 +148,3 @@ def _without(forwarding: Forwarding, names: frozenset[bytes]) -> Forwarding:
 
 def _lines(headers: Headers) -> bytes:
     return b"".join(b"%b: %b\r\n" % header for header in headers)
-
-
-def _own_headers(deployment: Deployment) -> Headers:
-    own: list[tuple[bytes, bytes]] = []
-    key = deployment.api_key.reveal()
-    configured = {name.lower() for name, _ in deployment.headers}
-    if key and b"authorization" not in configured:
-        own.append((b"Authorization", b"Bearer " + key.encode()))
-    if deployment.organization and b"openai-organization" not in configured:
-        own.append((b"OpenAI-Organization", deployment.organization.encode()))
-    return (*own, *deployment.headers)

@@ -21,6 +21,7 @@ from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import FollowingSettings
 from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.retrying import Policy
+from proxy.providers.dialect import own_headers
 from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
@@ -160,7 +161,8 @@ def destination_of(deployment: Deployment, forwards_organization: bool) -> Desti
     bundle = bundle_mark(deployment.ssl_verify) if secure else ""
     endpoint = Endpoint(place.host, place.port, secure, deployment.ssl_verify, bundle)
     yielding = frozenset((ORGANIZATION,)) if forwards_organization else frozenset[bytes]()
-    return Destination(deployment, endpoint, place.base_path, place.host_header, yielding)
+    own = own_headers(deployment)
+    return Destination(deployment, endpoint, place.base_path, place.host_header, yielding, own)
 
 
 def native_forwarding(general: GeneralSettings, everything: Forwarding) -> Forwarding:

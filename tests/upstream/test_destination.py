@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.providers.dialect import own_headers
 from proxy.types import Deployment, Secret
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint, Forwarding
 from proxy.wire.form import SIEVES_REMEMBERED
@@ -22,7 +23,9 @@ def destination(*, yielding: frozenset[bytes] = frozenset(), **more) -> Destinat
         object_scope="s",
         **settings,
     )
-    return Destination(deployment, Endpoint("up", 443, tls=True), b"/v1", b"up.example", yielding)
+    return Destination(
+        deployment, Endpoint("up", 443, tls=True), b"/v1", b"up.example", yielding, own_headers(deployment)
+    )
 
 
 def client(*lines: bytes):
@@ -184,3 +187,11 @@ def test_deployments_share_what_is_known_of_a_form() -> None:
     for number in range(200):
         destination(headers=((b"X-%d" % number, b""),)).head(known, EVERYTHING, 5, b"/")
     assert len(known.form.kept) <= SIEVES_REMEMBERED
+
+
+def test_a_requests_own_headers_stand_in_for_the_clients_and_give_way_to_the_deployments() -> None:
+    head, to = client(b"X-Version: 1", b"X-Beta: 2"), destination(headers=((b"X-Beta", b"own"),))
+    more = ((b"x-version", b"9"), (b"x-beta", b"9"))
+    for _ in range(2):
+        assert sent(to.head(head, EVERYTHING, NO_BODY, b"/", more)) == [b"X-Beta: own", b"x-version: 9"]
+        assert sent(to.head(head, EVERYTHING, NO_BODY, b"/")) == [b"X-Beta: own", b"X-Version: 1"]

@@ -109,7 +109,12 @@ def is_plainly_good(answer: Answer) -> bool:
 def tell_status(head: ResponseHead, hidden: Hidden) -> None:
     """An answer that is nothing but an error is passed on with the status that says so."""
     if hidden.whole and not streams(head):
-        head.status, head.reason = hidden.status, _REASONS.get(hidden.status, b"")
+        tell_as(head, hidden.status)
+
+
+def tell_as(head: ResponseHead, status: int) -> None:
+    """Another status than the upstream's."""
+    head.status, head.reason = status, _REASONS.get(status, b"")
 
 
 async def _look(answer: Answer) -> Hidden | None:

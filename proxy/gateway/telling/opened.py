@@ -19,13 +19,12 @@ from proxy.gateway.telling.ends import (
     streams,
 )
 from proxy.gateway.telling.last_words import EventNumber, broke_off, told_by
-from proxy.types import Outcome, Result, ResultKind
+from proxy.gateway.telling.translating import MAX_ERROR_BYTES, error_in
+from proxy.types import Outcome, Result, ResultKind, Translation
 from proxy.upstream.answer import Answer
 
 ENDING_BYTES = len(b"\r\n\r\n")
 """The longest blank line that ends an event."""
-MAX_ERROR_BYTES = 64 * 1024
-"""Of an upstream's error that is told inside a stream."""
 NO_STREAM = "told in the stream"
 
 
@@ -37,24 +36,29 @@ async def relay_into_open(
     record: Record,
     drain_s: float = 0.0,
     counted: Counted = ALWAYS,
+    translation: Translation | None = None,
 ) -> Delivery:
     """Raises ClientGone, UpstreamFailure when an answer that is no stream breaks off."""
     record.status = 200
     if answer.head.status != 200 or not streams(answer.head):
-        error = told_by(answer.head.status, await answer.read_all(MAX_ERROR_BYTES))
-        await break_off(exchange, record, error)
+        told = error_in(translation, answer.head.status, await answer.read_all(MAX_ERROR_BYTES))
+        await break_off(exchange, record, told_by(*told))
         outcome = outcome_of(result.status, result.kind)
         return Delivery(Outcome.TRUNCATED if outcome is Outcome.OK else outcome, result, NO_STREAM)
     usage, number = tap_for(answer.head.content_type), EventNumber(exchange)
     ends_by_its_words(answer, usage)
+    translator = None if translation is None else translation.stream()
     last = b"\n\n"
     try:
         async with accounted(answer, call, usage, record, drain_s, counted):
             while piece := await answer.read():
                 usage.feed(piece)
-                number.feed(piece)
-                await pass_on(exchange, answer, piece)
-                last = (last + piece)[-ENDING_BYTES:]
+                said = piece if translator is None else translator.feed(piece)
+                number.feed(said)
+                await pass_on(exchange, answer, said)
+                last = (last + said)[-ENDING_BYTES:]
+            if translator is not None:
+                await pass_on(exchange, answer, translator.finish())
             await exchange.end()
     except UpstreamFailure as failure:
         hidden = hidden_error(call, usage)

@@ -1,4 +1,4 @@
-"""A completions answer, passed on as a chat answer."""
+"""An answer in another language than its client's, passed on in that."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from proxy.gateway.telling.ends import (
     pass_on,
     streams,
 )
+from proxy.gateway.telling.holding import tell_as
 from proxy.gateway.telling.last_words import broke_off
-from proxy.providers import text_completion
-from proxy.providers.text_completion import StreamTranslator
-from proxy.types import Outcome, Result, ResultKind
+from proxy.types import Outcome, Result, ResultKind, Translation
 from proxy.upstream.answer import Answer
 from proxy.wire.unheld import unheld_lines
 
 MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
-"""A whole answer held to be translated; completions are text."""
+"""A whole answer held to be translated: it is text, or calls of tools."""
+MAX_ERROR_BYTES = 64 * 1024
+"""Of an upstream's error that is told in other words, or inside a stream."""
 
 
 async def relay_translated(
@@ -37,9 +38,12 @@ async def relay_translated(
     result: Result,
     extra: bytes,
     record: Record,
+    translation: Translation,
     drain_s: float = 0.0,
 ) -> Delivery:
     """Raises ClientGone; UpstreamFailure while nothing of it was sent."""
+    if answer.head.status != 200:
+        return await _translate_error(exchange, answer, result, extra, record, translation)
     usage = tap_for(answer.head.content_type)
     is_stream = streams(answer.head)
     if is_stream:
@@ -47,7 +51,8 @@ async def relay_translated(
     record.status = answer.head.status
     try:
         async with accounted(answer, call, usage, record, drain_s, ALWAYS):
-            await (_translate_stream if is_stream else _translate_whole)(exchange, answer, extra, usage)
+            translate = _translate_stream if is_stream else _translate_whole
+            await translate(exchange, answer, extra, usage, translation)
     except UpstreamFailure as failure:
         if not is_stream:
             raise
@@ -57,15 +62,19 @@ async def relay_translated(
     return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden_error(call, usage))
 
 
-async def _translate_whole(exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap) -> None:
-    translated = text_completion.answer(await answer.read_all(MAX_TRANSLATED_BYTES, usage))
+async def _translate_whole(
+    exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap, translation: Translation
+) -> None:
+    translated = translation.answer(await answer.read_all(MAX_TRANSLATED_BYTES, usage))
     await exchange.begin(answer.head, extra)
     await exchange.write(translated)
     await exchange.end()
 
 
-async def _translate_stream(exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap) -> None:
-    translator = StreamTranslator()
+async def _translate_stream(
+    exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap, translation: Translation
+) -> None:
+    translator = translation.stream()
     ends_by_its_words(answer, usage)
     await exchange.begin(answer.head, extra)
     while piece := await answer.read():
@@ -73,3 +82,28 @@ async def _translate_stream(exchange: Exchange, answer: Answer, extra: bytes, us
         await pass_on(exchange, answer, translator.feed(piece))
     await pass_on(exchange, answer, translator.finish())
     await exchange.end()
+
+
+async def _translate_error(
+    exchange: Exchange,
+    answer: Answer,
+    result: Result,
+    extra: bytes,
+    record: Record,
+    translation: Translation,
+) -> Delivery:
+    """Its status may be another one in the client's language."""
+    status, body = error_in(translation, answer.head.status, await answer.read_all(MAX_ERROR_BYTES))
+    tell_as(answer.head, status)
+    record.status = status
+    await exchange.begin(answer.head, extra)
+    await exchange.write(body)
+    await exchange.end()
+    return Delivery(outcome_of(result.status, result.kind), result)
+
+
+def error_in(translation: Translation | None, status: int, body: bytes) -> tuple[int, bytes]:
+    """In the client's language."""
+    if translation is None or translation.error is None:
+        return status, body
+    return translation.error(status, body)

@@ -48,7 +48,7 @@ from proxy.providers.outcome import REFUSING, limits_of, refusal_of, result_of, 
 from proxy.providers.verdict import Asked, needs_words, verdict
 from proxy.routing.refusal import NOT_SERVED
 from proxy.routing.router import Router, Unavailable
-from proxy.types import Deployment, Headers, Outcome, Result, ResultKind
+from proxy.types import Deployment, Headers, Outcome, Result, ResultKind, Translation
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint
@@ -188,7 +188,7 @@ class Attempts:
                 await self._mock(run, deployment)
                 return None
             sent = self._clock()
-            outbound = self._sender.outbound(call, run.choice, lane.destination, run.exchange)
+            outbound = self._sender.outbound(call, run.choice, lane, run.exchange)
             answer = await self._send(run, lane, outbound)
             if answer.head.status != 200 or answer.head.holds(PLACES):
                 answer = await self._follow(run, lane, outbound, answer)
@@ -212,7 +212,9 @@ class Attempts:
                 result = self._hear(run, head, heard, deployment, answered, sent)
             else:
                 result = heard
-            delivery = await self._deliver(run, lane, answer, result, sent - run.started)
+            delivery = await self._deliver(
+                run, lane, answer, result, sent - run.started, outbound.translation
+            )
             if delivery.hidden is not None:
                 delivery = self._learned(run, lane, head, delivery, delivery.hidden)
             result = _used(delivery.result, answered - sent, record)
@@ -246,9 +248,7 @@ class Attempts:
         call = run.call
 
         def again() -> Outbound | None:
-            return (
-                None if call.rest else self._sender.outbound(call, run.choice, lane.destination, run.exchange)
-            )
+            return None if call.rest else self._sender.outbound(call, run.choice, lane, run.exchange)
 
         trail = Trail(lane.destination.endpoint, lane.destination.base_path, call.head.path)
         return await follow(answer, outbound, trail, partial(self._send, run, lane), again)
@@ -367,7 +367,13 @@ class Attempts:
         return following
 
     def _deliver(
-        self, run: Run, lane: Lane, answer: Answer, result: Result, overhead_s: float
+        self,
+        run: Run,
+        lane: Lane,
+        answer: Answer,
+        result: Result,
+        overhead_s: float,
+        translation: Translation | None,
     ) -> Awaitable[Delivery]:
         """Raises UpstreamFailure, ClientGone."""
         deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
@@ -379,13 +385,14 @@ class Attempts:
         if exchange.lines:
             answer.head.lines = without_cors(answer.head.lines)
         if exchange.opened_early:
-            return relay_into_open(exchange, run.call, answer, result, record, drain_s, self._counted)
+            counted = self._counted
+            return relay_into_open(exchange, run.call, answer, result, record, drain_s, counted, translation)
         extra = self._extra_lines(record, lane, overhead_s)
         if result.kind is not _OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without_header(answer.head.lines, b"x-should-retry")
             extra += SHOULD_NOT_RETRY_LINE
-        if lane.translates and run.call.route.chat and answer.head.status == 200:
-            return relay_translated(exchange, run.call, answer, result, extra, record, drain_s)
+        if translation is not None and (answer.head.status == 200 or translation.error is not None):
+            return relay_translated(exchange, run.call, answer, result, extra, record, translation, drain_s)
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
             return self._relay_and_remember(run, deployment, answer, result, extra, drain_s)

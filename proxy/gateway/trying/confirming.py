@@ -13,9 +13,9 @@ import trio
 
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.gateway.telling.holding import error_text
+from proxy.providers.dialect import MODELS, dialect_of
 from proxy.providers.family import family_of
 from proxy.providers.outcome import result_of
-from proxy.providers.url import target
 from proxy.providers.verdict import Asked, verdict
 from proxy.routing.router import Suspicion
 from proxy.types import Deployment, Layer, ResultKind
@@ -35,9 +35,8 @@ AT_ONCE = 4
 """Calls per worker: each is asked for at most once per key and second, and most keys are never suspected."""
 WAITING = 64
 """Suspicions; beyond them one is forgotten, and raised again by the next request that meets it."""
-PATH = b"/models"
-_HEAD = RequestHead.of(b"GET", PATH, ((b"Accept", b"application/json"),))
-_FAMILY = family_of(b"GET", PATH)
+_HEAD = RequestHead.of(b"GET", MODELS, ((b"Accept", b"application/json"),))
+_FAMILY = family_of(b"GET", MODELS)
 _PATIENCE = Patience(LONGEST_S, LONGEST_S, LONGEST_S, LONGEST_S)
 
 
@@ -84,7 +83,9 @@ class Confirmer:
     async def _refuses(self, deployment: Deployment) -> bool:
         """False as well where the call itself fails: that says nothing of the key."""
         destination = self._destination_of(deployment)
-        head = destination.head(_HEAD, EVERYTHING, NO_BODY, target(destination.base_path, PATH, None))
+        head = destination.head(
+            _HEAD, EVERYTHING, NO_BODY, destination.base_path + dialect_of(deployment).models
+        )
         parking, until = Parking(self._reactor), time.monotonic() + LONGEST_S
         try:
             outbound = Outbound(b"GET", head, b"")

@@ -7,7 +7,7 @@ import math
 import msgspec
 
 from proxy.gateway.telling.holding import HoldSettings
-from proxy.providers.reach import TEXT_COMPLETION
+from proxy.providers.dialect import Dialect, dialect_of
 from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination
 
@@ -38,8 +38,7 @@ class Lane(msgspec.Struct, frozen=True):
     header: bytes
     """`x-litellm-model-id`, `x-litellm-model-group`"""
     first_token_s: float
-    translates: bool
-    """It speaks completions: chat is translated for it."""
+    dialect: Dialect
 
 
 def lane_of(destination: Destination, settings: AttemptSettings) -> Lane:
@@ -54,7 +53,7 @@ def lane_of(destination: Destination, settings: AttemptSettings) -> Lane:
         b"x-litellm-model-id: %b\r\nx-litellm-model-group: %b\r\n"
         % (_header_value(deployment.id), _header_value(deployment.group)),
         deployment.first_token_timeout_s or settings.first_token_s,
-        deployment.provider == TEXT_COMPLETION,
+        dialect_of(deployment),
     )
 
 

@@ -11,10 +11,10 @@ from proxy.gateway.reading.multipart import Range, splice
 from proxy.gateway.reading.query import with_model
 from proxy.gateway.reading.routes import Kind
 from proxy.gateway.reading.spool import Spool
+from proxy.gateway.trying.lane import Lane
 from proxy.gateway.trying.selection import Choice
-from proxy.providers import text_completion
 from proxy.providers.body import outbound_body, upstream_model
-from proxy.providers.reach import TEXT_COMPLETION
+from proxy.providers.prepare import Prepared, Request, prepare
 from proxy.providers.splice import MAX_FIELDS, remove_field
 from proxy.providers.url import refuse_dot_segments, target
 from proxy.types import Deployment
@@ -44,42 +44,43 @@ class Sender:
             base: base.without(CODINGS) for base in (*self._recoded, *self._recoded.values())
         }
 
-    def outbound(self, call: Call, choice: Choice, destination: Destination, exchange: Exchange) -> Outbound:
-        """Raises GatewayError 400 for a path that climbs."""
+    def outbound(self, call: Call, choice: Choice, lane: Lane, exchange: Exchange) -> Outbound:
+        """Raises GatewayError 400 for a path that climbs, or a request that cannot be said there."""
         if call.json is call.body and call.route.kind is _NATIVE:
-            unchanged = self._unchanged(call, choice, destination, exchange)
+            unchanged = self._unchanged(call, choice, lane, exchange)
             if unchanged is not None:
                 return unchanged
-        deployment = destination.deployment
+        destination = lane.destination
         if call.spool is not None:
             return self._from_spool(call, call.spool, choice, destination, exchange)
-        body = _body(call, choice, deployment)
+        prepared = _prepared(call, choice, lane)
+        body, translation = prepared.body, prepared.translation
         # A request without a body stays one: `Content-Length: 0` is only sent on where the client sent it.
         length = call.length if call.rest or call.length == NO_BODY else len(body)
         if call.rest and length != CHUNKED:
             length += len(body) - len(call.body)
         forwarding = self._forwarding(call, body)
-        if (call.stream and deployment.keepalive_s) or translated(call, deployment):
+        if (call.stream and destination.deployment.keepalive_s) or translation is not None:
             forwarding = self._written_here.get(forwarding, forwarding)
-        head = self._head(call, choice, destination, forwarding, length)
+        head = self._head(call, choice, destination, forwarding, length, prepared)
         if call.rest and length == CHUNKED and body:
             body = encode_chunk(body)
-        return Outbound(call.head.method, head, body, exchange if call.rest else None, exchange.inform)
+        rest = exchange if call.rest else None
+        return Outbound(call.head.method, head, body, rest, exchange.inform, translation)
 
-    def _unchanged(
-        self, call: Call, choice: Choice, destination: Destination, exchange: Exchange
-    ) -> Outbound | None:
+    def _unchanged(self, call: Call, choice: Choice, lane: Lane, exchange: Exchange) -> Outbound | None:
         """HOT. Of JSON for a native route that goes on as it came: the same model's name on both sides, and nothing
         else to change. None: something is."""
-        head, body = call.head, call.body
+        head, body, destination = call.head, call.body, lane.destination
         if call.body_model != destination.deployment.model or call.has_target_field or head.query is not None:
             return None
         path = call.route.path
         target = destination.plain_targets.get(path)
         if target is None:
-            if _adapts(destination.deployment) or destination.deployment.keepalive_s:
+            dialect = lane.dialect
+            if dialect.adapts or path in dialect.translations or destination.deployment.keepalive_s:
                 return None
-            target = destination.plain_targets[path] = _target(call, choice, destination)
+            target = destination.plain_targets[path] = _target(call, choice, destination, path)
         sent = destination.head(head, self._native, len(body), target)
         return Outbound(head.method, sent, body, None, exchange.inform)
 
@@ -91,20 +92,28 @@ class Sender:
         forwarding = self._forwarding(call, call.body)
         if call.stream and destination.deployment.keepalive_s:
             forwarding = self._written_here.get(forwarding, forwarding)
-        head = self._head(call, choice, destination, forwarding, source.length)
+        prepared = Prepared(call.route.path, b"")
+        head = self._head(call, choice, destination, forwarding, source.length, prepared)
         return Outbound(call.head.method, head, b"", source, exchange.inform)
 
     def _head(
-        self, call: Call, choice: Choice, destination: Destination, forwarding: Forwarding, length: int
+        self,
+        call: Call,
+        choice: Choice,
+        destination: Destination,
+        forwarding: Forwarding,
+        length: int,
+        prepared: Prepared,
     ) -> bytes:
         """Where native routes lead to is kept: they are few."""
-        route = call.route
-        if route.kind is not _NATIVE or call.head.query is not None:
-            return destination.head(call.head, forwarding, length, _target(call, choice, destination))
-        target = destination.targets.get(route.path)
+        path = prepared.path
+        fixed = call.route.kind is _NATIVE and call.head.query is None and prepared.translation is None
+        target = destination.targets.get(path) if fixed else None
         if target is None:
-            target = destination.targets[route.path] = _target(call, choice, destination)
-        return destination.head(call.head, forwarding, length, target)
+            target = _target(call, choice, destination, path)
+            if fixed:
+                destination.targets[path] = target
+        return destination.head(call.head, forwarding, length, target, prepared.headers)
 
     def forwards(self, call: Call) -> Forwarding:
         """Which of the client's headers go on, but for those that describe a body which is written anew."""
@@ -129,11 +138,6 @@ CONTENT = frozenset((b"content-type", b"content-encoding", b"accept", b"user-age
 """For targets that are not OpenAI's: what describes the body, and nothing of the client."""
 
 
-def translated(call: Call, deployment: Deployment) -> bool:
-    """The client speaks chat and this deployment completions."""
-    return call.route.chat and deployment.provider == TEXT_COMPLETION
-
-
 def model_sent(call: Call, choice: Choice, deployment: Deployment) -> str | None:
     """The upstream's name of the model that the request names; None: it names none."""
     if _renames(call, choice, deployment):
@@ -141,36 +145,26 @@ def model_sent(call: Call, choice: Choice, deployment: Deployment) -> str | None
     return call.model
 
 
-def _target(call: Call, choice: Choice, destination: Destination) -> bytes:
+def _target(call: Call, choice: Choice, destination: Destination, path: bytes) -> bytes:
     """Raises GatewayError 400. The query is the client's own, but for a model's name."""
-    path, query = _path(call, destination), call.head.query
+    path, query = _path(call, destination, path), call.head.query
     if call.query_model is not None and query is not None:
         model = _model(call, choice, destination.deployment)
         query = query if model is None else with_model(query, model)
     return path if query is None else b"%b?%b" % (path, query)
 
 
-def _path(call: Call, destination: Destination) -> bytes:
+def _path(call: Call, destination: Destination, path: bytes) -> bytes:
     if call.route.custom is not None:
-        refuse_dot_segments(call.route.path)
-        return destination.base_path + call.route.path or b"/"
-    path = text_completion.PATH if translated(call, destination.deployment) else call.route.path
+        refuse_dot_segments(path)
+        return destination.base_path + path or b"/"
     return target(destination.base_path, path, None)
 
 
-def _adapts(deployment: Deployment) -> bool:
-    """It may be sent something else than was asked, besides another name for the model."""
-    return (
-        bool(deployment.default_params)
-        or not deployment.supports_system_message
-        or deployment.provider == TEXT_COMPLETION
-    )
-
-
-def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
-    """The client's own bytes object where nothing changes. Raises GatewayError 400."""
+def _prepared(call: Call, choice: Choice, lane: Lane) -> Prepared:
+    """With the client's own bytes object where nothing changes. Raises GatewayError 400."""
     try:
-        return _adapted(call, choice, deployment)
+        return _adapted(call, choice, lane)
     except UNREADABLE as error:
         raise GatewayError(
             400,
@@ -179,13 +173,12 @@ def _body(call: Call, choice: Choice, deployment: Deployment) -> bytes:
         ) from error
 
 
-def _adapted(call: Call, choice: Choice, deployment: Deployment) -> bytes:
+def _adapted(call: Call, choice: Choice, lane: Lane) -> Prepared:
+    deployment, path = lane.destination.deployment, call.route.path
     model = model_sent(call, choice, deployment) if _renames(call, choice, deployment) else None
     if call.json is not None:
-        return _json_body(call, call.json, deployment, model)
-    if call.form is not None:
-        return _form_body(call, model)
-    return call.body
+        return _json(call, call.json, lane, model)
+    return Prepared(path, call.body if call.form is None else _form_body(call, model))
 
 
 def _model(call: Call, choice: Choice, deployment: Deployment) -> str | None:
@@ -202,17 +195,21 @@ def _renames(call: Call, choice: Choice, deployment: Deployment) -> bool:
     return choice.scope is None or deployment in choice.pool.deployments
 
 
-def _json_body(call: Call, text: bytes, deployment: Deployment, model: str | None) -> bytes:
+def _json(call: Call, text: bytes, lane: Lane, model: str | None) -> Prepared:
     body = remove_field(text, "target_model_names") if call.has_target_field else text
-    if call.route.kind is _NATIVE or model is not None:
+    deployment, path = lane.destination.deployment, call.route.path
+    if call.route.kind is _NATIVE:
+        prepared = prepare(deployment, lane.dialect, Request(path, body, call.body_model, model))
+    elif model is not None:
         changed = outbound_body(
             body, deployment, model_asked=call.body_model, upstream_model=model, chat=call.route.chat
         )
+        prepared = Prepared(path, changed)
     else:
-        changed = body
-    if translated(call, deployment):
-        changed = text_completion.request(changed)
-    return call.body if changed is text else changed
+        prepared = Prepared(path, body)
+    if prepared.body is not text or text is call.body:
+        return prepared
+    return msgspec.structs.replace(prepared, body=call.body)
 
 
 def _form_body(call: Call, model: str | None) -> bytes:

@@ -17,6 +17,7 @@ from proxy.gateway.telling.ends import outcome_of
 from proxy.gateway.telling.last_words import BROKE_OFF
 from proxy.gateway.telling.opened import relay_into_open
 from proxy.gateway.telling.translating import relay_translated
+from proxy.providers import text_completion
 from proxy.providers.objects import IdTap
 from proxy.routing.affinity import MemoryStore
 from proxy.types import Outcome, Result, ResultKind, Usage
@@ -36,6 +37,8 @@ TEXT_EVENT = (
     b'data: {"object":"text_completion","choices":[{"index":0,"text":"hi","finish_reason":null}]}\n\n'
 )
 TEXT = b'{"object":"text_completion","choices":[{"index":0,"text":"hi","finish_reason":"stop"}]}'
+
+AS_CHAT = text_completion.translate(b'{"messages":[{"role":"user","content":"x"}]}', None)  # type: ignore[arg-type]
 
 
 CALL = Call(
@@ -233,7 +236,7 @@ def test_outcomes(status: int, kind: ResultKind, outcome: Outcome) -> None:
 
 async def test_a_whole_completion_becomes_a_chat_answer(exchange: Callable[..., Any], record: Record) -> None:
     door = exchange()
-    delivery = await relay_translated(door, CALL, FakeAnswer(JSON, TEXT), OK, b"", record)  # type: ignore[arg-type]
+    delivery = await relay_translated(door, CALL, FakeAnswer(JSON, TEXT), OK, b"", record, AS_CHAT)  # type: ignore[arg-type]
     answer = msgspec.json.decode(b"".join(door.written))
     assert answer["choices"][0]["message"]["content"] == "hi"
     assert (door.ended, delivery.outcome, record.status) == (True, Outcome.OK, 200)
@@ -244,7 +247,7 @@ async def test_a_whole_completion_that_breaks_may_be_asked_again(
 ) -> None:
     door = exchange()
     with pytest.raises(UpstreamFailure):
-        await relay_translated(door, CALL, FakeAnswer(JSON, TEXT, broken=True), OK, b"", record)  # type: ignore[arg-type]
+        await relay_translated(door, CALL, FakeAnswer(JSON, TEXT, broken=True), OK, b"", record, AS_CHAT)  # type: ignore[arg-type]
     assert not door.committed
 
 
@@ -254,7 +257,7 @@ async def test_a_stream_is_translated_event_by_event(
 ) -> None:
     door = exchange()
     answer = FakeAnswer(SSE + framing, TEXT_EVENT[:30], TEXT_EVENT[30:] + DONE)
-    delivery = await relay_translated(door, CALL, answer, OK, b"", record)  # type: ignore[arg-type]
+    delivery = await relay_translated(door, CALL, answer, OK, b"", record, AS_CHAT)  # type: ignore[arg-type]
     first, done, _ = b"".join(door.written).split(b"\n\n")
     choice = msgspec.json.decode(first.removeprefix(b"data: "))["choices"][0]
     assert choice["delta"] == {"role": "assistant", "content": "hi"}
@@ -269,7 +272,7 @@ async def test_a_translated_stream_that_breaks_says_so(
 ) -> None:
     door = exchange()
     answer = FakeAnswer(SSE + framing, TEXT_EVENT, broken=broken)
-    delivery = await relay_translated(door, CALL, answer, OK, b"", record)  # type: ignore[arg-type]
+    delivery = await relay_translated(door, CALL, answer, OK, b"", record, AS_CHAT)  # type: ignore[arg-type]
     assert (door.last_words, door.ended) == (BROKE_OFF, False)
     assert b"[DONE]" not in b"".join(door.written)
     assert (delivery.outcome, delivery.result) == (Outcome.TRUNCATED, Result(ResultKind.BROKEN, 200))
@@ -280,7 +283,34 @@ async def test_a_client_that_leaves_a_translated_stream(exchange: Callable[..., 
     door = exchange()
     door.gone_at = "write"
     with pytest.raises(ClientGone):
-        await relay_translated(door, CALL, FakeAnswer(SSE + CHUNKED, TEXT_EVENT), OK, b"", record)  # type: ignore[arg-type]
+        await relay_translated(door, CALL, FakeAnswer(SSE + CHUNKED, TEXT_EVENT), OK, b"", record, AS_CHAT)  # type: ignore[arg-type]
+
+
+async def test_an_error_is_told_in_the_clients_words(exchange: Callable[..., Any], record: Record) -> None:
+    door = exchange()
+    in_words = msgspec.structs.replace(AS_CHAT, error=lambda status, body: (status - 26, b"not " + body))
+    answer = FakeAnswer(JSON, b"overloaded", status=529)
+    result = Result(ResultKind.SERVER_ERROR, 529)
+    delivery = await relay_translated(door, CALL, answer, result, b"", record, in_words)  # type: ignore[arg-type]
+    assert (b"".join(door.written), door.ended) == (b"not overloaded", True)
+    assert (answer.head.status, answer.head.reason, record.status) == (503, b"Service Unavailable", 503)
+    assert (delivery.outcome, delivery.result) == (Outcome.UPSTREAM_ERROR, result)
+
+
+async def test_into_a_stream_begun_early_goes_the_clients_language(door: Any, record: Record) -> None:
+    answer = FakeAnswer(SSE + CHUNKED, TEXT_EVENT, DONE)
+    await relay_into_open(door, CALL, answer, OK, record, translation=AS_CHAT)  # type: ignore[arg-type]
+    assert b'"object":"chat.completion.chunk"' in b"".join(door.written)
+    assert b"".join(door.written).endswith(DONE)
+
+
+async def test_so_do_errors(door: Any, record: Record) -> None:
+    told = b'{"error":{"message":"in its words","type":"t","param":null,"code":null}}'
+    in_words = msgspec.structs.replace(AS_CHAT, error=lambda status, _: (status, told))
+    answer = FakeAnswer(JSON, b"overloaded", status=529)
+    await relay_into_open(door, CALL, answer, OK, record, translation=in_words)  # type: ignore[arg-type]
+    assert door.last_words is not None
+    assert b"in its words" in door.last_words
 
 
 # -- objects
@@ -357,7 +387,7 @@ async def into_open(door: Any, answer: Any, record: Record, drain_s: float) -> N
 
 
 async def as_chat(door: Any, answer: Any, record: Record, drain_s: float) -> None:
-    await relay_translated(door, CALL, answer, OK, b"", record, drain_s)
+    await relay_translated(door, CALL, answer, OK, b"", record, AS_CHAT, drain_s)
 
 
 DRAINED = {
@@ -404,9 +434,9 @@ async def test_a_translated_stream_whose_client_leaves_with_its_last_event(
     answer.gone_after = len(pieces)
     if not delivered:
         with pytest.raises(ClientGone):
-            await relay_translated(door, CALL, answer, OK, b"", record)
+            await relay_translated(door, CALL, answer, OK, b"", record, AS_CHAT)
         return
-    delivery = await relay_translated(door, CALL, answer, OK, b"", record)
+    delivery = await relay_translated(door, CALL, answer, OK, b"", record, AS_CHAT)
     assert (delivery.outcome, delivery.result) == (Outcome.OK, OK)
     assert answer.outlasts, "the rest is read for its connection's sake"
 
@@ -425,5 +455,7 @@ async def test_proxies_in_front_are_told_not_to_hold_a_stream(
 ) -> None:
     await relayed(door, a_call(), FakeAnswer(SSE + sent + CHUNKED, USAGE_EVENT + DONE), record)
     assert door.extra == b"x-a: b\r\n" + added
-    await relay_translated(door, CALL, FakeAnswer(SSE + sent + CHUNKED, TEXT_EVENT, DONE), OK, b"", record)
+    await relay_translated(
+        door, CALL, FakeAnswer(SSE + sent + CHUNKED, TEXT_EVENT, DONE), OK, b"", record, AS_CHAT
+    )
     assert door.extra == added

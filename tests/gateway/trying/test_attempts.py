@@ -25,6 +25,7 @@ from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import choose
+from proxy.providers.dialect import own_headers
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Outcome, StreamMode
@@ -57,7 +58,7 @@ class Stage:
         self.router = Router(deployments, RouterSettings(), store=MemoryStore(9))
         self.pool = Pool(9, 9.0)
         destinations = {
-            d.id: Destination(d, Endpoint("127.0.0.1", mock.port, False), b"/v1", b"mock")
+            d.id: Destination(d, Endpoint("127.0.0.1", mock.port, False), b"/v1", b"mock", own=own_headers(d))
             for d, mock in zip(deployments, mocks, strict=True)
         }
         settings = AttemptSettings(PATIENCE, math.inf, response_headers=True)
@@ -281,7 +282,7 @@ async def test_whose_patience_counts(
 def test_the_first_byte_limit_is_below_every_other(a_deployment: Any) -> None:
     endpoint = Endpoint("127.0.0.1", 9, False)
     found = {
-        d.id: Destination(d, endpoint, b"", b"")
+        d.id: Destination(d, endpoint, b"", b"", own=own_headers(d))
         for d in (a_deployment("a", timeout_s=600.0, stream_timeout_s=60.0), a_deployment("b", timeout_s=1.0))
     }
     settings = AttemptSettings(PATIENCE, 30.0, response_headers=False)

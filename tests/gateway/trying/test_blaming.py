@@ -16,6 +16,7 @@ from proxy.gateway.reading.routes import Custom, Kind, Route
 from proxy.gateway.trying.blaming import WORDS_REMEMBERED, UnknownWords, asked_of, foreign
 from proxy.gateway.trying.outbound import CONTENT, Sender
 from proxy.gateway.trying.selection import Choice
+from proxy.providers.dialect import own_headers
 from proxy.providers.verdict import Asked
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Hold, Router, RouterSettings
@@ -32,7 +33,9 @@ BETA = (b"OpenAI-Beta", b"something=v9")
 
 
 def to(deployment: Deployment, yielding: frozenset[bytes] = frozenset()) -> Destination:
-    return Destination(deployment, Endpoint("127.0.0.1", 9, False), b"/v1", b"127.0.0.1:9", yielding)
+    return Destination(
+        deployment, Endpoint("127.0.0.1", 9, False), b"/v1", b"127.0.0.1:9", yielding, own_headers(deployment)
+    )
 
 
 def head_with(*headers: tuple[bytes, bytes]) -> RequestHead:

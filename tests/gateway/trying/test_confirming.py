@@ -14,6 +14,7 @@ from loadtest.answers import JSON_TYPE, Answer, chat, error, reset, stalled
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.gateway.trying import confirming
 from proxy.gateway.trying.confirming import AT_ONCE, WAITING, Confirmer
+from proxy.providers.dialect import own_headers
 from proxy.routing.router import Suspicion
 from proxy.types import Deployment, Result, ResultKind
 from proxy.upstream.client import UpstreamClient
@@ -34,7 +35,9 @@ class Stage:
         self.mock = mock
         endpoint = Endpoint("127.0.0.1", mock.port, False)
         self.confirmer = Confirmer(
-            reactor, UpstreamClient(reactor, pool), lambda d: Destination(d, endpoint, b"/v1", b"mock")
+            reactor,
+            UpstreamClient(reactor, pool),
+            lambda d: Destination(d, endpoint, b"/v1", b"mock", own=own_headers(d)),
         )
         self.told: list[bool] = []
         self._heard = trio.Event()

@@ -11,24 +11,29 @@ from proxy.errors import GatewayError
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Custom, Kind, Route
-from proxy.gateway.trying.outbound import Sender, translated
+from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
+from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.selection import Choice
+from proxy.providers.dialect import own_headers
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Pool, Router, RouterSettings
 from proxy.types import Deployment
-from proxy.upstream.client import Outbound
+from proxy.upstream.client import Outbound, Patience
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint, Forwarding
 from proxy.wire.head import CHUNKED, NO_BODY
 
 MakeCall = Callable[..., Call]
+SETTINGS = AttemptSettings(Patience(1, 1, 1, 1), 1.0, response_headers=True)
 MakeDeployment = Callable[..., Deployment]
 THROUGH = Route(Kind.THROUGH, "/files", b"/v1/files")
 IN_PATH = Route(Kind.NATIVE, "/chat/completions", b"/chat/completions", model="m", chat=True)
 ODD_JSON = b' {"model" : "m",\n "x":1.0, "metadata":{"a":"\xc3\xbc\\u00fc"} , "model_x":"m"}\n'
 
 
-def to(deployment: Deployment) -> Destination:
-    return Destination(deployment, Endpoint("127.0.0.1", 9, False), b"/v1", b"127.0.0.1:9")
+def to(deployment: Deployment, base_path: bytes = b"/v1") -> Lane:
+    own = own_headers(deployment)
+    endpoint = Endpoint("127.0.0.1", 9, False)
+    return lane_of(Destination(deployment, endpoint, base_path, b"127.0.0.1:9", own=own), SETTINGS)
 
 
 def pool_of(*deployments: Deployment) -> Pool:
@@ -312,6 +317,6 @@ def test_chat_for_a_completions_deployment(send: Any, a_call: MakeCall, a_deploy
     out = send(call, deployment)
     assert out.head.startswith(b"POST /v1/completions HTTP/1.1\r\n")
     assert msgspec.json.decode(out.body)["prompt"] == "hi"
-    assert translated(call, deployment)
-    assert not translated(call, a_deployment())
-    assert not translated(a_call(route=THROUGH), deployment)
+    assert out.translation is not None
+    assert send(call, a_deployment()).translation is None
+    assert send(a_call(route=THROUGH), deployment, named=False).translation is None
