@@ -14,6 +14,8 @@ import msgspec
 from proxy.types import Headers, Layer, Reply, ResultKind
 
 _encode = msgspec.json.Encoder().encode
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading another's JSON may raise: it is none, or not UTF-8, or too deep."""
 
 
 class Fault(enum.Enum):

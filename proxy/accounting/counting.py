@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from proxy.accounting.usage import UNREADABLE
+from proxy.errors import UNREADABLE
 
 MAX_COUNTED = 100_000
 """Ids remembered, of objects that can be asked for again: about 20 MiB. The oldest is forgotten first."""

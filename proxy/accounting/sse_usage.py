@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from proxy.accounting.suspects import MARK, MOST, suspect, suspects_in
-from proxy.accounting.usage import UNREADABLE, Groq, Tail, UsageFields
+from proxy.accounting.usage import Groq, Tail, UsageFields
+from proxy.errors import UNREADABLE
 from proxy.types import Usage
 
 LINE_LIMIT_BYTES = 256 * 1024

@@ -13,6 +13,7 @@ from typing import Annotated, Protocol, TypeAlias
 import msgspec
 
 from proxy.accounting.suspects import suspect
+from proxy.errors import UNREADABLE
 from proxy.types import Usage
 
 
@@ -80,9 +81,6 @@ class UsageFields(msgspec.Struct, gc=False):
 
 NOTHING_SAID = Usage()
 """`"usage": {}`, or one that counts seconds of audio."""
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, nested too deep, or of other types."""
 
 
 class Groq(msgspec.Struct, gc=False):

@@ -6,8 +6,8 @@ import enum
 
 import msgspec
 
+from proxy.errors import UNREADABLE
 from proxy.providers.hidden import Hidden, in_answer
-from proxy.providers.said import UNREADABLE
 from proxy.providers.sse import SseReader
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from proxy.errors import UNREADABLE
 from proxy.providers.outcome import refusal_of
-from proxy.providers.said import UNREADABLE, said_in
+from proxy.providers.said import said_in
 from proxy.providers.words import CLIENTS, NO_MODEL, WRONG_KEY, Meaning, clean, meaning_of, meaning_of_message
 from proxy.types import ResultKind
 

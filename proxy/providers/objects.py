@@ -13,6 +13,7 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
+from proxy.errors import UNREADABLE
 from proxy.providers.sse import SseReader
 
 MAX_ID_CHARS = 256
@@ -153,7 +154,6 @@ _decode_parts = msgspec.json.Decoder(
     dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None
 ).decode
 _decode_texts = msgspec.json.Decoder(list[str] | str | None).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FIRST_ID = re.compile(rb'"id"\s{0,8}:\s{0,8}"([^"\\]{1,256})"')
 
 
@@ -209,7 +209,7 @@ class IdTap:
         try:
             for object_id in _ids_in(text, _MAX_DEPTH):
                 self._add(object_id)
-        except _UNREADABLE:
+        except UNREADABLE:
             return
 
     def _add(self, object_id: str) -> None:

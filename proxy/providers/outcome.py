@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from proxy.providers.said import UNREADABLE
+from proxy.errors import UNREADABLE
 from proxy.types import Layer, Limits, Refusal, Result, ResultKind
 
 GetHeader: TypeAlias = Callable[[bytes], bytes | None]

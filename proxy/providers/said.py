@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
+from proxy.errors import UNREADABLE
+
 MAX_NAMES = 16
 MAX_NAME_CHARS = 64
 MAX_MESSAGE_CHARS = 2048

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Raw
 
-from proxy.errors import GatewayError
+from proxy.errors import UNREADABLE, GatewayError
 from proxy.providers.sse import SseReader
 from proxy.types import Deployment, Translation
 
@@ -50,8 +50,6 @@ class _Logprobs(msgspec.Struct):
     top_logprobs: list[dict[str, float] | None] | None = None
 
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
 _encode = msgspec.json.Encoder().encode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_messages = msgspec.json.Decoder(list[_Message]).decode
@@ -155,7 +153,7 @@ def _translated(body: bytes, kind: bytes, rewrite: Callable[[_Choice], _Choice])
     try:
         fields = _decode_fields(body)
         choices = _decode_choices(fields["choices"])
-    except (*_UNREADABLE, KeyError):
+    except (*UNREADABLE, KeyError):
         return None
     spoken = [rewrite(_with_chat_logprobs(choice)) for choice in choices]
     return _encode({**fields, "object": Raw(kind), "choices": spoken})
@@ -170,7 +168,7 @@ def _with_chat_logprobs(choice: _Choice) -> _Choice:
     """Parallel lists of tokens become a list of token objects; logprobs of another shape stay."""
     try:
         found = _decode_logprobs(choice.get("logprobs", _NULL))
-    except _UNREADABLE:
+    except UNREADABLE:
         return choice
     if found is None:
         return choice
@@ -189,6 +187,6 @@ def _token(token: str, logprob: float | None) -> dict[str, str | float | None]:
 def _is_object(data: bytes) -> bool:
     try:
         _decode_fields(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return True

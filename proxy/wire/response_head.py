@@ -18,6 +18,7 @@ from proxy.wire.head import (
     connection_persists,
     list_members,
 )
+from proxy.wire.header_lines import without
 
 
 class BadResponse(Exception):  # noqa: N818 - the pair of BadRequest
@@ -109,7 +110,7 @@ def parse_response_head(raw: bytes, method: bytes, drop: frozenset[bytes]) -> Re
     framing = _response_framing(special, code, method, version)
     persists, nominated = _connection(special.get(b"connection", b""), version)
     if nominated:
-        lines = _without(lines, nominated)
+        lines = without(lines, nominated.__contains__)
     content_type = special.get(b"content-type", b"").strip(b" \t")
     coding = special.get(b"content-encoding", b"").strip(b" \t")
     keep_alive = persists and framing != UNTIL_CLOSE
@@ -148,11 +149,6 @@ def _special(drop: frozenset[bytes]) -> tuple[re.Pattern[bytes], frozenset[bytes
     unwanted = HOP_BY_HOP | drop
     names = b"|".join(re.escape(name) for name in sorted(unwanted | _FRAMING | _CONTENT))
     return re.compile(rb"\r\n(%b):([^\r]*+)" % names), unwanted
-
-
-def _without(lines: bytes, names: frozenset[bytes]) -> bytes:
-    kept = (line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].lower() not in names)
-    return b"".join(kept)
 
 
 def _response_framing(special: dict[bytes, bytes], status: int, method: bytes, version: bytes) -> int:

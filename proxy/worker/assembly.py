@@ -22,10 +22,11 @@ from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Custom, Routes, described
 from proxy.gateway.telling.cors import Cors
 from proxy.gateway.telling.rebinding import HomeGuard
-from proxy.gateway.trying.attempts import Attempts
+from proxy.gateway.trying.attempts import Attempts, Lasting
 from proxy.gateway.trying.confirming import Confirmer
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.retry_budget import RetryBudget
+from proxy.gateway.trying.sending import Sending
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
 from proxy.providers.table import deployments, env_deployment
@@ -232,14 +233,10 @@ class Gateway:
         attempts = Attempts(
             router,
             destinations,
-            client,
-            sender,
+            Sending(client, sender),
             attempt_settings(config),
             following_settings(config),
-            self._budget,
-            self._room,
-            time.monotonic,
-            self._counted,
+            Lasting(self._budget, self._room, self._counted),
         )
         customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name

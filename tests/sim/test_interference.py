@@ -15,7 +15,7 @@ from loadtest.sim.hostile import JSON, TRICKS
 from loadtest.sim.interference import judge, shared
 from loadtest.sim.plan import Ask, ClientPlan, Kind, Plan
 from loadtest.sim.platforms import PlatformPlan
-from proxy.gateway.trying import attempts, blaming
+from proxy.gateway.trying import blaming, judging, slots
 from proxy.gateway.trying.following import Following
 from proxy.providers import verdict as verdicts
 from proxy.routing.layers import Model
@@ -66,10 +66,10 @@ def test_a_seed_replays_exactly(seed: int) -> None:
 
 
 def _judged_otherwise(change: Callable[[Result], Result]) -> Patch:
-    judged = attempts.verdict
+    judged = judging.verdict
 
     def put_in(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(attempts, "verdict", lambda *args: change(judged(*args)))
+        patch.setattr(judging, "verdict", lambda *args: change(judged(*args)))
 
     return put_in
 
@@ -119,7 +119,7 @@ RULES: dict[str, Patch] = {
         Following, "_counts", lambda _self, run, _failure: not run.retrying
     ),
     "who waits for one kind of request is in nobody else's way": _patched(
-        attempts, "_queue", lambda choice: (choice.pool, choice.wish.model, choice.wish.star)
+        slots, "_queue", lambda choice: (choice.pool, choice.wish.model, choice.wish.star)
     ),
 }
 

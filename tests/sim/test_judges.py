@@ -156,10 +156,10 @@ def _quota_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_end(patch: pytest.MonkeyPatch) -> None:
-    settings = assembly._attempt_settings
+    settings = assembly.attempt_settings
     patch.setattr(
         assembly,
-        "_attempt_settings",
+        "attempt_settings",
         lambda config: msgspec.structs.replace(settings(config), total_s=math.inf),
     )
 
@@ -171,7 +171,7 @@ def _asked_again(patch: pytest.MonkeyPatch) -> None:
     async def again(self: Attempts, run: Any, deployment: Any) -> Any:
         following = await attempt(self, run, deployment)
         if following is None and run.record.attempts == 1:
-            picked = self._ask(run)
+            picked = self._slots.first(run)
             if picked is deployment:
                 await attempt(self, run, picked)
         return following

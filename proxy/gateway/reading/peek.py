@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from proxy.errors import UNREADABLE
 from proxy.providers.outline import LARGE_BYTES, outline
 
 MAX_MODEL_CHARS = 512
@@ -85,9 +86,6 @@ class _Ambiguous(Exception):  # noqa: N818 - a fact, not an error
         self.key = key
 
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than the interpreter's stack."""
-
 _heard: Final[dict[type[_Key], object]] = {}
 """The values of the body that is being read; nothing waits meanwhile."""
 _INSTANCES: Final[dict[type[_Key], _Key]] = {kind: kind() for kind in (_Model, _Stream, _Store, _Targets)}
@@ -133,7 +131,7 @@ def peek_json(body: bytes) -> Peeked:
         return _peek_leniently(text)
     except _Ambiguous as ambiguous:
         return Peeked(ambiguous=ambiguous.key)
-    except _UNREADABLE:
+    except UNREADABLE:
         return NOT_JSON
     finally:
         _heard.clear()
@@ -149,14 +147,14 @@ def _peek_leniently(text: bytes) -> Peeked:
         return _not_an_object(text)
     except _Ambiguous as ambiguous:
         return Peeked(ambiguous=ambiguous.key)
-    except _UNREADABLE:
+    except UNREADABLE:
         return NOT_JSON
 
 
 def _not_an_object(text: bytes) -> Peeked:
     try:
         _decode_whole(text)
-    except _UNREADABLE:
+    except UNREADABLE:
         return NOT_JSON
     return NOT_OBJECT
 
@@ -202,7 +200,7 @@ def _target_names(said: object) -> tuple[str, ...]:
 def _names_in_list(text: str) -> tuple[str, ...]:
     try:
         items = _decode_list(text.encode("utf-8", "replace"))[:MAX_TARGETS]
-    except _UNREADABLE:
+    except UNREADABLE:
         return ()
     return _names_of([_str_or_none(item) for item in items])
 
@@ -215,5 +213,5 @@ def _names_of(items: list[object] | list[str | None]) -> tuple[str, ...]:
 def _str_or_none(raw: msgspec.Raw) -> str | None:
     try:
         return _decode_str(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None

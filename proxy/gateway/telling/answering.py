@@ -102,12 +102,6 @@ async def relay(
     return Delivery(outcome, Result(kind, result.status), end.value, hidden)
 
 
-def without_header(lines: bytes, name_lower: bytes) -> bytes:
-    """Header lines but those of one name."""
-    kept = (line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].lower() != name_lower)
-    return b"".join(kept)
-
-
 def remember(store: ObjectStore, call: Call, deployment: Deployment, status: int, ids: IdTap) -> None:
     """Objects named by a good answer live under this deployment's keys; a deleted one lives nowhere."""
     if not 200 <= status < 300:

@@ -24,7 +24,6 @@ EXPOSED = (
 )
 """By name too, for browsers that do not know the `*`."""
 PREFIX = b"access-control-"
-"""What an upstream allows is for pages that call it, not for those that call this gateway."""
 VARY = b"Vary: Origin\r\n"
 
 
@@ -89,7 +88,6 @@ def origin_not_allowed() -> GatewayError:
     return GatewayError(403, message, code="origin_not_allowed")
 
 
-def without_cors(lines: bytes) -> bytes:
-    """An upstream's header lines but its own word on origins."""
-    kept = (line for line in lines.splitlines(keepends=True) if line[: len(PREFIX)].lower() != PREFIX)
-    return b"".join(kept)
+def is_cors(name_lower: bytes) -> bool:
+    """What an upstream allows is for pages that call it, not for those that call this gateway."""
+    return name_lower.startswith(PREFIX)

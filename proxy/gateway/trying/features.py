@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.errors import UNREADABLE
+
 CHARS_PER_TOKEN = 4
 """A rough rule for English; for telling a prompt that fits from one ten times too long."""
 
@@ -37,7 +39,6 @@ class _Request(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Request).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NONE = frozenset((b"", b"null", b"[]"))
 _PARTS = {"image_url": "vision", "input_image": "vision", "input_audio": "audio"}
 NOTHING_SPECIAL = Features()
@@ -49,7 +50,7 @@ def features_of(body: bytes | None) -> Features:
         return NOTHING_SPECIAL
     try:
         request = _decode(body)
-    except _UNREADABLE:
+    except UNREADABLE:
         return NOTHING_SPECIAL
     return Features(frozenset(_needs(request)), _text_chars(request) // CHARS_PER_TOKEN)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from proxy.errors import GatewayError
+from proxy.errors import UNREADABLE, GatewayError
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import Range, splice
@@ -27,8 +27,6 @@ _NATIVE = Kind.NATIVE
 RECODED = frozenset((b"content-encoding",))
 CODINGS = frozenset((b"accept-encoding",))
 """Not asked for where the gateway writes the answer itself: it could not read it, or would not say how it is coded."""
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What the peek did not look into, or found just shallow enough a few frames further up."""
 
 
 class Sender:

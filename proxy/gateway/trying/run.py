@@ -41,6 +41,12 @@ class Run(msgspec.Struct):
     cause: Cause | None = None
     """Made when an attempt fails."""
     keep_alive: KeepAlive | None = None
+    sent: float = 0.0
+    """Monotonic seconds: when the present attempt began."""
+    answered: float = 0.0
+    """Monotonic seconds: when its answer's head was here."""
+    settled: bool = False
+    """Its slot has been given back."""
     groups_left: tuple[str, ...] | None = None
     """Where it may still turn; None: not asked yet."""
 

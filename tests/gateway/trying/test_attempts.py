@@ -18,13 +18,14 @@ from proxy.accounting.record import Record
 from proxy.errors import ClientGone, GatewayError
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
-from proxy.gateway.trying import attempts
-from proxy.gateway.trying.attempts import Attempts
+from proxy.gateway.trying import judging
+from proxy.gateway.trying.attempts import Attempts, Lasting
 from proxy.gateway.trying.following import FollowingSettings
-from proxy.gateway.trying.lane import AttemptSettings
+from proxy.gateway.trying.lane import AttemptSettings, lane_of
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import choose
+from proxy.gateway.trying.sending import Sending
 from proxy.providers.dialect import own_headers
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
@@ -65,7 +66,12 @@ class Stage:
         client = UpstreamClient(self.reactor, self.pool)
         following = FollowingSettings(num_retries=retries, **following_fields)
         self.attempts = Attempts(
-            self.router, destinations, client, Sender(EVERYTHING), settings, following, **parts
+            self.router,
+            destinations,
+            Sending(client, Sender(EVERYTHING)),
+            settings,
+            following,
+            Lasting(**parts),
         )
 
     def new_run(self, door: Any, call: Call) -> Run:
@@ -286,10 +292,7 @@ def test_the_first_byte_limit_is_below_every_other(a_deployment: Any) -> None:
         for d in (a_deployment("a", timeout_s=600.0, stream_timeout_s=60.0), a_deployment("b", timeout_s=1.0))
     }
     settings = AttemptSettings(PATIENCE, 30.0, response_headers=False)
-    router = Router([d.deployment for d in found.values()], RouterSettings(), store=MemoryStore(1))
-    lanes = Attempts(
-        router, found, UpstreamClient(Reactor(), Pool(1, 1.0)), Sender(EVERYTHING), settings
-    )._lanes
+    lanes = {id_: lane_of(destination, settings) for id_, destination in found.items()}
     assert (lanes["a"].whole.first_byte_s, lanes["a"].stream.first_byte_s) == (30.0, 30.0)
     assert (lanes["b"].whole.first_byte_s, lanes["b"].stream.first_byte_s) == (1.0, 1.0)
 
@@ -384,7 +387,7 @@ async def test_an_answer_whose_client_leaves_while_it_is_held_is_read_on_where_i
     async def left(*_: object, **__: object) -> None:
         raise ClientGone
 
-    monkeypatch.setattr(attempts, "hold", left)
+    monkeypatch.setattr(judging, "hold", left)
     s, door = stage({"stream_mode": StreamMode.BUFFERED, "drains": drains}), exchange()
     s.mocks[0].script(replace(chat(), framing=Framing.CHUNKED))
     with nullcontext() if drains else pytest.raises(ClientGone):

@@ -1,0 +1,82 @@
+"""An answer on its way to the client, with the gateway's own lines: relayed, translated, mocked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from proxy.accounting.counting import Counted
+from proxy.gateway.telling.answering import relay, remember
+from proxy.gateway.telling.cors import is_cors
+from proxy.gateway.telling.delivery import Delivery
+from proxy.gateway.telling.mock import send_mock
+from proxy.gateway.telling.opened import relay_into_open
+from proxy.gateway.telling.refusals import SHOULD_NOT_RETRY, SHOULD_NOT_RETRY_LINE
+from proxy.gateway.telling.translating import relay_translated
+from proxy.gateway.trying.lane import Lane
+from proxy.gateway.trying.own_lines import OwnLines
+from proxy.gateway.trying.run import Run
+from proxy.providers.objects import IdTap
+from proxy.providers.outcome import retryable
+from proxy.routing.router import Router
+from proxy.types import Outcome, Result, ResultKind, Translation
+from proxy.upstream.answer import Answer
+from proxy.wire.header_lines import without
+
+_OK = ResultKind.OK
+
+
+class Delivering:
+    """One per worker and configuration."""
+
+    __slots__ = ("_clock", "_counted", "_drain_s", "_own", "_router")
+
+    def __init__(
+        self, router: Router, own: OwnLines, drain_s: float, counted: Counted, clock: Callable[[], float]
+    ) -> None:
+        """`drain_s`: how long an answer is read on after its client left, where its deployment drains."""
+        self._router = router
+        self._own = own
+        self._drain_s = drain_s
+        self._counted = counted
+        self._clock = clock
+
+    def deliver(
+        self, run: Run, lane: Lane, answer: Answer, result: Result, translation: Translation | None
+    ) -> Awaitable[Delivery]:
+        """HOT. Raises UpstreamFailure, ClientGone."""
+        deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
+        if run.cause is not None and result.kind is _OK:  # what failed it before did so of its own
+            self._router.cleared(deployment, run.cause, self._clock())
+        if run.keep_alive is not None:
+            run.keep_alive.answered(answer.head)
+        drain_s = self._drain_s if deployment.drains else 0.0
+        if exchange.lines:
+            answer.head.lines = without(answer.head.lines, is_cors)
+        if exchange.opened_early:
+            counted = self._counted
+            return relay_into_open(exchange, run.call, answer, result, record, drain_s, counted, translation)
+        extra = self._own.of_answer(record, lane, run.sent - run.started)
+        if result.kind is not _OK and record.attempts > 1 and retryable(result):
+            answer.head.lines = without(answer.head.lines, SHOULD_NOT_RETRY[0].__eq__)
+            extra += SHOULD_NOT_RETRY_LINE
+        if translation is not None and (answer.head.status == 200 or translation.error is not None):
+            return relay_translated(exchange, run.call, answer, result, extra, record, translation, drain_s)
+        # A file's content is its author's: ids in it could be forged.
+        if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
+            return self._relay_and_remember(run, lane, answer, result, extra, drain_s)
+        return relay(exchange, run.call, answer, result, extra, record, None, drain_s, self._counted)
+
+    async def mock(self, run: Run, lane: Lane) -> None:
+        extra = self._own.of_answer(run.record, lane, self._clock() - run.started)
+        run.record.status, run.record.outcome, run.record.error = 200, Outcome.OK, None
+        await send_mock(run.exchange, run.call, lane.destination.deployment, extra)
+
+    async def _relay_and_remember(
+        self, run: Run, lane: Lane, answer: Answer, result: Result, extra: bytes, drain_s: float
+    ) -> Delivery:
+        ids = IdTap(answer.head.content_type)
+        delivery = await relay(
+            run.exchange, run.call, answer, result, extra, run.record, ids, drain_s, self._counted
+        )
+        remember(self._router.store, run.call, lane.destination.deployment, answer.head.status, ids)
+        return delivery

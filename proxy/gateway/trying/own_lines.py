@@ -1,0 +1,41 @@
+"""The gateway's own lines in an answer's head: `x-litellm-*`."""
+
+from __future__ import annotations
+
+from proxy.accounting.record import Record
+from proxy.gateway.trying.lane import Lane
+from proxy.types import Headers
+
+
+class OwnLines:
+    """One per worker and configuration."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, *, told: bool) -> None:
+        """`told`: whether answers carry any."""
+        self._told = told
+
+    def of_call(self, record: Record) -> Headers:
+        """For errors of the gateway's own making, which come from no deployment."""
+        return ((b"x-litellm-call-id", record.call_id.encode()),) if self._told else ()
+
+    def of_stream(self, record: Record) -> bytes:
+        """For a stream that begins before any deployment has answered."""
+        return b"".join(b"%b: %b\r\n" % line for line in self.of_call(record))
+
+    def of_answer(self, record: Record, lane: Lane, overhead_s: float) -> bytes:
+        """HOT. Overhead: what passed before the upstream was asked."""
+        if not self._told:
+            return b""
+        return (
+            b"x-litellm-call-id: %b\r\n%bx-litellm-attempted-retries: %d\r\n"
+            b"x-litellm-attempted-fallbacks: %d\r\nx-litellm-overhead-duration-ms: %.3f\r\n"
+            % (
+                record.call_id.encode(),
+                lane.header,
+                record.attempts - 1,
+                record.fallbacks,
+                overhead_s * 1000,
+            )
+        )

@@ -1,0 +1,58 @@
+"""A request on its way to one deployment, until the head of an answer is here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from functools import partial
+
+from proxy.gateway.trying.lane import Lane
+from proxy.gateway.trying.outbound import Sender
+from proxy.gateway.trying.redirects import Trail, follow
+from proxy.gateway.trying.run import Run
+from proxy.upstream.answer import Answer
+from proxy.upstream.client import Outbound, Patience, UpstreamClient
+from proxy.upstream.destination import Endpoint
+from proxy.wire.parking import Parking
+
+
+class Sending:
+    """One per worker and configuration."""
+
+    __slots__ = ("_client", "sender")
+
+    def __init__(self, client: UpstreamClient, sender: Sender) -> None:
+        self._client = client
+        self.sender = sender
+
+    def outbound(self, run: Run, lane: Lane) -> Outbound:
+        """HOT. Raises GatewayError."""
+        return self.sender.outbound(run.call, run.choice, lane, run.exchange)
+
+    def send(self, run: Run, lane: Lane, outbound: Outbound) -> Awaitable[Answer]:
+        """HOT. Raises UpstreamFailure, ClientGone."""
+        patience = lane.stream if run.call.stream else lane.whole
+        parking, destination = run.exchange.parking, lane.destination
+        if destination.deployment.drains and not run.call.rest:
+            return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
+        return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
+
+    async def follow(self, run: Run, lane: Lane, outbound: Outbound, answer: Answer) -> Answer:
+        """Where its redirects end; what it says of places is the client's to use. Raises GatewayError 502."""
+
+        def again() -> Outbound | None:
+            return None if run.call.rest else self.outbound(run, lane)
+
+        trail = Trail(lane.destination.endpoint, lane.destination.base_path, run.call.head.path)
+        return await follow(answer, outbound, trail, partial(self.send, run, lane), again)
+
+    async def _send_apart(
+        self, parking: Parking, endpoint: Endpoint, outbound: Outbound, patience: Patience, until: float
+    ) -> Answer:
+        """The client's leaving does not end the wait."""
+        apart = parking.another()
+        try:
+            answer = await self._client.send(apart, endpoint, outbound, patience, until)
+        finally:
+            apart.close()
+        answer.belongs_to(parking)
+        return answer
