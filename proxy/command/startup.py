@@ -26,10 +26,13 @@ from proxy.errors import ConfigError
 from proxy.process.edition import Edition, Latest
 from proxy.process.editions import Editions
 from proxy.process.exit_codes import EX_CONFIG, EX_OK
-from proxy.process.listening import LOOPBACK, host_to_serve, listen
+from proxy.process.listening import LOOPBACK, StartError, host_to_serve, listen
 from proxy.process.reports import Parent
 from proxy.process.systemd import Service, watchdog_s
 from proxy.providers.table import deployments
+from proxy.storage.opening import open_file
+from proxy.storage.place import state_path
+from proxy.storage.problems import StateError
 
 __all__ = ["Action", "Options", "start"]
 
@@ -65,6 +68,7 @@ def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
         config = loaded.config if simulator is None else simulated(loaded.config, simulator)
         names = _names(config, loaded.environ)
         backlog = config.sluice_settings.listen_backlog
+        state = _state(options, config, loaded.environ)
         listener = open_until_exit.enter_context(listen(host, options.port, backlog, environ))
         place = Place(host, listener.getsockname()[1], simulator)
         if (
@@ -84,7 +88,18 @@ def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
             build=BUILD,
         )
         editions = Editions(Edition(1, config, loaded.environ), partial(_reread, options, environ, place))
-        return _run(options, editions, listener, Service(greeting))
+        return _run(options, editions, listener, Service(greeting), state)
+
+
+def _state(options: Options, config: Config, environ: Mapping[str, str]) -> Path | None:
+    """The file, proved to be usable: each worker opens it anew. Raises StartError."""
+    path = state_path(config.sluice_settings.state, options.config, environ)
+    if path is not None:
+        try:
+            open_file(path).connection.close()
+        except StateError as problem:
+            raise StartError(str(problem)) from problem
+    return path
 
 
 def _reread(options: Options, environ: Mapping[str, str], place: Place) -> Loaded:
@@ -95,17 +110,19 @@ def _reread(options: Options, environ: Mapping[str, str], place: Place) -> Loade
     return msgspec.structs.replace(loaded, config=simulated(loaded.config, place.simulator))
 
 
-def _run(options: Options, editions: Editions, listener: socket.socket, service: Service) -> int:
+def _run(
+    options: Options, editions: Editions, listener: socket.socket, service: Service, state: Path | None
+) -> int:
     watched_s = watchdog_s(os.environ)
     # Imported before workers are forked: they share what is loaded.
     from proxy.worker.work import work  # noqa: PLC0415
 
     if options.num_workers == 1:
-        return work(editions.newest, listener, watched_s, service, editions.latest)
+        return work(editions.newest, listener, watched_s, service, editions.latest, state=state)
     from proxy.process.workers import Workers  # noqa: PLC0415
 
     def one(edition: Edition, parent: Parent, latest: Latest, lifeline: int, number: int) -> None:
-        work(edition, listener, watched_s, parent, latest, lifeline, number)
+        work(edition, listener, watched_s, parent, latest, lifeline, number, state)
 
     return Workers(options.num_workers, one, editions, service, [listener], watched_s).supervise()
 

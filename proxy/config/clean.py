@@ -143,6 +143,11 @@ def _truth(value: object) -> object:
     return words.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
+def _switch(value: object) -> object:
+    """A bare `off` is YAML's false, `on` its true (YAML 1.1)."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 def _aliases(value: object) -> object:
     """`alias: group` is short for `alias: {model: group}`."""
     if not isinstance(value, dict):
@@ -190,6 +195,7 @@ _NEVER_EMPTY = frozenset({
 })  # fmt: skip
 """Templates leave them empty, and LiteLLM takes that for nothing."""
 _SPELLINGS: Mapping[str, Callable[[object], object]] = {
+    "access_log": _switch,
     "api_base": _stripped,
     "content_policy_fallbacks": _groups,
     "context_window_fallbacks": _groups,
@@ -203,6 +209,7 @@ _SPELLINGS: Mapping[str, Callable[[object], object]] = {
     "model_group_alias": _aliases,
     "organization": _listed,
     "ssl_verify": _truth,
+    "state": _switch,
     "target": _stripped,
 }
 """What LiteLLM lets people write in several ways, brought to one."""

@@ -16,6 +16,7 @@ from proxy.config.fields import (
     Seconds,
     SecondsOrZero,
     Section,
+    Text,
 )
 
 
@@ -104,6 +105,13 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds that an upstream's list is kept for `/v1/models`, where a pattern (`openai/*`) stands for its models."""
     remembered_objects: Count = 100_000
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
+    state: Text | None = None
+    """File of what outlives a restart (SQLite), or `off`. Without it `sluice.db` in systemd's `$STATE_DIRECTORY`, else
+    beside the configuration, else in the working directory."""
+    state_flush_s: Seconds = 0.2
+    """Seconds until what is to be kept is written, with what came meanwhile: a write waits for the disk, some 5 ms."""
+    state_queue: Positive = 10_000
+    """Writes that wait per worker while the state file cannot be written; further ones are dropped and counted."""
     environment_key_first: bool = False
     """true: what names no model goes to `OPENAI_API_KEY` of the environment, although the configuration has keys."""
     withheld_headers: tuple[HeaderPattern, ...] = ()

@@ -16,7 +16,7 @@ from proxy.control.models import Behind, ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
 from proxy.control.routes_page import RouteInfo, Routes, routes_page
 from proxy.control.standing import DeploymentStatus, Snapshot
-from proxy.control.status import Contained, status_pages
+from proxy.control.status import Contained, State, status_pages
 from proxy.control.upstream_models import UpstreamModels
 from proxy.types import Page
 
@@ -48,15 +48,17 @@ def pages(
     hold_layer: HoldDeployment,
     worker: int,
     contained: Contained = dict,
+    state: State = lambda: None,
 ) -> tuple[Page, ...]:
     """Every page of the gateway's own. Those for GET answer HEAD too, by leaving out the body.
 
     `worker`: the number of the one that answers. `contained`: the errors that its walls have stopped.
+    `state`: how the state file is.
     """
     described = (
         *model_pages(model_names, serves, behind),
         *model_info_pages(snapshot, find, worker),
-        *status_pages(snapshot, draining, probe, version, worker, contained),
+        *status_pages(snapshot, draining, probe, version, worker, contained, state),
         *admin_pages(snapshot, hold, worker),
         *layer_pages(layers, hold_layer, worker),
         routes_page(routes),

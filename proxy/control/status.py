@@ -10,6 +10,7 @@ import msgspec
 from proxy.control.probe import Probe, ProbeResult, probe_all
 from proxy.control.query import fields_of
 from proxy.control.standing import DeploymentStatus, Endpoint, Snapshot, endpoint
+from proxy.storage.status import StateStatus
 from proxy.types import Page, PageRequest, Reply
 
 LIVENESS_PATHS = ("/health/liveliness", "/health/liveness", "/livez")
@@ -18,6 +19,7 @@ READINESS_PATHS = ("/health/readiness", "/readyz", "/healthz")
 
 Contained = Callable[[], Mapping[str, int]]
 """Errors that walls have stopped, by kind of guest."""
+State = Callable[[], StateStatus | None]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -31,6 +33,8 @@ class Health(msgspec.Struct, frozen=True):
     """Which of the workers answers: each judges for itself."""
     contained_errors: Mapping[str, int]
     """By kind of guest: bugs, found from outside perhaps, that ended their own guest alone; since its start."""
+    state: StateStatus | None
+    """The file of what outlives a restart, as this worker finds it; null: there is none."""
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -45,6 +49,7 @@ def status_pages(
     version: str,
     worker: int,
     contained: Contained,
+    state: State,
 ) -> tuple[Page, ...]:
     async def live(request: PageRequest) -> Reply:
         return Reply(200, b'"I\'m alive!"')
@@ -59,7 +64,7 @@ def status_pages(
         model = asked.get("model") or None
         statuses = [status for status in snapshot() if model in (None, status.group)]
         wanted = [status.id for status in statuses] if asked.get("probe") == "true" else []
-        report = _report(statuses, await probe_all(probe, wanted), worker, contained())
+        report = _report(statuses, await probe_all(probe, wanted), worker, contained(), state())
         return Reply(200, msgspec.json.encode(report))
 
     return (
@@ -74,9 +79,10 @@ def _report(
     probed: Mapping[str, ProbeResult],
     worker: int,
     contained: Mapping[str, int],
+    state: StateStatus | None,
 ) -> Health:
     now_unix_s = time.time()
     endpoints = [endpoint(status, now_unix_s, probed.get(status.id, msgspec.UNSET)) for status in statuses]
     healthy = [found for found in endpoints if found.healthy]
     unhealthy = [found for found in endpoints if not found.healthy]
-    return Health(healthy, unhealthy, len(healthy), len(unhealthy), worker, contained)
+    return Health(healthy, unhealthy, len(healthy), len(unhealthy), worker, contained, state)

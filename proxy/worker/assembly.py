@@ -33,6 +33,7 @@ from proxy.providers.table import deployments, env_deployment
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.facts import FactBoard
 from proxy.routing.router import Hold, Router, Suspicion
+from proxy.storage.file import StateFile
 from proxy.types import Deployment, Layer, Page
 from proxy.upstream.client import Dial, UpstreamClient
 from proxy.upstream.destination import Forwarding
@@ -89,12 +90,14 @@ class Gateway:
         dial: Dial | None = None,
         board: FactBoard | None = None,
         counted: Counted | None = None,
+        state: StateFile | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
         `pass_on`: tells the other workers what the operator said; False when it cannot. `poller` and `dial`: what
         sockets are watched with and made by, if not by the kernel. `board`: where workers tell each other what they
-        learn of upstreams. `counted`: whose usage one of them has counted; None: this is the only one.
+        learn of upstreams. `counted`: whose usage one of them has counted; None: this is the only one. `state`: what
+        outlives this process; None: nothing does.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -102,6 +105,7 @@ class Gateway:
         self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
         self.resolver = Resolver(limits.dns_fresh_s, limits.dns_stale_s)
         self.recorder = recorder
+        self.state = state
         self._store = MemoryStore(limits.remembered_objects)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
@@ -280,6 +284,7 @@ class Gateway:
             hold_layer=self._hold_a_layer,
             worker=self.worker,
             contained=self.reactor.walls.counts,
+            state=lambda: None if self.state is None else self.state.status(),
         )
 
 

@@ -38,7 +38,9 @@ async def serve_accepted(
     """Serve what `accept` starts in the nursery it is given; when it returns, finish what runs, as `serve` does."""
     async with trio.open_nursery() as background:
         background.start_soon(gateway.reactor.run)  # without it nothing is served: its end is the worker's
-        for task in (gateway.resolver.run, gateway.pool.reap, gateway.recorder.run, gateway.confirmer.run):
+        state = (gateway.state.run,) if gateway.state is not None else ()
+        upkeep = (gateway.resolver.run, gateway.pool.reap, gateway.recorder.run, gateway.confirmer.run)
+        for task in (*upkeep, *state):
             background.start_soon(kept_up, task, gateway.reactor.walls.tasks)
         async with trio.open_nursery() as connections:
             if at_once is not None:
@@ -50,6 +52,8 @@ async def serve_accepted(
         background.cancel_scope.cancel()
     gateway.pool.close()
     gateway.recorder.flush()
+    if gateway.state is not None:
+        gateway.state.close()
 
 
 async def _accept_until(

@@ -25,6 +25,7 @@ from proxy.providers.dialect import own_headers
 from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
+from proxy.storage.file import StateLimits
 from proxy.types import Deployment, Secret
 from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
@@ -196,3 +197,8 @@ def pass_through_route(endpoint: PassThroughEndpoint) -> Custom:
         methods=frozenset(method.encode() for method in endpoint.methods),
         scope=f"pass_through:{endpoint.path}",
     )
+
+
+def state_limits(config: Config) -> StateLimits:
+    ours = config.sluice_settings
+    return StateLimits(flush_s=ours.state_flush_s, queue=ours.state_queue)

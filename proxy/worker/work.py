@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Literal, Protocol
 
 import trio
@@ -23,9 +24,11 @@ from proxy.process.orders import Order
 from proxy.process.stopping import Stop, Terminal
 from proxy.process.systemd import BEATS_PER_WATCHDOG
 from proxy.routing.facts import FactBoard
+from proxy.storage.file import StateFile
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
 from proxy.worker.serving import serve
+from proxy.worker.settings import state_limits
 
 STDOUT = 1
 GC_THRESHOLDS = (50_000, 50, 100)
@@ -58,11 +61,12 @@ def work(
     latest: Latest,
     lifeline: int | None = None,
     number: int = 1,
+    state: Path | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain; a second signal stops at once.
 
     Returns the exit code. A worker with a lifeline leaves SIGINT, and the terminal's end, to its parent. `number`: of
-    this worker, from 1.
+    this worker, from 1. `state`: the file of what outlives it; None: nothing does.
     """
     config = edition.config
     gateway = Gateway(
@@ -73,6 +77,7 @@ def work(
         overseer.pass_on,
         board=overseer.facts,
         counted=overseer.counted,
+        state=None if state is None else StateFile(state, state_limits(config)),
     )
     keep_freed_memory()
     gc.collect()
