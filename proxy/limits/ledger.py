@@ -1,0 +1,412 @@
+"""Reserves for a request what it may take of everybody who pays for it, all or nothing, and settles what it took.
+
+For `rpm` a request counts from its reservation. For `tpm` its tokens count from then as expected, and until a minute
+after its end as used: that is within the limit whether tokens are counted at the beginning or the end. Of a budget the
+most that it may cost is reserved; where not that much is left it may still go if nobody else's request runs, and so
+what is spent is beyond the budget by one request's error at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from proxy.limits.journal import Journal
+from proxy.limits.layout import CELL, HEAD, MOST_RULES, SHARE, WRITING, Layout
+from proxy.limits.minute import TOKENS_AT, counted, move_on, slot_of, wait_s
+from proxy.limits.table import Table
+from proxy.limits.values import Demand, Full, Lock, Refused, Rule, Standing, Unknown
+
+_Head = tuple[int, ...]
+_BORN, _NEWEST, _REQUESTS, _TOKENS, _RUNNING, _RUN_TOKENS, _RUN_NANO = range(7)
+_WRITTEN, _SETTLED, _START, _KIND, _USED = range(7, 12)
+_unpack_head = HEAD.unpack_from
+_pack_head = HEAD.pack
+_unpack_share = SHARE.unpack_from
+_pack_share = SHARE.pack
+
+
+class Reservation:
+    """What one request has reserved. Settled once."""
+
+    __slots__ = ("demand", "rows", "settled")
+
+    def __init__(self, rows: tuple[tuple[Rule, int], ...], demand: Demand) -> None:
+        self.rows = rows
+        self.demand = demand
+        self.settled = False
+
+
+class Charge:
+    """What a request that is over cost those whose spend is counted here, until the state file has it."""
+
+    __slots__ = ("nano", "rows")
+
+    def __init__(self, rows: tuple[tuple[int, int, int], ...], nano: int) -> None:
+        self.rows = rows
+        """(Row, birth, start of the period) each."""
+        self.nano = nano
+
+
+NOTHING = Charge((), 0)
+
+
+class Ledger:
+    """One worker's hand on the memory that all share. Times are seconds of a clock that is the same for all of them."""
+
+    def __init__(self, memory: memoryview, lock: Lock, layout: Layout, worker: int = 1) -> None:
+        """`memory`: `layout.size` bytes, zeros in the beginning. `worker`: its number, from 1."""
+        self._memory: Final = memory
+        self._cells: Final = memory.cast("q")
+        self._lock: Final = lock
+        self._layout: Final = layout
+        self._worker: Final = worker
+        self._journal: Final = Journal(memory)
+        self._table: Final = Table(memory, layout, self._journal)
+
+    def reserve(
+        self, rules: Sequence[Rule], demand: Demand, now: float
+    ) -> Reservation | Refused | Unknown | Full:
+        """HOT. All of it, or nothing."""
+        lock = self._lock
+        lock.acquire()
+        try:
+            if self._cells[WRITING]:
+                self._journal.mend()
+            return self._reserve(rules, demand, now)
+        finally:
+            lock.release()
+
+    def _reserve(
+        self, rules: Sequence[Rule], demand: Demand, now: float
+    ) -> Reservation | Refused | Unknown | Full:
+        if len(rules) > MOST_RULES:
+            raise ValueError(f"a request has {MOST_RULES} subjects at most")
+        slot = slot_of(now)
+        heads: list[tuple[Rule, int, _Head]] = []
+        refused: Refused | None = None
+        for rule in rules:
+            row = self._row(rule, slot)
+            if row < 0:
+                return Full() if row == _FULL else self._unknown(rules, slot)
+            head = self._head(rule, row)
+            heads.append((rule, row, head))
+            found = self._refusal(rule, row, head, demand, now, slot)
+            if found is not None and (refused is None or _is_longer(found, refused)):
+                refused = found
+        if refused is not None:
+            return refused
+        writes: list[tuple[int, bytes]] = []
+        for rule, row, head in heads:
+            self._take(writes, rule, row, head, demand, slot)
+        self._journal.write(writes)
+        return Reservation(tuple([(rule, row) for rule, row, _ in heads]), demand)
+
+    def _row(self, rule: Rule, slot: int) -> int:
+        """Raises nothing: `_FULL`, or `_UNKNOWN` where what it has spent must be loaded first."""
+        row = self._table.find(rule.subject)
+        if rule.budget is None:
+            if row >= 0:
+                return row
+            row = self._table.give(rule.subject, slot)
+            return row if row >= 0 else _FULL
+        if row < 0:
+            return _UNKNOWN
+        kind = self._cells[self._layout.head(row) // CELL + _KIND]
+        return row if kind == rule.kind + 1 else _UNKNOWN
+
+    def _unknown(self, rules: Sequence[Rule], slot: int) -> Unknown:
+        return Unknown(tuple([rule for rule in rules if self._row(rule, slot) == _UNKNOWN]))
+
+    def _head(self, rule: Rule, row: int) -> _Head:
+        """HOT. In the rule's period, which may have begun since."""
+        head = _unpack_head(self._memory, self._layout.heads + row * HEAD.size)
+        if rule.budget is None or head[_START] >= rule.start:
+            return head
+        return self._begin_period(row, head, rule.start)
+
+    def _begin_period(self, row: int, head: _Head, start: int) -> _Head:
+        """What is on its way to the state file was spent in the period before."""
+        layout = self._layout
+        head = (*head[:_WRITTEN], 0, 0, start, *head[_KIND:])
+        writes = [(layout.head(row), _pack_head(*head))]
+        for worker in range(1, layout.workers + 1):
+            at = layout.share(worker, row)
+            share = _unpack_share(self._memory, at)
+            if share[3]:
+                writes.append((at, _pack_share(*share[:3], 0)))
+        self._journal.write(writes)
+        return head
+
+    def _refusal(
+        self, rule: Rule, row: int, head: _Head, demand: Demand, now: float, slot: int
+    ) -> Refused | None:
+        """HOT. What stands in the way, of one subject: of several limits the one that lasts longest."""
+        found: Refused | None = None
+        if rule.rpm is not None or rule.tpm is not None:
+            found = self._per_minute(rule, row, head, demand, now, slot)
+        if rule.parallel is not None and head[_RUNNING] >= rule.parallel:
+            found = _longer(found, Refused(rule, "parallel", rule.parallel, head[_RUNNING]))
+        if rule.budget is not None and not demand.free:
+            spent = head[_WRITTEN] + head[_SETTLED]
+            if spent >= rule.budget or spent + demand.least > rule.budget:
+                return Refused(rule, "budget", rule.budget, spent, final=True)
+            reserved = head[_RUN_NANO]
+            if reserved and spent + reserved + demand.most > rule.budget:
+                found = _longer(found, Refused(rule, "budget", rule.budget, spent + reserved))
+        return found
+
+    def _per_minute(
+        self, rule: Rule, row: int, head: _Head, demand: Demand, now: float, slot: int
+    ) -> Refused | None:
+        """HOT."""
+        cells, ring, newest = self._cells, self._layout.ring(row), head[_NEWEST]
+        found: Refused | None = None
+        if rule.rpm is not None:
+            total = head[_REQUESTS]
+            used = counted(cells, ring, newest, total, slot)
+            if used >= rule.rpm:
+                wait = wait_s(cells, ring, newest, total, rule.rpm - 1, now)
+                found = Refused(rule, "requests", rule.rpm, used, wait)
+        if rule.tpm is not None:
+            total = head[_TOKENS]
+            used = counted(cells, ring + TOKENS_AT, newest, total, slot) + head[_RUN_TOKENS]
+            need = _need(demand.tokens, rule.tpm)
+            if used + need > rule.tpm or rule.tpm <= 0:
+                room = rule.tpm - need - head[_RUN_TOKENS]
+                wait = wait_s(cells, ring + TOKENS_AT, newest, total, room, now) if rule.tpm > 0 else None
+                found = _longer(found, Refused(rule, "tokens", rule.tpm, used, wait))
+        return found
+
+    def _take(
+        self,
+        writes: list[tuple[int, bytes]],
+        rule: Rule,
+        row: int,
+        head: _Head,
+        demand: Demand,
+        slot: int,
+    ) -> None:
+        """HOT."""
+        layout = self._layout
+        born, newest, requests, tokens, running, run_tokens, run_nano, written, settled, start, kind, used = (
+            head
+        )
+        if rule.rpm is not None or rule.tpm is not None:
+            if slot > newest:
+                move_on(self._cells, layout.ring(row), newest, (requests, tokens), slot)
+                newest = slot
+            requests += 1
+        need, most = _need(demand.tokens, rule.tpm), demand.most
+        head = (
+            born, newest, requests, tokens, running + 1, run_tokens + need, run_nano + most,
+            written, settled, start, kind, _later(slot, used),
+        )  # fmt: skip
+        writes.append((layout.heads + row * HEAD.size, _pack_head(*head)))
+        at = layout.share(self._worker, row)
+        running, run_tokens, run_nano, settled = _unpack_share(self._memory, at)
+        writes.append((at, _pack_share(running + 1, run_tokens + need, run_nano + most, settled)))
+
+    def settle(
+        self, reservation: Reservation, tokens: int, nano: int, ended_unix_s: float, now: float
+    ) -> Charge:
+        """HOT. What it really took; once. `nano`: what it cost, at its end."""
+        if reservation.settled:
+            return NOTHING
+        reservation.settled = True
+        lock = self._lock
+        lock.acquire()
+        try:
+            if self._cells[WRITING]:
+                self._journal.mend()
+            return self._settle(reservation, tokens, nano, ended_unix_s, slot_of(now))
+        finally:
+            lock.release()
+
+    def _settle(
+        self, reservation: Reservation, tokens: int, nano: int, ended_unix_s: float, slot: int
+    ) -> Charge:
+        layout, memory, demand = self._layout, self._memory, reservation.demand
+        writes: list[tuple[int, bytes]] = []
+        charged: list[tuple[int, int, int]] = []
+        for rule, row in reservation.rows:
+            at = layout.heads + row * HEAD.size
+            (
+                born, newest, requests, all_tokens, running, run_tokens, run_nano,
+                written, settled, start, kind, used,
+            ) = _unpack_head(memory, at)  # fmt: skip
+            if tokens and rule.tpm is not None:
+                if slot > newest:
+                    move_on(self._cells, layout.ring(row), newest, (requests, all_tokens), slot)
+                    newest = slot
+                all_tokens += tokens
+            paid = nano if rule.budget is not None and ended_unix_s >= start else 0
+            if paid:
+                charged.append((row, born, start))
+            need, most = _need(demand.tokens, rule.tpm), demand.most
+            head = (
+                born, newest, requests, all_tokens, running - 1, run_tokens - need, run_nano - most,
+                written, settled + paid, start, kind, _later(slot, used),
+            )  # fmt: skip
+            writes.append((at, _pack_head(*head)))
+            at = layout.share(self._worker, row)
+            running, run_tokens, run_nano, settled = _unpack_share(memory, at)
+            writes.append((at, _pack_share(running - 1, run_tokens - need, run_nano - most, settled + paid)))
+        self._journal.write(writes)
+        return Charge(tuple(charged), nano) if charged else NOTHING
+
+    def written(self, charges: Iterable[Charge], *, undone: bool = False) -> None:
+        """The state file has them: inside the transaction that writes them, before its end; `undone` if that failed."""
+        sums: dict[tuple[int, int, int], int] = {}
+        for charge in charges:
+            for where in charge.rows:
+                sums[where] = sums.get(where, 0) + charge.nano
+        with self._held():
+            for (row, born, start), nano in sums.items():
+                self._move(row, born, start, -nano if undone else nano)
+
+    def _move(self, row: int, born: int, start: int, nano: int) -> None:
+        at = self._layout.head(row)
+        head = list(_unpack_head(self._memory, at))
+        if (head[_BORN], head[_START]) != (born, start):  # of a period that is over
+            return
+        head[_WRITTEN] += nano
+        head[_SETTLED] -= nano
+        share_at = self._layout.share(self._worker, row)
+        share = _unpack_share(self._memory, share_at)
+        self._journal.write([(at, _pack_head(*head)), (share_at, _pack_share(*share[:3], share[3] - nano))])
+
+    def load(self, rule: Rule, nano: int, now: float) -> bool:
+        """What the state file says that it has spent in this period, while nothing can be written there. False: the
+        table is full."""
+        with self._held():
+            row = self._table.find(rule.subject)
+            if row < 0:
+                row = self._table.give(rule.subject, slot_of(now))
+            if row < 0:
+                return False
+            at = self._layout.head(row)
+            head = list(_unpack_head(self._memory, at))
+            if (
+                head[_KIND] == rule.kind + 1 and head[_START] > rule.start
+            ):  # another worker was told of the next
+                return True
+            if (head[_KIND], head[_START]) != (rule.kind + 1, rule.start):
+                head = list(self._begin_period(row, tuple(head), rule.start))
+            head[_WRITTEN], head[_KIND] = nano, rule.kind + 1
+            self._journal.write([(at, _pack_head(*head))])
+            return True
+
+    def standing(self, rule: Rule, now: float) -> Standing | None:
+        """None: nobody has asked for it of late, or not for a budget of this sort; the state file knows."""
+        with self._held():
+            row = self._table.find(rule.subject)
+            if row < 0:
+                return None
+            head = _unpack_head(self._memory, self._layout.head(row))
+            if rule.budget is not None and head[_KIND] != rule.kind + 1:
+                return None
+            ring, slot = self._layout.ring(row), slot_of(now)
+            over = rule.budget is not None and head[_START] < rule.start
+            return Standing(
+                counted(self._cells, ring, head[_NEWEST], head[_REQUESTS], slot),
+                counted(self._cells, ring + TOKENS_AT, head[_NEWEST], head[_TOKENS], slot),
+                head[_RUNNING],
+                head[_RUN_TOKENS],
+                0 if over else head[_WRITTEN] + head[_SETTLED],
+                head[_RUN_NANO],
+            )
+
+    def spending(self) -> list[tuple[bytes, int, int]]:
+        """Subject, kind and start of each whose spend is counted here. Without the lock: hints, which may be old."""
+        heads = [
+            (digest, _unpack_head(self._memory, self._layout.head(row))) for digest, row in self._table.rows()
+        ]
+        return [(digest, head[_KIND] - 1, head[_START]) for digest, head in heads if head[_KIND]]
+
+    def give_back(self, worker: int) -> int:
+        """What the requests of a worker that has died had reserved. Returns how many they were."""
+        count = 0
+        for row in range(self._layout.rows):
+            at = self._layout.share(worker, row)
+            if any(_unpack_share(self._memory, at)[:3]):
+                with self._held():
+                    running, tokens, nano, settled = _unpack_share(self._memory, at)
+                    head_at = self._layout.head(row)
+                    head = list(_unpack_head(self._memory, head_at))
+                    head[_RUNNING] -= running
+                    head[_RUN_TOKENS] -= tokens
+                    head[_RUN_NANO] -= nano
+                    self._journal.write([(head_at, _pack_head(*head)), (at, _pack_share(0, 0, 0, settled))])
+                count += running
+        return count
+
+    def orphans(self, worker: int) -> list[tuple[bytes, int, int]]:
+        """As `spending`: those of whose spend a worker that has died held some that may not have been written."""
+        found = {
+            digest
+            for digest, row in self._table.rows()
+            if _unpack_share(self._memory, self._layout.share(worker, row))[3]
+        }
+        return [row for row in self.spending() if row[0] in found]
+
+    def adopt(self, subject: bytes, start: int, nano: int, worker: int) -> None:
+        """What the state file says, in place of what that worker had settled, while nothing can be written there."""
+        with self._held():
+            row = self._table.find(subject)
+            if row < 0:
+                return
+            at, share_at = self._layout.head(row), self._layout.share(worker, row)
+            head = list(_unpack_head(self._memory, at))
+            if head[_START] != start:
+                return
+            share = _unpack_share(self._memory, share_at)
+            head[_SETTLED] -= share[3]
+            head[_WRITTEN] = nano
+            self._journal.write([(at, _pack_head(*head)), (share_at, _pack_share(*share[:3], 0))])
+
+    def _held(self) -> _Held:
+        return _Held(self._lock, self._journal)
+
+
+_FULL, _UNKNOWN = -1, -2
+
+
+class _Held:
+    """The lock, and nothing half done."""
+
+    __slots__ = ("_journal", "_lock")
+
+    def __init__(self, lock: Lock, journal: Journal) -> None:
+        self._lock = lock
+        self._journal = journal
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._journal.mend()
+
+    def __exit__(self, *_exc: object) -> None:
+        self._lock.release()
+
+
+def _later(one: int, other: int) -> int:
+    """HOT. The built-in `max` costs twice as much."""
+    return one if one > other else other  # noqa: FURB136
+
+
+def _need(tokens: int, tpm: int | None) -> int:
+    """HOT. One that is expected to use more than a minute's may go alone: what it uses is less, as a rule."""
+    return tokens if tpm is None or tokens <= tpm else tpm
+
+
+def _longer(one: Refused | None, other: Refused) -> Refused:
+    return other if one is None or _is_longer(other, one) else one
+
+
+def _is_longer(one: Refused, other: Refused) -> bool:
+    """A budget that is spent outlasts all; nobody knows when running requests end."""
+    return _length(one) > _length(other)
+
+
+def _length(refused: Refused) -> tuple[bool, float]:
+    return refused.final, refused.wait_s or 0.0
