@@ -84,8 +84,10 @@ class UpstreamFailure(Exception):  # noqa: N818 - the word of the domain
         self.blame = blame
 
 
-def unauthorized(message: str) -> GatewayError:
-    return GatewayError(401, message, code="invalid_api_key", headers=((b"www-authenticate", b"Bearer"),))
+def unauthorized(
+    message: str, code: str = "invalid_api_key", kind: str = "invalid_request_error"
+) -> GatewayError:
+    return GatewayError(401, message, kind=kind, code=code, headers=((b"www-authenticate", b"Bearer"),))
 
 
 def master_key_needed() -> GatewayError:
@@ -122,6 +124,14 @@ def workers_not_told() -> GatewayError:
     headers = ((b"retry-after", b"1"),)
     return GatewayError(
         503, message, kind="server_error", code="workers_not_told", fault=Fault.GATEWAY, headers=headers
+    )
+
+
+def state_unusable() -> GatewayError:
+    message = "The state file cannot be used now, so this could not be looked up or written. Ask again."
+    headers = ((b"retry-after", b"1"),)
+    return GatewayError(
+        503, message, kind="server_error", code="state_unusable", fault=Fault.GATEWAY, headers=headers
     )
 
 

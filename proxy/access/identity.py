@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from proxy.access.patterns import ModelGate, RouteGate
+
 
 class ModelBudget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of one model, inside its holder's budget."""
@@ -151,6 +153,16 @@ class Caller(msgspec.Struct, frozen=True):
     """It holds the master key, or is a `proxy_admin`'s."""
     until: float = float("inf")
     """Unix seconds: then it is looked at anew."""
+    barred: bool = False
+    """It, its team or its user is blocked."""
+    gates: tuple[ModelGate, ...] = ()
+    """Each has to let a model through; none: all models."""
+    routes: RouteGate | None = None
+    """None: all routes."""
+    aliases: Mapping[str, str] = {}
+    """The model asked for -> the model meant."""
+    tags: tuple[str, ...] = ()
+    """Of the key, its team and its user."""
 
 
 def token_of(secret: bytes) -> str:

@@ -7,9 +7,11 @@ import hmac
 from collections.abc import Callable
 from typing import TypeAlias
 
+from proxy.access.callers import barred
+from proxy.access.directory import Directory
 from proxy.access.identity import Caller
 from proxy.credentials import KEY_HEADERS
-from proxy.errors import unauthorized
+from proxy.errors import GatewayError, unauthorized
 from proxy.types import Secret
 
 GetHeader: TypeAlias = Callable[[bytes], bytes | None]
@@ -17,29 +19,44 @@ GetHeader: TypeAlias = Callable[[bytes], bytes | None]
 
 _BEARER = b"bearer "
 _same = hmac.compare_digest
-DIGESTS_REMEMBERED = 1024
+DIGESTS_REMEMBERED = 4096
 """Of keys as they were sent and accepted: strangers add none. Emptied when full."""
 DIGESTED_BYTES = 512
 """The longest key whose digest is remembered."""
 
 
+class UnknownKey(GatewayError):  # noqa: N818 - the word of the domain
+    """401. Another process may have made the key a moment ago."""
+
+    def __init__(self, digest: bytes) -> None:
+        error = unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
+        super().__init__(error.status, error.message, kind=error.kind, code=error.code, headers=error.headers)
+        self.digest = digest
+
+
 class Keys:
     """The keys this gateway accepts. Without a master key it serves loopback only, and asks for none."""
 
-    def __init__(self, master_key: Secret | None, header: bytes | None = None) -> None:
+    def __init__(
+        self, master_key: Secret | None, header: bytes | None = None, directory: Directory | None = None
+    ) -> None:
         """`header`: the one header to look at, lower-case, instead of KEY_HEADERS."""
         self._digest = _digest(master_key.reveal().encode()) if master_key else None
         self._headers = (header,) if header else KEY_HEADERS
         self._place = f"`{header.decode()}`" if header else "Authorization"
         self._master = Caller("master", self._digest or b"", admin=True)
+        self.directory = Directory() if directory is None else directory
         self._digests: dict[bytes, bytes] = {}
 
     @property
     def required(self) -> bool:
         return self._digest is not None
 
-    def who(self, get: GetHeader) -> Caller:
-        """HOT. Asked for every request, so that a key's end is the end. Raises GatewayError 401: missing or wrong."""
+    def who(self, get: GetHeader, now: float) -> Caller:
+        """HOT. Asked for every request, so that a key's end is the end. `now`: Unix seconds.
+
+        Raises GatewayError 401: missing, unknown, expired, blocked.
+        """
         sent: bytes | None = None
         for name in self._headers:
             sent = get(name)
@@ -49,12 +66,22 @@ class Keys:
         if self._digest is None:
             return _anonymous(_key_of(sent))
         digest = self._digests.get(sent) or self._look_at(sent, self._digest)
-        if not _same(digest, self._digest):
-            raise unauthorized("Incorrect API key provided. This is the gateway's key, not an upstream's.")
-        return self._master
+        if digest is self._digest:
+            return self._master
+        caller = self.directory.find(digest, now)
+        if caller is None:
+            raise UnknownKey(digest)
+        if caller.barred or caller.until <= now:
+            raise barred(caller, now)
+        if sent not in self._digests:
+            self._remember(sent, digest)
+        return caller
 
     def _look_at(self, sent: bytes, right: bytes) -> bytes:
-        """The digest of a key that is not known. Raises GatewayError 401 when there is none."""
+        """The digest of a key that was not accepted yet; `right` itself, if it is the master key's.
+
+        Raises GatewayError 401 when there is none.
+        """
         key = _key_of(sent)
         if not key:
             raise unauthorized(
@@ -62,15 +89,17 @@ class Keys:
                 f" `{self._place.strip('`')}: Bearer YOUR_KEY`."
             )
         digest = _digest(key)
-        if len(sent) <= DIGESTED_BYTES and _same(digest, right):
-            if len(self._digests) >= DIGESTS_REMEMBERED:
-                self._digests.clear()
-            self._digests[sent] = digest
-        return digest
+        if not _same(digest, right):
+            return digest
+        self._remember(sent, right)
+        return right
 
-    def is_master(self, caller: Caller) -> bool:
-        """Nobody is, where no key is asked for."""
-        return self.required and caller is self._master
+    def _remember(self, sent: bytes, digest: bytes) -> None:
+        if len(sent) > DIGESTED_BYTES:
+            return
+        if len(self._digests) >= DIGESTS_REMEMBERED:
+            self._digests.clear()
+        self._digests[sent] = digest
 
 
 def _key_of(sent: bytes) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from proxy.config.known import PASS_THROUGH_HEADERS
 from proxy.config.nodes import KeyPath
@@ -12,6 +14,7 @@ from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings
 from proxy.config.wording import did_you_mean
 from proxy.credentials import withheld
+from proxy.types import Secret
 
 UNKNOWN_STRATEGY = "lar1"
 WEAK_KEYS = frozenset({
@@ -61,6 +64,8 @@ def check(config: Config, findings: Findings) -> None:
     _check_bundles(config, findings)
     _check_aliases(config, findings)
     _check_master_key(config.general_settings, findings)
+    _check_keys(config, findings)
+    _check_zone(config.litellm_settings.timezone, findings)
     _check_pass_through(config.general_settings, findings)
     _check_passed_headers(config, findings)
     if config.router_settings.routing_strategy == UNKNOWN_STRATEGY:
@@ -119,9 +124,11 @@ def _check_aliases(config: Config, findings: Findings) -> None:
 
 
 def _check_master_key(settings: GeneralSettings, findings: Findings) -> None:
-    key = settings.master_key
-    if key is None:
-        return
+    if settings.master_key is not None:
+        _check_strength(("general_settings", "master_key"), settings.master_key, findings)
+
+
+def _check_strength(path: KeyPath, key: Secret, findings: Findings) -> None:
     if key.reveal() in WEAK_KEYS:
         text = "empty, or a key out of documentation"
     elif len(key.reveal()) < SHORT_KEY_CHARACTERS:
@@ -129,7 +136,42 @@ def _check_master_key(settings: GeneralSettings, findings: Findings) -> None:
     else:
         return
     make = "python3 -c 'import secrets; print(\"sk-\" + secrets.token_urlsafe(24))'"
-    findings.warn(("general_settings", "master_key"), f"weak: {text}; make one with {make}")
+    findings.warn(path, f"weak: {text}; make one with {make}")
+
+
+def _check_keys(config: Config, findings: Findings) -> None:
+    """A key that is another's would have either's rights; without a master key nobody is asked for any."""
+    keys, master = config.sluice_settings.keys, config.general_settings.master_key
+    place: KeyPath = ("sluice_settings", "keys")
+    if keys and master is None:
+        findings.error(
+            place, "needs a master key beside it (general_settings.master_key): no key is asked for"
+        )
+    first = {} if master is None else {master: "the master key"}
+    for index, each in enumerate(keys):
+        _check_strength((*place, index, "key"), each.key, findings)
+        if not each.key:
+            findings.error((*place, index, "key"), "is empty")
+        elif (owner := first.setdefault(each.key, f"keys[{index}]")) != f"keys[{index}]":
+            findings.error((*place, index, "key"), f"is {owner} too: give each its own")
+        if each.expires is not None:
+            _check_moment((*place, index, "expires"), each.expires, findings)
+
+
+def _check_moment(path: KeyPath, text: str, findings: Findings) -> None:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        findings.error(path, f"{text}: {error}")
+
+
+def _check_zone(name: str, findings: Findings) -> None:
+    try:
+        if name.upper() != "UTC":
+            ZoneInfo(name)
+    except (LookupError, OSError, ValueError):
+        text = "is no time zone that is known here: write one as `Europe/Berlin`"
+        findings.error(("litellm_settings", "timezone"), text)
 
 
 def _check_pass_through(settings: GeneralSettings, findings: Findings) -> None:

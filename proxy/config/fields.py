@@ -31,17 +31,26 @@ HTTP_URL = r"^https?://[^\s/?#]"
 _URL_PATH = r"^/[^\s?#]*$"
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 """A token of RFC 9110 5.6.2."""
+_PERIOD = r"^[1-9][0-9]{0,8}(mo|[smhdw])$"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+"""RFC 3339, or a part of it."""
 _HEADER_PATTERN = r"^[!#$%&'+.^_`|~0-9A-Za-z-]+\*?$"
 PATTERNS = {
     HTTP_URL: "an http(s) URL",
     _URL_PATH: "a path that starts with /",
     _HEADER_NAME: "a header name, without blanks or colons",
+    _PERIOD: "a length of time: `30s`, `15m`, `1h`, `7d`, `2w`, `1mo`",
+    _MOMENT: "a date, `2026-12-31`, or a date and time, `2026-12-31T18:00:00+01:00`",
     _HEADER_PATTERN: "a header name, or a beginning of names with a * behind it",
 }
 """What they mean, for people."""
 HttpUrl: TypeAlias = Annotated[str, Meta(pattern=HTTP_URL)]
 UrlPath: TypeAlias = Annotated[str, Meta(pattern=_URL_PATH)]
 HeaderName: TypeAlias = Annotated[str, Meta(pattern=_HEADER_NAME)]
+PeriodText: TypeAlias = Annotated[str, Meta(pattern=_PERIOD)]
+Moment: TypeAlias = Annotated[str, Meta(pattern=_MOMENT)]
+Dollars: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
+"""At most a billion: more is no budget."""
 HeaderPattern: TypeAlias = Annotated[str, Meta(pattern=_HEADER_PATTERN)]
 
 

@@ -34,6 +34,8 @@ _PLACES = {
     "ModelInfo": "`model_list[].model_info`",
     "RetryPolicy": "`router_settings.retry_policy`, `router_settings.model_group_retry_policy.*`",
     "AllowedFailsPolicy": "`router_settings.allowed_fails_policy`",
+    "KeySettings": "`sluice_settings.keys[]`",
+    "ModelBudgetSettings": "`sluice_settings.keys[].model_max_budget.*`",
     "Alias": "`router_settings.model_group_alias.*`",
     "PassThroughEndpoint": "`general_settings.pass_through_endpoints[]`",
     "UpstreamParams": "`router_settings.default_litellm_params`, `credential_list[].credential_values`",

@@ -134,6 +134,8 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """As `router_settings.content_policy_fallbacks`, which wins."""
     sse_keepalive_ping_interval_seconds: SecondsOrZero | None = None
     """As `sluice_settings.sse_keepalive_s`, which wins."""
+    timezone: Text = "UTC"
+    """The zone of budgets' days, weeks and months, as `Europe/Berlin`."""
     json_logs: bool = False
     """true: logs are JSON, on a terminal too."""
     ssl_verify: bool | str = True

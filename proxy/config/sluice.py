@@ -18,6 +18,7 @@ from proxy.config.fields import (
     Section,
     Text,
 )
+from proxy.config.identities import KeySettings
 
 
 class SluiceSettings(Section, frozen=True, kw_only=True):
@@ -114,6 +115,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Writes that wait per worker while the state file cannot be written; further ones are dropped and counted."""
     environment_key_first: bool = False
     """true: what names no model goes to `OPENAI_API_KEY` of the environment, although the configuration has keys."""
+    keys: tuple[KeySettings, ...] = ()
+    """Keys beside the master key that need no call and no state file."""
     withheld_headers: tuple[HeaderPattern, ...] = ()
     """Request headers that stay at the gateway besides credentials and identities; `x-corp-*` for all that begin so."""
     passed_headers: tuple[HeaderPattern, ...] = ()

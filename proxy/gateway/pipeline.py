@@ -6,11 +6,13 @@ bytes -> Exchange -> Caller -> Call -> Choice -> Deployment -> Outbound -> Answe
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import trio
 
-from proxy.access.identity import Caller
-from proxy.access.keys import Keys
+from proxy.access.identity import Caller, VirtualKey
+from proxy.access.keys import Keys, UnknownKey
 from proxy.accounting.bus import Records
 from proxy.accounting.record import Record, call_id
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
@@ -18,6 +20,8 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import IntakeLimits, page_body, read_at_once, read_call
 from proxy.gateway.reading.introduction import Introduction, introduce
+from proxy.gateway.reading.labels import NONE as NO_LABELS
+from proxy.gateway.reading.permission import check_customer, check_route, permitted
 from proxy.gateway.reading.routes import Kind, Route, Routes
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
@@ -46,6 +50,9 @@ PREFLIGHT = "preflight"
 SHOWN_PATH_BYTES = 200
 """Of an unknown path, in its record: what a person needs to see the slip."""
 
+Seek: TypeAlias = Callable[[bytes], Awaitable[bool]]
+"""Looks for the key of a digest where other processes write theirs. True: it is known now."""
+
 
 class Pipeline:
     """Serves exchanges from either door. One per worker and configuration."""
@@ -61,8 +68,10 @@ class Pipeline:
         cors: Cors = CLOSED,
         wall: Wall | None = None,
         guard: HomeGuard | None = None,
+        seek: Seek | None = None,
     ) -> None:
-        """`wall`: around each request. `guard`: where no key is asked for."""
+        """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
+        here yet."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -72,6 +81,7 @@ class Pipeline:
         self._cors = cors
         self._wall = wall or Wall("request")
         self._guard = guard
+        self._seek = seek
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation.
@@ -93,17 +103,16 @@ class Pipeline:
                 await scope.start(exchange.beside)
             if b"origin" in exchange.head.form.first and await self._meet_browser(exchange, record):
                 return
-            known = self._introduce(exchange.head, record)
+            try:
+                known = self._introduce(exchange.head, record)
+            except UnknownKey as unknown:
+                known = await self._introduce_anew(exchange.head, record, unknown)
             if known.route.page is not None:
                 await self._show(exchange, known.route.page, known.caller, record)
             else:
                 limits = self._limits
                 call = read_at_once(exchange, known, limits) or await read_call(exchange, known, limits)
-                record.model_asked, record.stream, record.request_bytes = (
-                    call.model,
-                    call.stream,
-                    len(call.body) if call.spool is None else call.length,
-                )
+                call = self._noted(call, record)
                 choice = choose(call, self._router)
                 await self._attempts.run(Run(exchange, call, choice, record, started, [], scope))
         except ClientGone:
@@ -153,21 +162,43 @@ class Pipeline:
         record.route = route.name
         if self._guard is not None:
             self._guard.check(head)
-        caller = self._keys.who(head.get) if route.kind is _NATIVE else self._who(head, route)
+        now = record.started_unix_s
+        caller = self._keys.who(head.get, now) if route.kind is _NATIVE else self._who(head, route, now)
         if head.form.upgrade and asks_for_websocket(head):
             raise websocket_not_carried()
         record.caller = caller.name
+        if caller.key is not None:
+            _note(record, caller.key)
+            if caller.routes is not None:
+                check_route(caller, route, head.path)
         return introduce(head, route, caller)
 
-    def _who(self, head: RequestHead, route: Route) -> Caller:
+    async def _introduce_anew(self, head: RequestHead, record: Record, unknown: UnknownKey) -> Introduction:
+        """The key may be a moment old, and another process's. Raises as `_introduce` does."""
+        if self._seek is None or not await self._seek(unknown.digest):
+            raise unknown
+        return self._introduce(head, record)
+
+    def _who(self, head: RequestHead, route: Route, now: float) -> Caller:
         if (route.page is not None and route.page.public) or (
             route.custom is not None and not route.custom.auth
         ):
             return NOBODY
-        caller = self._keys.who(head.get)
-        if route.page is not None and route.page.admin and not self._keys.is_master(caller):
+        caller = self._keys.who(head.get, now)
+        if route.page is not None and route.page.admin and not caller.admin:
             raise master_key_needed()
         return caller
+
+    def _noted(self, call: Call, record: Record) -> Call:
+        """HOT. Raises GatewayError 403 for what its caller, or whom it names, may not."""
+        record.model_asked, record.stream = call.model, call.stream
+        record.request_bytes = len(call.body) if call.spool is None else call.length
+        labels = call.labels
+        if labels is not NO_LABELS:
+            record.customer, record.tags = labels.customer, labels.tags
+            if labels.customer is not None:
+                check_customer(self._keys.directory.customer(labels.customer))
+        return call if call.caller.key is None else permitted(call)
 
     async def _show(self, exchange: Exchange, page: Page, caller: Caller, record: Record) -> None:
         head = exchange.head
@@ -208,6 +239,10 @@ class Pipeline:
             return
         record.outcome, record.error, record.status = Outcome.TRUNCATED, STOPPING, record.status or 200
         await break_off(exchange, record, stopping() if record.stream else None)
+
+
+def _note(record: Record, key: VirtualKey) -> None:
+    record.key, record.key_alias, record.user, record.team = key.id, key.key_alias, key.user_id, key.team_id
 
 
 def _base_url(head: RequestHead) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from proxy import __version__, control
+from proxy.access.directory import Directory
 from proxy.access.keys import Keys
 from proxy.accounting.bus import Records
 from proxy.accounting.counting import Counted, CountedHere
@@ -15,7 +17,7 @@ from proxy.config.schema import Config
 from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
-from proxy.errors import workers_not_told
+from proxy.errors import state_unusable, workers_not_told
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
@@ -34,6 +36,7 @@ from proxy.routing.affinity import MemoryStore
 from proxy.routing.facts import FactBoard
 from proxy.routing.router import Hold, Router, Suspicion
 from proxy.storage.file import StateFile
+from proxy.storage.problems import StateError
 from proxy.types import Deployment, Layer, Page
 from proxy.upstream.client import Dial, UpstreamClient
 from proxy.upstream.destination import Forwarding
@@ -41,10 +44,12 @@ from proxy.upstream.pool import Pool
 from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
 from proxy.worker.facts import Facts
+from proxy.worker.register import Register
 from proxy.worker.settings import (
     MEBIBYTE,
     UNNAMED,
     attempt_settings,
+    configured_keys,
     destination_of,
     door_limits,
     following_settings,
@@ -106,6 +111,9 @@ class Gateway:
         self.resolver = Resolver(limits.dns_fresh_s, limits.dns_stale_s)
         self.recorder = recorder
         self.state = state
+        self.directory = Directory()
+        self.directory.configure(configured_keys(config))
+        self.register = None if state is None else Register(state, self.directory)
         self._store = MemoryStore(limits.remembered_objects)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
@@ -174,10 +182,24 @@ class Gateway:
         self._memory.limit_bytes = int(limits.held_bodies_mb * MEBIBYTE)
         self._disk_share.limit_bytes = int(limits.spool_total_mb * MEBIBYTE)
         self._room.call_next()
+        self.directory.configure(configured_keys(parts.config))
         self.pipeline = pipeline
         doors = self.doorway.limits = self.app.limits = door_limits(limits)
         self.doorway.parser.configure(doors.header_bytes, doors.headers, doors.head_memory_bytes)
         self.doorway.serve = self.app.serve = pipeline.serve
+
+    async def begin(self) -> None:
+        """What the state file knows of keys is known here; of one that cannot be read now, as soon as it can."""
+        if self.register is not None:
+            with suppress(StateError):
+                await self.register.refresh()
+
+    async def _seek(self, digest: bytes) -> bool:
+        assert self.register is not None
+        try:
+            return await self.register.seek(digest)
+        except StateError as error:
+            raise state_unusable() from error
 
     def _confirm_for(self, router: Router) -> None:
         """Keys that are suspected there are asked for."""
@@ -246,7 +268,7 @@ class Gateway:
         header = general.litellm_key_header_name
         return Pipeline(
             Routes(self._pages(parts, customs), customs),
-            Keys(general.master_key, header.lower().encode() if header else None),
+            Keys(general.master_key, header.lower().encode() if header else None, self.directory),
             router,
             attempts,
             self.recorder,
@@ -254,6 +276,7 @@ class Gateway:
             Cors(origins),
             self.reactor.walls.requests,
             None if general.master_key else HomeGuard(origins),
+            None if self.register is None else self._seek,
         )
 
     def _withheld(self, config: Config) -> Withheld:

@@ -38,9 +38,11 @@ async def serve_accepted(
     """Serve what `accept` starts in the nursery it is given; when it returns, finish what runs, as `serve` does."""
     async with trio.open_nursery() as background:
         background.start_soon(gateway.reactor.run)  # without it nothing is served: its end is the worker's
+        await gateway.begin()
         state = (gateway.state.run,) if gateway.state is not None else ()
+        register = (gateway.register.run,) if gateway.register is not None else ()
         upkeep = (gateway.resolver.run, gateway.pool.reap, gateway.recorder.run, gateway.confirmer.run)
-        for task in (*upkeep, *state):
+        for task in (*upkeep, *state, *register):
             background.start_soon(kept_up, task, gateway.reactor.walls.tasks)
         async with trio.open_nursery() as connections:
             if at_once is not None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
+from proxy.access.identity import ModelBudget, VirtualKey, key_name, token_of
+from proxy.config.identities import KeySettings
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
@@ -202,3 +205,26 @@ def pass_through_route(endpoint: PassThroughEndpoint) -> Custom:
 def state_limits(config: Config) -> StateLimits:
     ours = config.sluice_settings
     return StateLimits(flush_s=ours.state_flush_s, queue=ours.state_queue)
+
+
+def configured_keys(config: Config) -> list[VirtualKey]:
+    """Those that the file writes."""
+    return [_configured_key(key) for key in config.sluice_settings.keys]
+
+
+def _configured_key(written: KeySettings) -> VirtualKey:
+    fields = {name: getattr(written, name) for name in KeySettings.__struct_fields__ if name != "key"}
+    secret, expires = written.key.reveal(), written.expires
+    token = token_of(secret.encode())
+    fields["expires"] = None if expires is None else _unix_s(expires)
+    fields["model_max_budget"] = {
+        model: ModelBudget(max_budget=budget.max_budget, budget_duration=budget.budget_duration)
+        for model, budget in written.model_max_budget.items()
+    }
+    return VirtualKey(id=token, token=token, key_name=key_name(secret), created_by="configuration", **fields)
+
+
+def _unix_s(moment: str) -> float:
+    """A time without a zone is UTC's."""
+    found = datetime.fromisoformat(moment)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

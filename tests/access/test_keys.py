@@ -13,6 +13,7 @@ from proxy.errors import Fault, GatewayError
 from proxy.types import Secret
 
 MASTER = "sk-master-of-this-test"
+NOW = 1_800_000_000.0
 
 
 def headers(**fields: str) -> GetHeader:
@@ -23,7 +24,7 @@ def headers(**fields: str) -> GetHeader:
 @pytest.mark.parametrize("name", KEY_HEADERS)
 @pytest.mark.parametrize("text", ["{}", "Bearer {}", "bearer {}", "BEARER   {}", "Bearer {} "])
 def test_the_key_is_found_wherever_clients_put_it(name: bytes, text: str) -> None:
-    caller = Keys(Secret(MASTER)).who({name: text.format(MASTER).encode()}.get)
+    caller = Keys(Secret(MASTER)).who({name: text.format(MASTER).encode()}.get, NOW)
     assert caller.name == "master"
 
 
@@ -41,7 +42,7 @@ def test_the_key_is_found_wherever_clients_put_it(name: bytes, text: str) -> Non
 )
 def test_a_wrong_key_is_401(text: str) -> None:
     with pytest.raises(GatewayError) as refused:
-        Keys(Secret(MASTER)).who(headers(authorization=text))
+        Keys(Secret(MASTER)).who(headers(authorization=text), NOW)
     error = refused.value
     assert (error.status, error.code, error.fault) == (401, "invalid_api_key", Fault.CLIENT)
     assert (b"www-authenticate", b"Bearer") in error.headers
@@ -56,10 +57,10 @@ def test_every_byte_of_a_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> Non
     } | {b"sk-short": right[:-1], b"sk-long": right + b"x"}
     monkeypatch.setattr(keys_module, "_digest", {MASTER.encode(): right, **near}.__getitem__)
     keys = Keys(Secret(MASTER))
-    assert keys.who(headers(authorization=MASTER)).name == "master"
+    assert keys.who(headers(authorization=MASTER), NOW).name == "master"
     for key in near:
         with pytest.raises(GatewayError):
-            keys.who(headers(authorization=key.decode()))
+            keys.who(headers(authorization=key.decode()), NOW)
 
 
 def test_no_wrong_key_is_right_by_chance() -> None:
@@ -72,47 +73,47 @@ def test_no_wrong_key_is_right_by_chance() -> None:
     keys = Keys(Secret(MASTER))
     for key in wrong:
         with pytest.raises(GatewayError):
-            keys.who(headers(authorization=key))
+            keys.who(headers(authorization=key), NOW)
 
 
 @pytest.mark.parametrize("get", [headers(), headers(authorization=""), headers(authorization="Bearer ")])
 def test_no_key_is_401_and_says_where_to_put_it(get: GetHeader) -> None:
     with pytest.raises(GatewayError, match="Authorization: Bearer YOUR_KEY") as refused:
-        Keys(Secret(MASTER)).who(get)
+        Keys(Secret(MASTER)).who(get, NOW)
     assert refused.value.status == 401
 
 
 def test_the_most_specific_header_decides() -> None:
     keys = Keys(Secret(MASTER))
-    assert keys.who(headers(x_litellm_api_key=MASTER, authorization="Bearer sk-other")).name == "master"
+    assert keys.who(headers(x_litellm_api_key=MASTER, authorization="Bearer sk-other"), NOW).name == "master"
     with pytest.raises(GatewayError):
-        keys.who(headers(x_litellm_api_key="sk-other", authorization=f"Bearer {MASTER}"))
+        keys.who(headers(x_litellm_api_key="sk-other", authorization=f"Bearer {MASTER}"), NOW)
 
 
 def test_one_header_can_be_named_instead_of_the_usual() -> None:
     keys = Keys(Secret(MASTER), b"x-my-key")
-    assert keys.who(headers(x_my_key=f"Bearer {MASTER}")).name == "master"
+    assert keys.who(headers(x_my_key=f"Bearer {MASTER}"), NOW).name == "master"
     with pytest.raises(GatewayError, match="`x-my-key: Bearer YOUR_KEY`"):
-        keys.who(headers(authorization=f"Bearer {MASTER}"))
+        keys.who(headers(authorization=f"Bearer {MASTER}"), NOW)
 
 
 @pytest.mark.parametrize("master", [None, Secret("")])
 def test_without_a_master_key_everybody_is_let_in(master: Secret | None) -> None:
     keys = Keys(master)
     assert not keys.required
-    assert keys.who(headers()).name == "anonymous"
+    assert keys.who(headers(), NOW).name == "anonymous"
 
 
 def test_anonymous_callers_are_told_apart_by_what_they_send() -> None:
     keys = Keys(None)
-    one, same, other = (keys.who(headers(authorization=f"Bearer sk-{name}")) for name in "aab")
+    one, same, other = (keys.who(headers(authorization=f"Bearer sk-{name}"), NOW) for name in "aab")
     assert one == same
     assert one.id != other.id
     assert "sk-a" not in one.name
 
 
 def test_a_callers_id_is_the_same_in_every_worker_and_not_the_key() -> None:
-    first, second = (Keys(Secret(MASTER)).who(headers(authorization=MASTER)) for _ in range(2))
+    first, second = (Keys(Secret(MASTER)).who(headers(authorization=MASTER), NOW) for _ in range(2))
     assert first == second
     assert MASTER.encode() not in first.id
     assert Keys(Secret(MASTER)).required
@@ -120,31 +121,31 @@ def test_a_callers_id_is_the_same_in_every_worker_and_not_the_key() -> None:
 
 def test_only_the_master_keys_holder_is_the_master() -> None:
     keys = Keys(Secret(MASTER))
-    assert keys.is_master(keys.who(headers(authorization=MASTER)))
-    assert not keys.is_master(Keys(None).who(headers(authorization=MASTER)))
+    assert keys.who(headers(authorization=MASTER), NOW).admin
+    assert not Keys(None).who(headers(authorization=MASTER), NOW).admin
 
 
 def test_where_no_key_is_asked_for_nobody_is_the_master() -> None:
     keys = Keys(None)
-    assert not keys.is_master(keys.who(headers(authorization=MASTER)))
-    assert not keys.is_master(keys.who(headers()))
+    assert not keys.who(headers(authorization=MASTER), NOW).admin
+    assert not keys.who(headers(), NOW).admin
 
 
 def test_what_is_remembered_of_keys_lets_nobody_in() -> None:
     keys, other = Keys(Secret(MASTER)), Keys(Secret("sk-other-master-key"))
     for _ in range(2):
-        assert keys.who(headers(authorization=MASTER)).name == "master"
+        assert keys.who(headers(authorization=MASTER), NOW).name == "master"
         with pytest.raises(GatewayError):
-            other.who(headers(authorization=MASTER))
+            other.who(headers(authorization=MASTER), NOW)
 
 
 def test_strangers_keys_are_not_remembered() -> None:
     keys = Keys(Secret(MASTER))
     for number in range(100):
         with pytest.raises(GatewayError):
-            keys.who(headers(authorization=f"sk-{number}"))
+            keys.who(headers(authorization=f"sk-{number}"), NOW)
     assert keys._digests == {}
     long = "sk-" + "x" * DIGESTED_BYTES
     keys = Keys(Secret(long))
-    assert keys.who(headers(authorization=long)).name == "master"
+    assert keys.who(headers(authorization=long), NOW).name == "master"
     assert keys._digests == {}

@@ -113,3 +113,36 @@ def test_a_credential_cannot_be_let_through(refuse):
 def test_what_is_no_header(refuse, name):
     (error,) = refuse(f"sluice_settings: {{withheld_headers: [{name}]}}")
     assert "a beginning of names with a * behind it" in error
+
+
+MASTER = "general_settings: {master_key: sk-a-master-key-of-this-test}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("[{key: sk-virtual-key-one-of-two}, {key: sk-virtual-key-one-of-two}]", "is keys[0] too"),
+        ("[{key: sk-a-master-key-of-this-test}]", "is the master key too"),
+        ("[{key: ''}]", "is empty"),
+        ("[{key: sk-virtual-key-one-of-two, expires: '2026-02-30'}]", "day is out of range"),
+        ("[{key: sk-virtual-key-one-of-two, expires: soon}]", "a date"),
+        ("[{key: sk-virtual-key-one-of-two, budget_duration: 1y}]", "a length of time"),
+        ("[{key: sk-virtual-key-one-of-two, max_budget: -1}]", "max_budget"),
+    ],
+)
+def test_keys_that_cannot_be_told_apart_or_read(refuse, keys, told):
+    errors = refuse(
+        f"{MASTER}\nsluice_settings: {{keys: {keys}}}\nmodel_list: [{{model_name: a, litellm_params: {{model: a}}}}]"
+    )
+    assert any(told in error for error in errors)
+    assert "sk-virtual" not in str(errors)
+
+
+def test_keys_without_a_master_key_would_be_asked_of_nobody(refuse):
+    (error,) = refuse("sluice_settings: {keys: [{key: sk-virtual-key-one-of-two}]}")
+    assert "needs a master key beside it" in error
+
+
+def test_a_zone_that_is_not_there(refuse):
+    (error,) = refuse("litellm_settings: {timezone: Berlin}")
+    assert "write one as `Europe/Berlin`" in error

@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 
+from proxy.access.identity import VirtualKey, token_of
 from proxy.access.keys import Keys
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, Fault, GatewayError
@@ -74,6 +75,7 @@ class House:
         self.recorder = Kept()
         self.attempts = FakeAttempts()
         self.page_status = 200
+        self.keys = Keys(Secret("sk-master") if has_key else None)
         self.asked: list[PageRequest] = []
         pages = [
             Page("/open", self._page, public=True, summary=""),
@@ -84,7 +86,7 @@ class House:
         customs = [Custom(b"/c", False, auth, False, frozenset(), "scope-d") for auth in (False,)]
         self.pipeline = Pipeline(
             Routes(pages, customs),
-            Keys(Secret("sk-master") if has_key else None),
+            self.keys,
             Router([deployment], RouterSettings(), store=MemoryStore(9)),
             self.attempts,  # type: ignore[arg-type]
             self.recorder,
@@ -399,3 +401,45 @@ async def test_a_pages_body_is_bounded_and_plain(house: House, ask: Any, exchang
     door = exchange(b"{}", headers=(KEY, (b"content-encoding", b"gzip")), target=b"/told")
     assert (await house.serve(door)).status == 415
     assert house.asked == []
+
+
+def virtual(secret: str, **fields: Any) -> VirtualKey:
+    token = token_of(secret.encode())
+    return VirtualKey(id=token, token=token, key_name="sk-...", **fields)
+
+
+async def test_a_virtual_key_is_in_the_record_and_its_limits_hold(house: House, exchange: Any) -> None:
+    key = virtual("sk-v", key_alias="ci", user_id="u", team_id="t", tags=("k",), models=("m",))
+    house.keys.directory.configure([key])
+    door = exchange(
+        b'{"model":"m","user":"c","metadata":{"tags":["w"]}}', headers=((b"authorization", b"Bearer sk-v"),)
+    )
+    record = await house.serve(door)
+    assert (record.caller, record.key, record.key_alias, record.user) == ("ci", key.id, "ci", "u")
+    assert (record.team, record.customer, record.tags) == ("t", "c", ("k", "w"))
+    door = exchange(b'{"model":"n"}', headers=((b"authorization", b"Bearer sk-v"),))
+    record = await house.serve(door)
+    assert (record.status, record.error, record.model_asked) == (403, "model_not_allowed", "n")
+    assert b"sk-v" not in msgspec.json.encode(record)
+
+
+async def test_a_key_that_another_process_has_just_made_is_looked_for(house: House, exchange: Any) -> None:
+    sought: list[str] = []
+
+    async def seek(digest: bytes) -> bool:
+        sought.append(digest.hex())
+        house.keys.directory.configure([virtual("sk-new")])
+        return sought == [virtual("sk-new").id]
+
+    house.pipeline._seek = seek
+    door = exchange(BODY, headers=((b"authorization", b"Bearer sk-new"),))
+    assert (await house.serve(door)).status == 200
+    door = exchange(BODY, headers=((b"authorization", b"Bearer sk-never"),))
+    assert (await house.serve(door)).status == 401
+    assert len(sought) == 2
+
+
+async def test_an_administrators_page_is_not_for_every_key(house: House, exchange: Any) -> None:
+    house.keys.directory.configure([virtual("sk-v")])
+    door = exchange(target=b"/admin", method=b"GET", headers=((b"authorization", b"Bearer sk-v"),))
+    assert (await house.serve(door)).status == 403

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from proxy.access.identity import Caller
+from proxy.gateway.reading.labels import NONE, Labels
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Route
 from proxy.gateway.reading.spool import Spool
@@ -48,6 +49,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON body without its compression; None when it is not JSON."""
     tokens: int = 0
     """What it may cost at most, estimated as OpenAI does it for its limits: the prompt's length, and `max_tokens`."""
+    labels: Labels = NONE
+    """On whose behalf it is sent, and the words under which it is counted."""
     form: MultipartPeek | None = None
     """Where the gateway's fields lie in a multipart body."""
     form_was_coded: bool = False

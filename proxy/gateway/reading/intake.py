@@ -14,6 +14,7 @@ from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.decoding import decoded, decoder_for
 from proxy.gateway.reading.forms import read_form
 from proxy.gateway.reading.introduction import BodyKind, Introduction
+from proxy.gateway.reading.labels import NONE, labels_of
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.peek import Peeked, peek_json, target_names
 from proxy.gateway.reading.refusals import (
@@ -125,6 +126,7 @@ def _unread(exchange: Exchange, known: Introduction, first: bytes = b"", *, rest
         body=first,
         rest=rest,
         length=exchange.body_length,
+        labels=labels_of(exchange.head, NONE, known.caller.tags),
     )
 
 
@@ -213,6 +215,7 @@ def _json_call(
         length=len(body),
         json=None if peeked.not_object else text,
         tokens=len(body) // BYTES_PER_TOKEN + peeked.max_tokens,
+        labels=labels_of(head, peeked.labels, known.caller.tags),
         held=held,
     )
 
@@ -266,6 +269,7 @@ def _form_call(head: RequestHead, known: Introduction, form: MultipartPeek, spoo
         body=b"" if spool.on_disk else spool.in_memory(),
         spool=spool if spool.on_disk else None,
         length=spool.size_bytes,
+        labels=labels_of(head, NONE, known.caller.tags),
         form=form,
         form_was_coded=bool(known.coding),
         held=spool,

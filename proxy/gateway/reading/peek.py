@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from proxy.errors import UNREADABLE
+from proxy.gateway.reading.labels import NONE, Labels, Said, in_body
 from proxy.providers.outline import LARGE_BYTES, outline
 
 MAX_MODEL_CHARS = 512
@@ -43,6 +44,7 @@ class Peeked(msgspec.Struct, frozen=True):
     """The routing key that occurs twice, or in other letters; nothing else is known then."""
     max_tokens: int = 0
     """The most that the answer may have; 0: not said."""
+    labels: Labels = NONE
 
 
 NOT_JSON = Peeked(not_json=True, not_object=True)
@@ -76,7 +78,7 @@ class _Targets(_Key):
     name = "target_model_names"
 
 
-class _Limits(msgspec.Struct, gc=False):
+class _Limits(Said, gc=False):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
 
@@ -100,18 +102,21 @@ def _hear(kind: type[_Key], value: object) -> _Key:
     return _INSTANCES[kind]
 
 
-def _decoder(base: type[msgspec.Struct]) -> Callable[[bytes], _Limits]:
+_S = TypeVar("_S", bound=Said)
+
+
+def _decoder(base: type[_S]) -> Callable[[bytes], _S]:
     """Of `base` and the routing keys."""
     fields: list[tuple[str, type[_Key], _Key]] = [(kind.name, kind, key) for kind, key in _INSTANCES.items()]
     letters = itertools.product(*((small, small.upper()) for small in _Model.name))
     spellings = ["".join(each) for each in letters][1:]
     fields += [(spelling, _ModelInOtherLetters, _ModelInOtherLetters()) for spelling in spellings]
     struct: Any = msgspec.defstruct("_Fields", fields, bases=(base,), gc=False)
-    return cast(Callable[[bytes], _Limits], msgspec.json.Decoder(struct, dec_hook=_hear).decode)
+    return cast(Callable[[bytes], _S], msgspec.json.Decoder(struct, dec_hook=_hear).decode)
 
 
 _decode = _decoder(_Limits)
-_decode_keys = _decoder(msgspec.Struct)
+_decode_keys = _decoder(Said)
 _decode_whole = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_str = msgspec.json.Decoder(str).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -126,7 +131,8 @@ def peek_json(body: bytes) -> Peeked:
     try:
         limits = _decode(text)
         most = limits.max_completion_tokens or limits.max_tokens or 0
-        return _peeked(most if most > 0 else 0)  # noqa: FURB136 - the builtin costs 700 instructions
+        labels = in_body(limits) if limits.user or limits.metadata else NONE
+        return _peeked(most if most > 0 else 0, labels)  # noqa: FURB136 - the builtin costs 700 instructions
     except msgspec.ValidationError:
         return _peek_leniently(text)
     except _Ambiguous as ambiguous:
@@ -141,8 +147,7 @@ def _peek_leniently(text: bytes) -> Peeked:
     """For limits that are no numbers, and for what is no object."""
     _heard.clear()
     try:
-        _decode_keys(text)
-        return _peeked(0)
+        return _peeked(0, in_body(_decode_keys(text)))
     except msgspec.ValidationError:
         return _not_an_object(text)
     except _Ambiguous as ambiguous:
@@ -159,12 +164,12 @@ def _not_an_object(text: bytes) -> Peeked:
     return NOT_OBJECT
 
 
-def _peeked(max_tokens: int) -> Peeked:
+def _peeked(max_tokens: int, labels: Labels) -> Peeked:
     """HOT: of what was heard."""
     heard = _heard
     said = heard.get(_Model)
     if isinstance(said, str) and 0 < len(said) <= MAX_MODEL_CHARS and len(heard) == 1 + (_Stream in heard):
-        return Peeked(said, heard.get(_Stream) is True, max_tokens=max_tokens)  # nearly always
+        return Peeked(said, heard.get(_Stream) is True, max_tokens=max_tokens, labels=labels)  # nearly always
     model = usable_model(said) if isinstance(said, str) else None
     store = _heard.get(_Store)
     return Peeked(
@@ -175,6 +180,7 @@ def _peeked(max_tokens: int) -> Peeked:
         _Targets in _heard,
         model is None and said not in (None, ""),
         max_tokens=max_tokens,
+        labels=labels,
     )
 
 

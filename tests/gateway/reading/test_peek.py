@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.gateway.reading.labels import NONE
 from proxy.gateway.reading.peek import MAX_MODEL_CHARS, MAX_TARGETS, Peeked, peek_json, target_names
 
 
@@ -97,7 +99,7 @@ def test_a_routing_key_that_parsers_read_in_two_ways(body: bytes, key: str) -> N
     ],
 )
 def test_the_same_words_elsewhere_are_nothing(body: bytes) -> None:
-    assert peek_json(body) == Peeked(model="m")
+    assert msgspec.structs.replace(peek_json(body), labels=NONE) == Peeked(model="m")
 
 
 def test_one_body_leaves_nothing_to_the_next() -> None:
