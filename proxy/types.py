@@ -292,6 +292,8 @@ class PageRequest(msgspec.Struct, frozen=True):
     """The `id` of the virtual key it came with; None: the master key, or none was asked for."""
     admin: bool = False
     """Its sender holds the master key, or is an administrator."""
+    accept: str = ""
+    """What kinds of answers it takes."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -305,6 +307,8 @@ class Page(msgspec.Struct, frozen=True):
     methods: tuple[str, ...] = ("GET", "HEAD")
     admin: bool = False
     """True: the key must be the master key, and a gateway without one refuses."""
+    token: Secret | None = None
+    """A key that opens this page and nothing else."""
 
 
 class Refusal(enum.Enum):

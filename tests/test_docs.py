@@ -84,6 +84,9 @@ def _pages() -> tuple[str, ...]:
     async def probe(_: str) -> control.ProbeResult:
         return control.ProbeResult(ok=True)
 
+    async def render(_: bool) -> bytes:
+        return b""
+
     made = control.pages(
         version="0",
         snapshot=list,
@@ -98,6 +101,7 @@ def _pages() -> tuple[str, ...]:
         hold=lambda *_: False,
         hold_layer=lambda *_: False,
         worker=1,
+        metrics=control.metrics_page(render, None, public=False),
     )
     return tuple(page.path for page in made)
 

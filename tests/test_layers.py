@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: dict[str, float] = {
     "loading": -2, "compiling": -1, "wire": 0, "types": 0, "errors": 0, "credentials": 0, "config": 0,
     "access": 1, "routing": 1, "providers": 1, "upstream": 1, "accounting": 1, "simulator": 1,
-    "pricing": 1, "limits": 1, "metrics": 1, "sinks": 1, "storage": 1.5,
+    "pricing": 1, "limits": 1, "metrics": 1.5, "sinks": 1.5, "storage": 1.5,
     "edge": 2, "gateway": 2, "control": 2,
     "process": 3, "worker": 4, "command": 5, "__main__": 6,
 }  # fmt: skip

@@ -77,6 +77,11 @@ class Keys:
             self._remember(sent, digest)
         return caller
 
+    def sent(self, get: GetHeader, token: Secret) -> bool:
+        """Whether this is the key that came."""
+        found = next(filter(None, map(get, self._headers)), b"")
+        return _same(_digest(_key_of(found)), _digest(token.reveal().encode()))
+
     def _look_at(self, sent: bytes, right: bytes) -> bytes:
         """The digest of a key that was not accepted yet; `right` itself, if it is the master key's.
 

@@ -36,6 +36,17 @@ class Records(Protocol):
         """Once that task has ended."""
 
 
+class _Unrecorded:
+    """What is asked for about the gateway itself."""
+
+    def record(self, record: Record) -> None: ...
+    async def run(self) -> None: ...
+    def flush(self) -> None: ...
+
+
+UNRECORDED: Records = _Unrecorded()
+
+
 class Consumer(Protocol):
     """Makes something of records, which it never changes: others have the same ones."""
 

@@ -23,20 +23,23 @@ _LEVELS = {
     Outcome.GATEWAY_ERROR: b"error",
 }
 _OK = Outcome.OK
-_HEAD = b'{"ts":"%b","level":"%b","event":"request",'
-_encode = msgspec.json.Encoder().encode
+_HEAD = b'{"ts":"%b","level":"%b","event":"request"'
+_COMMA = ord(",")
+_encode_into = msgspec.json.Encoder().encode_into
 
 
 def json_lines(records: Sequence[Record]) -> bytes:
     """All fields of each, behind when it ended, how bad that is, and what it is. Raises UnicodeEncodeError for a text
     that has no UTF-8 form."""
-    return b"".join([_json_line(record) for record in records])
-
-
-def _json_line(record: Record) -> bytes:
-    level = b"info" if record.outcome is _OK else _LEVELS[record.outcome]
-    ended = _utc(record.started_unix_s + record.duration_s)
-    return _HEAD % (ended.encode(), level) + _encode(record)[1:] + b"\n"
+    lines = bytearray()
+    for record in records:
+        level = b"info" if record.outcome is _OK else _LEVELS[record.outcome]
+        lines += _HEAD % (_utc(record.started_unix_s + record.duration_s).encode(), level)
+        brace = len(lines)
+        _encode_into(record, lines, -1)
+        lines[brace] = _COMMA
+        lines += b"\n"
+    return bytes(lines)
 
 
 def text_lines(records: Sequence[Record], *, colour: bool) -> bytes:

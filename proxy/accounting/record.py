@@ -34,6 +34,8 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     attempts: int = 0
     fallbacks: int = 0
     """Other groups turned to."""
+    sent_s: float | None = None
+    """From the start of the request to the last attempt: the gateway's own time, waits and failed attempts among it."""
     first_byte_s: float | None = None
     """From the start of the request to the first byte of the answer's body."""
     duration_s: float = 0.0

@@ -26,7 +26,7 @@ from proxy.errors import ConfigError
 from proxy.process.edition import Edition, Latest
 from proxy.process.editions import Editions
 from proxy.process.exit_codes import EX_CONFIG, EX_OK
-from proxy.process.listening import LOOPBACK, StartError, host_to_serve, listen
+from proxy.process.listening import LOOPBACK, StartError, host_to_serve, listen, listen_apart
 from proxy.process.reports import Parent
 from proxy.process.systemd import Service, watchdog_s
 from proxy.providers.table import deployments
@@ -88,7 +88,11 @@ def _serve(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> int:
             build=BUILD,
         )
         editions = Editions(Edition(1, config, loaded.environ), partial(_reread, options, environ, place))
-        return _run(options, editions, listener, Service(greeting), state)
+        ours = config.sluice_settings
+        aside = None
+        if ours.metrics and ours.metrics_port is not None:
+            aside = open_until_exit.enter_context(listen_apart(ours.metrics_host, ours.metrics_port, backlog))
+        return _run(options, editions, listener, Service(greeting), state, aside)
 
 
 def _state(options: Options, config: Config, environ: Mapping[str, str]) -> Path | None:
@@ -111,20 +115,35 @@ def _reread(options: Options, environ: Mapping[str, str], place: Place) -> Loade
 
 
 def _run(
-    options: Options, editions: Editions, listener: socket.socket, service: Service, state: Path | None
+    options: Options,
+    editions: Editions,
+    listener: socket.socket,
+    service: Service,
+    state: Path | None,
+    metrics_listener: socket.socket | None,
 ) -> int:
+    """`metrics_listener`: where metrics have a port of their own."""
     watched_s = watchdog_s(os.environ)
     # Imported before workers are forked: they share what is loaded.
     from proxy.worker.work import work  # noqa: PLC0415
 
     if options.num_workers == 1:
-        return work(editions.newest, listener, watched_s, service, editions.latest, state=state)
+        return work(
+            editions.newest,
+            listener,
+            watched_s,
+            service,
+            editions.latest,
+            state=state,
+            metrics_listener=metrics_listener,
+        )
     from proxy.process.workers import Workers  # noqa: PLC0415
 
     def one(edition: Edition, parent: Parent, latest: Latest, lifeline: int, number: int) -> None:
-        work(edition, listener, watched_s, parent, latest, lifeline, number, state)
+        work(edition, listener, watched_s, parent, latest, lifeline, number, state, metrics_listener)
 
-    return Workers(options.num_workers, one, editions, service, [listener], watched_s).supervise()
+    shared = [sock for sock in (listener, metrics_listener) if sock is not None]
+    return Workers(options.num_workers, one, editions, service, shared, watched_s).supervise()
 
 
 def _names(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:

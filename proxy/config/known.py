@@ -152,7 +152,7 @@ LITELLM_SETTINGS = names("""
     provider_url_destination_allowed_hosts proxy_auth public_agent_groups
     public_mcp_hub_strict_whitelist public_mcp_servers public_model_groups public_model_groups_links
     public_skills_index reasoning_auto_summary reasoning_effort_rounding request_correlation_in_logs
-    require_auth_for_metrics_endpoint require_managed_files responses retry_policy
+    require_managed_files responses retry_policy
     return_response_headers route_all_chat_openai_to_responses s3_audit_callback_params
     s3_callback_params scim_admin_group scim_upsert_user service_callback service_callbacks
     skill_search_embedding_model skip_system_message_in_guardrail skip_tool_message_in_guardrail

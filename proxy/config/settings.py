@@ -138,6 +138,8 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """The zone of budgets' days, weeks and months, as `Europe/Berlin`."""
     json_logs: bool = False
     """true: logs are JSON, on a terminal too."""
+    require_auth_for_metrics_endpoint: bool = True
+    """false: `/metrics` asks for no key."""
     ssl_verify: bool | str = True
     """false: upstream certificates are not checked. A path: the CA bundle to trust."""
 

@@ -19,6 +19,7 @@ from proxy.config.fields import (
     Text,
 )
 from proxy.config.identities import KeySettings
+from proxy.types import Secret
 
 
 class SluiceSettings(Section, frozen=True, kw_only=True):
@@ -102,6 +103,16 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Idle connections kept per upstream: the burst that needs no new handshakes."""
     upstream_idle_timeout_s: Seconds = 50.0
     """Seconds an idle upstream connection is kept: shorter than the usual 60 of the other side."""
+    metrics: bool = True
+    """false: nothing is counted for Prometheus, and there is no `/metrics`."""
+    metrics_token: Secret | None = None
+    """A key that opens `/metrics` and nothing else, besides the master key."""
+    metrics_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    """A port for `/metrics` alone, which then is served there only, without a key unless `metrics_token` is set."""
+    metrics_host: Text = "127.0.0.1"
+    """The address of that port: this machine alone."""
+    metrics_series: Annotated[int, Meta(ge=500, le=20_000)] = 5_000
+    """Series that a worker keeps at most: 1,000 keys and models in use; further ones are counted as `other`."""
     model_list_ttl_s: Seconds = 300.0
     """Seconds that an upstream's list is kept for `/v1/models`, where a pattern (`openai/*`) stands for its models."""
     remembered_objects: Count = 100_000

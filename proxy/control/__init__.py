@@ -11,6 +11,7 @@ from proxy.control.admin import HoldDeployment, Word, admin_pages
 from proxy.control.docs import docs_pages
 from proxy.control.layers import Snapshot as LayerSnapshot
 from proxy.control.layers import layer_pages
+from proxy.control.metrics import Render, metrics_page
 from proxy.control.model_info import FindDeployment, model_info_pages
 from proxy.control.models import Behind, ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
@@ -25,9 +26,11 @@ __all__ = [
     "HttpProbe",
     "Probe",
     "ProbeResult",
+    "Render",
     "RouteInfo",
     "UpstreamModels",
     "Word",
+    "metrics_page",
     "pages",
 ]
 
@@ -49,11 +52,13 @@ def pages(
     worker: int,
     contained: Contained = dict,
     state: State = lambda: None,
+    metrics: Page | None = None,
 ) -> tuple[Page, ...]:
     """Every page of the gateway's own. Those for GET answer HEAD too, by leaving out the body.
 
     `worker`: the number of the one that answers. `contained`: the errors that its walls have stopped.
     `state`: how the state file is.
+    `metrics`: the page of the numbers, where it is served here.
     """
     described = (
         *model_pages(model_names, serves, behind),
@@ -62,5 +67,6 @@ def pages(
         *admin_pages(snapshot, hold, worker),
         *layer_pages(layers, hold_layer, worker),
         routes_page(routes),
+        *([] if metrics is None else [metrics]),
     )
     return (*described, *docs_pages(described, version))

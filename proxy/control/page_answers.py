@@ -79,6 +79,7 @@ PAGE_ANSWERS: dict[str, PageAnswer] = {
     "/health/readiness": _READY,
     "/readyz": _READY,
     "/healthz": _READY,
+    "/metrics": PageAnswer("Health", media_type="text/plain"),
     "/routes": PageAnswer("Documentation", RouteList),
     "/": _HTML,
     "/docs": _HTML,

@@ -45,6 +45,8 @@ LAST_WORDS_S = 1.0
 """For a client to take them when the worker has run out of time: they fit into any socket's buffer."""
 _NATIVE = Kind.NATIVE
 NOBODY = Caller("anonymous", b"")
+TOKEN_HOLDER = Caller("token", b"")
+"""With a key that opens one page and nothing else."""
 PREFLIGHT = "preflight"
 """In place of a route: a browser asks on every path whether a page may."""
 SHOWN_PATH_BYTES = 200
@@ -184,6 +186,12 @@ class Pipeline:
             route.custom is not None and not route.custom.auth
         ):
             return NOBODY
+        if (
+            route.page is not None
+            and route.page.token is not None
+            and self._keys.sent(head.get, route.page.token)
+        ):
+            return TOKEN_HOLDER
         caller = self._keys.who(head.get, now)
         if route.page is not None and route.page.admin and not caller.admin:
             raise master_key_needed()
@@ -210,6 +218,7 @@ class Pipeline:
             await page_body(exchange, self._limits),
             None if caller.key is None else caller.key.id,
             admin=caller.admin,
+            accept=(head.get(b"accept") or b"").decode("latin-1"),
         )
         await exchange.parking.own()
         reply = await page.answer(request)

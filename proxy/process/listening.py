@@ -61,6 +61,16 @@ def listen(host: str, port: int, backlog: int, environ: Mapping[str, str]) -> so
     return sock
 
 
+def listen_apart(host: str, port: int, backlog: int) -> socket.socket:
+    """A second listening socket. Raises StartError."""
+    try:
+        sock = _listening(host, port, backlog)
+    except OSError as error:
+        raise StartError(f"cannot listen on {host} port {port} for metrics: {error.strerror}") from error
+    sock.settimeout(0)
+    return sock
+
+
 def _listening(host: str, port: int, backlog: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:

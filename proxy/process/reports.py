@@ -8,6 +8,7 @@ import struct
 import msgspec
 
 from proxy.accounting.counting import Counted
+from proxy.metrics.table import Board
 from proxy.process.edition import Edition
 from proxy.process.orders import LAYER_BYTES, TARGET_BYTES, Order
 from proxy.routing.facts import FactBoard
@@ -85,11 +86,13 @@ class Parent:
         edition: int,
         facts: FactBoard | None = None,
         counted: Counted | None = None,
+        numbers: Board | None = None,
     ) -> None:
         """In the worker. `facts`: where it and the others tell what they learn of upstreams. `counted`: whose usage
-        one of them has counted."""
+        one of them has counted. `numbers`: where each publishes its metrics."""
         self.facts = facts
         self.counted = counted
+        self.numbers = numbers
         self._reports = reports
         self._latest = Report(os.getpid(), edition, accepts=False)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 
 from proxy.accounting.counting import Counted
+from proxy.metrics.table import Board
 from proxy.process.edition import Edition
 from proxy.process.orders import Order
 from proxy.routing.facts import FactBoard
@@ -29,6 +30,7 @@ class Service:
         self.facts: FactBoard | None = None
         """A lone worker has nobody to tell."""
         self.counted: Counted | None = None
+        self.numbers: Board | None = None
 
     def ready(self) -> None:
         """Connections are accepted."""

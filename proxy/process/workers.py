@@ -25,6 +25,7 @@ from proxy.process.editions import Editions
 from proxy.process.exit_codes import EX_FAILED, EX_INTERRUPTED, EX_OK
 from proxy.process.facts import SharedFacts
 from proxy.process.forking import TOLD_OF_NEWS, TOLD_TO_STOP, Lifeline, fork
+from proxy.process.numbers import SharedNumbers
 from proxy.process.reports import Parent, Reports
 from proxy.process.stopping import Terminal
 from proxy.process.systemd import BEATS_PER_WATCHDOG, Service
@@ -77,6 +78,7 @@ class Workers:
         self._bulletin = Bulletin()
         self._facts = SharedFacts(count)
         self._counted = SharedCounted()
+        self._numbers = SharedNumbers(count)
         self._lifeline = Lifeline()
         self._terminal = Terminal()
         self._workers: dict[int, _Worker] = {}
@@ -110,7 +112,13 @@ class Workers:
 
     def _live(self, edition: Edition, number: int) -> None:
         """In the worker."""
-        parent = Parent(self._reports, edition.number, self._facts.of(number), self._counted)
+        parent = Parent(
+            self._reports,
+            edition.number,
+            self._facts.of(number),
+            self._counted,
+            self._numbers.of(number),
+        )
         latest = Reader(self._bulletin, edition.number).latest
         self._work(edition, parent, latest, self._lifeline.fd, number)
 

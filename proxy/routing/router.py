@@ -263,6 +263,10 @@ class Router:
     def scope_pool(self, scope: str) -> Pool | None:
         return self._scopes.get(scope)
 
+    def names_itself(self, model: str) -> bool:
+        """The configuration has a group or an alias of this very name."""
+        return model in self._exact
+
     def model_names(self) -> tuple[str, ...]:
         """Groups without wildcards, then visible aliases, in the order of the configuration."""
         return self._names

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
 from proxy import __version__, control
 from proxy.access.directory import Directory
 from proxy.access.keys import Keys
-from proxy.accounting.bus import Records
+from proxy.accounting.bus import UNRECORDED, Records
 from proxy.accounting.counting import Counted, CountedHere
 from proxy.config.schema import Config
 from proxy.credentials import Withheld, withheld
@@ -60,6 +60,7 @@ from proxy.worker.settings import (
     pass_through_target,
     router_of,
 )
+from proxy.worker.telemetry import Telemetry
 
 
 class Parts:
@@ -75,6 +76,8 @@ class Parts:
         self.config = config
         self.by_id = {deployment.id: deployment for deployment in (*served, *([env] if env else []))}
         self.router = router_of(config, served, env, store)
+        self.side: Pipeline | None = None
+        """Of the port where there is nothing but metrics."""
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -96,13 +99,14 @@ class Gateway:
         board: FactBoard | None = None,
         counted: Counted | None = None,
         state: StateFile | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
         `pass_on`: tells the other workers what the operator said; False when it cannot. `poller` and `dial`: what
         sockets are watched with and made by, if not by the kernel. `board`: where workers tell each other what they
         learn of upstreams. `counted`: whose usage one of them has counted; None: this is the only one. `state`: what
-        outlives this process; None: nothing does.
+        outlives this process; None: nothing does. `telemetry`: what `/metrics` shows; None: there is no such page.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -124,6 +128,7 @@ class Gateway:
         self._dial = dial
         self._said = LastWords()
         self.facts = Facts(board)
+        self.telemetry = telemetry
         self._key_headers: set[str] = set()
         client = UpstreamClient(self.reactor, self.pool, dial)
         self.confirmer = Confirmer(self.reactor, client, partial(destination_of, forwards_organization=False))
@@ -142,6 +147,10 @@ class Gateway:
         return self._parts.router
 
     @property
+    def side(self) -> Pipeline | None:
+        return self._parts.side
+
+    @property
     def by_id(self) -> Mapping[str, Deployment]:
         return self._parts.by_id
 
@@ -150,9 +159,34 @@ class Gateway:
         return self._parts.model_names
 
     @property
+    def background(self) -> list[Callable[[], Awaitable[object]]]:
+        """The tasks that it has for good."""
+        upkeep = [self.resolver.run, self.pool.reap, self.recorder.run, self.confirmer.run]
+        state = [] if self.state is None else [self.state.run]
+        register = [] if self.register is None else [self.register.run]
+        telemetry = [] if self.telemetry is None else [self.telemetry.run]
+        return [*upkeep, *state, *register, *telemetry]
+
+    @property
     def requests_under_way(self) -> int:
         """Those that have not had the end of their answer; the gateway's own pages are not counted."""
         return self._budget.requests
+
+    @property
+    def requests_waiting(self) -> int:
+        return len(self._room)
+
+    @property
+    def client_connections(self) -> int:
+        return len(self.doorway.connections)
+
+    @property
+    def idle_upstream_connections(self) -> int:
+        return self.pool.idle()
+
+    def contained(self) -> Mapping[str, int]:
+        """Errors that walls have stopped, by kind of guest."""
+        return self.reactor.walls.counts()
 
     def reload(self, config: Config, environ: Mapping[str, str]) -> None:
         """New requests get the new parts, running ones finish with the old. Raises ConfigError, and nothing changed."""
@@ -264,6 +298,7 @@ class Gateway:
             following_settings(config),
             Lasting(self._budget, self._room, self._counted),
         )
+        parts.side = self._side_pipeline(parts, attempts)
         customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name
         return Pipeline(
@@ -278,6 +313,16 @@ class Gateway:
             None if general.master_key else HomeGuard(origins),
             None if self.register is None else self._seek,
         )
+
+    def _side_pipeline(self, parts: Parts, attempts: Attempts) -> Pipeline | None:
+        config = parts.config
+        token = config.sluice_settings.metrics_token
+        if self.telemetry is None or config.sluice_settings.metrics_port is None:
+            return None
+        page = control.metrics_page(self.telemetry.render, token, public=token is None)
+        limits = intake_limits(config, self._memory, self._disk_share)
+        routes = Routes([page], (), only_pages=True)
+        return Pipeline(routes, Keys(token), parts.router, attempts, UNRECORDED, limits)
 
     def _withheld(self, config: Config) -> Withheld:
         """Clients that were not told of a new key header yet send the old one: it stays a credential."""
@@ -308,7 +353,17 @@ class Gateway:
             worker=self.worker,
             contained=self.reactor.walls.counts,
             state=lambda: None if self.state is None else self.state.status(),
+            metrics=self._metrics_page(parts.config),
         )
+
+    def _metrics_page(self, config: Config) -> Page | None:
+        """Without a master key who is on this machine may see them, unless there is a key for just that."""
+        ours = config.sluice_settings
+        if self.telemetry is None or ours.metrics_port is not None:
+            return None  # they have a port of their own
+        asks = config.general_settings.master_key or ours.metrics_token
+        public = not asks or not config.litellm_settings.require_auth_for_metrics_endpoint
+        return control.metrics_page(self.telemetry.render, ours.metrics_token, public=public)
 
 
 def _group_of(router: Router, model: str) -> str | None:

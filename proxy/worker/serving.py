@@ -15,6 +15,7 @@ from proxy.config.sluice import SluiceSettings
 from proxy.edge.http1 import FastDoor
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
+from proxy.worker.side_door import SideDoor
 
 MANY_REQUESTS = 1_000_000_000
 """hypercorn would otherwise close a connection after 1,000 requests."""
@@ -27,9 +28,11 @@ async def serve(
     ready: Callable[[], None],
     stop: trio.Event,
     at_once: trio.Event | None = None,
+    side: SideDoor | None = None,
 ) -> None:
     """Accept until `stop`, then finish what runs, within `drain_timeout_s` and until `at_once`."""
-    await serve_accepted(gateway, partial(_accept_until, stop, gateway, listeners, limits, ready), at_once)
+    accept = partial(_accept_until, stop, gateway, listeners, limits, ready, side)
+    await serve_accepted(gateway, accept, at_once)
 
 
 async def serve_accepted(
@@ -39,10 +42,7 @@ async def serve_accepted(
     async with trio.open_nursery() as background:
         background.start_soon(gateway.reactor.run)  # without it nothing is served: its end is the worker's
         await gateway.begin()
-        state = (gateway.state.run,) if gateway.state is not None else ()
-        register = (gateway.register.run,) if gateway.register is not None else ()
-        upkeep = (gateway.resolver.run, gateway.pool.reap, gateway.recorder.run, gateway.confirmer.run)
-        for task in (*upkeep, *state, *register):
+        for task in gateway.background:
             background.start_soon(kept_up, task, gateway.reactor.walls.tasks)
         async with trio.open_nursery() as connections:
             if at_once is not None:
@@ -64,24 +64,25 @@ async def _accept_until(
     listeners: Sequence[socket.socket],
     limits: SluiceSettings,
     ready: Callable[[], None],
+    side: SideDoor | None,
     connections: trio.Nursery,
 ) -> None:
     """Leaves the listeners closed, idle connections closing, busy ones told that their answer is the last."""
     context = WorkerContext(None)
-    door = partial(
-        FastDoor,
-        gateway.doorway,
-        ASGIWrapper(gateway.app),
-        _hypercorn_config(limits),
-        context,
-    )
-    accepting = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in listeners]
+    config = _hypercorn_config(limits)
+    doors = [(listeners, gateway.doorway, gateway.app)]
+    if side is not None:
+        doors.append(([side.listener], side.doorway, side.app))
     async with trio.open_nursery() as acceptors:
-        acceptors.start_soon(partial(trio.serve_listeners, door, accepting, handler_nursery=connections))
+        for socks, doorway, app in doors:
+            door = partial(FastDoor, doorway, ASGIWrapper(app), config, context)
+            accepting = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in socks]
+            acceptors.start_soon(partial(trio.serve_listeners, door, accepting, handler_nursery=connections))
         ready()
         await stop.wait()
         acceptors.cancel_scope.cancel()
-    gateway.doorway.drain()
+    for _, doorway, _ in doors:
+        doorway.drain()
     await context.terminated.set()
 
 

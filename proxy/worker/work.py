@@ -17,6 +17,7 @@ from proxy.accounting.bus import Bus, Consumer
 from proxy.accounting.counting import Counted
 from proxy.accounting.log import Log, LogFormat
 from proxy.config.schema import Config
+from proxy.metrics.table import Board
 from proxy.process.edition import Edition, Latest
 from proxy.process.forking import TOLD_OF_NEWS
 from proxy.process.memory import keep_freed_memory
@@ -28,7 +29,9 @@ from proxy.storage.file import StateFile
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
 from proxy.worker.serving import serve
-from proxy.worker.settings import state_limits
+from proxy.worker.settings import door_limits, state_limits
+from proxy.worker.side_door import SideDoor
+from proxy.worker.telemetry import Telemetry
 
 STDOUT = 1
 GC_THRESHOLDS = (50_000, 50, 100)
@@ -52,6 +55,10 @@ class Overseer(Protocol):
     def counted(self) -> Counted | None:
         """Whose usage any worker has counted; None: there is only one."""
 
+    @property
+    def numbers(self) -> Board | None:
+        """Where workers publish their metrics; None: there is only one."""
+
 
 def work(
     edition: Edition,
@@ -62,35 +69,47 @@ def work(
     lifeline: int | None = None,
     number: int = 1,
     state: Path | None = None,
+    metrics_listener: socket.socket | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain; a second signal stops at once.
 
     Returns the exit code. A worker with a lifeline leaves SIGINT, and the terminal's end, to its parent. `number`: of
-    this worker, from 1. `state`: the file of what outlives it; None: nothing does.
+    this worker, from 1. `state`: the file of what outlives it; None: nothing does. `metrics_listener`: where metrics
+    have a port of their own.
     """
     config = edition.config
+    ours = config.sluice_settings
+    telemetry = Telemetry(overseer.numbers, ours.metrics_series) if ours.metrics else None
+    bus = Bus(_consumers(edition, telemetry))
     gateway = Gateway(
         config,
         edition.environ,
-        Bus(_consumers(edition)),
+        bus,
         number,
         overseer.pass_on,
         board=overseer.facts,
         counted=overseer.counted,
         state=None if state is None else StateFile(state, state_limits(config)),
+        telemetry=telemetry,
     )
+    if telemetry is not None:
+        telemetry.watch(gateway, bus)
+    side = None
+    if metrics_listener is not None:
+        side = SideDoor(metrics_listener, gateway.reactor, door_limits(ours), lambda: gateway.side)
     keep_freed_memory()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    return trio.run(partial(_work, gateway, listener, overseer, latest, watchdog_s, lifeline))
+    return trio.run(partial(_work, gateway, listener, side, overseer, latest, watchdog_s, lifeline))
 
 
-def _consumers(edition: Edition) -> list[Consumer]:
+def _consumers(edition: Edition, telemetry: Telemetry | None) -> list[Consumer]:
     """Who makes something of the records."""
     wanted = _log_format(edition.config)
     colour = sys.stdout.isatty() and "NO_COLOR" not in edition.environ
-    return [] if wanted == "off" else [Log(STDOUT, wanted, colour=colour)]
+    log = [] if wanted == "off" else [Log(STDOUT, wanted, colour=colour)]
+    return [*log, *([] if telemetry is None else [telemetry.records])]
 
 
 def _log_format(config: Config) -> LogFormat | Literal["off"]:
@@ -103,6 +122,7 @@ def _log_format(config: Config) -> LogFormat | Literal["off"]:
 async def _work(
     gateway: Gateway,
     listener: socket.socket,
+    side: SideDoor | None,
     overseer: Overseer,
     latest: Latest,
     watchdog_s: float | None,
@@ -119,7 +139,7 @@ async def _work(
             beat = partial(_beat, overseer, watchdog_s / BEATS_PER_WATCHDOG)
             nursery.start_soon(kept_up, beat, gateway.reactor.walls.tasks)
         limits = gateway.config.sluice_settings
-        await serve(gateway, [listener], limits, overseer.ready, stop.asked, stop.at_once)
+        await serve(gateway, [listener], limits, overseer.ready, stop.asked, stop.at_once, side)
         nursery.cancel_scope.cancel()
     return stop.exit_code
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 import pytest
 
-from proxy.control import DeploymentStatus, ProbeResult, RouteInfo, UpstreamModels, Word, pages
-from proxy.types import Deployment, Page, PageRequest, Reply
+from proxy.control import DeploymentStatus, ProbeResult, RouteInfo, UpstreamModels, Word, metrics_page, pages
+from proxy.types import Deployment, Page, PageRequest, Reply, Secret
 
 Ask = Callable[..., Awaitable[Reply]]
 
@@ -49,6 +49,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     tpm_used: int | None = None
     origin: str = "config.yaml:2 KEY_1"
     layers: tuple[LayerStatus, ...] = ()
+
+
+async def render(openmetrics: bool) -> bytes:
+    return b"# EOF\n" if openmetrics else b"numbers\n"
 
 
 class House:
@@ -97,6 +101,7 @@ class House:
             hold=self.hold,
             hold_layer=self.hold_layer,
             worker=3,
+            metrics=metrics_page(render, Secret("sk-scraper"), public=False),
         )
 
 

@@ -25,6 +25,7 @@ class Overseer:
 
     facts = None
     counted = None
+    numbers = None
 
     def __init__(self, beats: int) -> None:
         self.heard: list[str] = []

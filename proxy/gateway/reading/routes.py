@@ -98,7 +98,9 @@ ENGINES = (b"/v1/engines/", b"/engines/")
 class Routes:
     """Finds the route of a request; one per worker and configuration."""
 
-    def __init__(self, pages: Iterable[Page], customs: Iterable[Custom]) -> None:
+    def __init__(self, pages: Iterable[Page], customs: Iterable[Custom], *, only_pages: bool = False) -> None:
+        """`only_pages`: nothing leads to an upstream."""
+        self._only_pages = only_pages
         self._customs = sorted(customs, key=lambda custom: -len(custom.path))
         self._pages: dict[bytes, Route] = {}
         self._page_prefixes: list[tuple[bytes, Route]] = []
@@ -133,10 +135,7 @@ class Routes:
         route = (
             self._custom(method, path)
             or self._page(method, path)
-            or _model_in_path(method, path)
-            or _prefixed(method, path)
-            or _native(method, path)
-            or _family(method, path)
+            or (None if self._only_pages else _upstreams(method, path))
         )
         if route is None:
             raise path_not_found(method.decode(), _shown(path))
@@ -165,6 +164,15 @@ class Routes:
         if _is_openai(path):
             return None  # DELETE /v1/models/{id} is the upstream's business
         raise method_not_allowed(method.decode(), _shown(path), ", ".join(route.page.methods))
+
+
+def _upstreams(method: bytes, path: bytes) -> Route | None:
+    return (
+        _model_in_path(method, path)
+        or _prefixed(method, path)
+        or _native(method, path)
+        or _family(method, path)
+    )
 
 
 def _is_below(path: bytes, prefix: bytes) -> bool:

@@ -130,6 +130,7 @@ class Attempts:
                 await self._delivering.mock(run, lane)
                 return None
             run.sent = self._clock()
+            run.record.sent_s = run.sent - run.started
             outbound = self._sending.outbound(run, lane)
             answer = await self._sending.send(run, lane, outbound)
             try:
