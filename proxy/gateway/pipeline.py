@@ -108,7 +108,7 @@ class Pipeline:
             try:
                 known = self._introduce(exchange.head, record)
             except UnknownKey as unknown:
-                known = await self._introduce_anew(exchange.head, record, unknown)
+                known = await self._introduce_anew(exchange, record, unknown)
             if known.route.page is not None:
                 await self._show(exchange, known.route.page, known.caller, record)
             else:
@@ -175,11 +175,12 @@ class Pipeline:
                 check_route(caller, route, head.path)
         return introduce(head, route, caller)
 
-    async def _introduce_anew(self, head: RequestHead, record: Record, unknown: UnknownKey) -> Introduction:
+    async def _introduce_anew(self, exchange: Exchange, record: Record, unknown: UnknownKey) -> Introduction:
         """The key may be a moment old, and another process's. Raises as `_introduce` does."""
+        await exchange.parking.own()
         if self._seek is None or not await self._seek(unknown.digest):
             raise unknown
-        return self._introduce(head, record)
+        return self._introduce(exchange.head, record)
 
     def _who(self, head: RequestHead, route: Route, now: float) -> Caller:
         if (route.page is not None and route.page.public) or (
