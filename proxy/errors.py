@@ -54,6 +54,13 @@ class GatewayError(Exception):
         return Reply(self.status, self.body(), headers=self.headers)
 
 
+class CannotSay(GatewayError):  # noqa: N818 - a fact about one upstream
+    """A request that one upstream's language has no words for: another may have them."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(400, message, param=param, code=code)
+
+
 def error_body(message: str, kind: str, param: str | None = None, code: str | None = None) -> bytes:
     return _encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 

@@ -51,6 +51,23 @@ class StreamMode(enum.Enum):
     """Once it is whole."""
 
 
+class Parameters(msgspec.Struct, frozen=True):
+    """Which of chat's parameters an upstream takes, and what becomes of the others."""
+
+    renames: Mapping[str, str] = {}
+    """OpenAI's name -> the upstream's."""
+    refuses: frozenset[str] = frozenset()
+    """A request that holds one is refused here, by name, unless `drops`."""
+    omits: frozenset[str] = frozenset()
+    """Left out: the answer is the same without."""
+    drops: bool = False
+    """What the upstream refuses is left out."""
+    removed: tuple[str, ...] = ()
+    """Left out of every request: names, or paths such as `tools[*].strict`."""
+    modifies: bool = False
+    """Messages may be changed where the upstream would refuse them as they are (`modify_params`)."""
+
+
 class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One upstream key, base URL and model: what the router picks. Identity only; its state lives in routing.
 
@@ -65,7 +82,7 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What a person finds it by, beside the id: `config.yaml:12 OPENAI_API_KEY_2`, the entry's line and its key's
     variable."""
     provider: str
-    """`openai` or `text-completion-openai`."""
+    """LiteLLM's name of it: `openai`, `groq`, `azure` ..."""
     model: str
     """The upstream's name of the model; `*` takes what the group's `*` matched."""
     api_base: str
@@ -108,6 +125,9 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     mock_response: str | None = None
     default_params: Mapping[str, msgspec.Raw] = {}
     """JSON values added to a request body that does not hold the key."""
+    parameters: Parameters = Parameters()
+    whole_api: bool = True
+    """It has OpenAI's API with files and threads, so requests that name no model may be meant for it."""
     object_scope: str
     """Deployments of one scope see each other's objects (files, threads ...): keys of one project."""
 

@@ -22,8 +22,8 @@ TOP_LEVEL = names("""
 """)
 """Sections."""
 LITELLM_PARAMS = names("""
-    additional_drop_params allow_client_keepalive_override allowed_model_region
-    allowed_openai_params api_version assistant_continue_message azure base_model bucket_name
+    allow_client_keepalive_override allowed_model_region
+    api_version assistant_continue_message azure base_model bucket_name
     budget_duration cache cache_control_injection_points caching caching_groups chatgpt_auth_file
     client client_id client_secret complete_response configurable_clientside_auth_params
     context_window_fallback_dict custom_prompt_dict custom_tokenizer daily_reset_time
@@ -136,7 +136,7 @@ LITELLM_SETTINGS = names("""
     log_client_error_tracebacks logged_real_time_event_types longer_context_model_fallback_dict
     max_budget max_end_user_budget max_end_user_budget_id max_fallbacks max_internal_user_budget
     max_tokens max_ui_session_budget max_user_budget mcp_aliases mcp_semantic_tool_filter
-    mcp_tool_search model_alias_map model_group_settings modify_params network_mock newrelic_params
+    mcp_tool_search model_alias_map model_group_settings network_mock newrelic_params
     num_retries_per_request openai_key openai_moderations_model_name openai_system_messages_first
     organization otel_tenant_destination_mode output_parse_pii pointfive_params post_call_rules
     pre_call_rules predibase_tenant_id presidio_ad_hoc_recognizers presidio_logging_only

@@ -27,13 +27,13 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     """What a deployment, a credential and `default_litellm_params` may all say, beside OpenAI's own parameters."""
 
     api_key: Secret | None = None
-    """The upstream's key; without it `OPENAI_API_KEY` of the environment. `""`: none is sent."""
+    """The upstream's key; without it the provider's variable, as `OPENAI_API_KEY`. `""`: none is sent."""
     api_base: HttpUrl | None = None
-    """The upstream's URL (also `base_url`); without it `OPENAI_BASE_URL`, `OPENAI_API_BASE`, then OpenAI's own."""
+    """The upstream's URL (also `base_url`); without it the provider's variable, as `OPENAI_BASE_URL`, then its own."""
     organization: tuple[Text, ...] = ()
     """OpenAI organization, one or a list: a list makes one deployment of each."""
     custom_llm_provider: Text | None = None
-    """`openai` or `text-completion-openai`, when `model` has no such prefix."""
+    """The provider, when `model` has no such prefix: docs/providers.md lists them."""
     headers: Mapping[HeaderName, Secret] = {}
     """Headers sent on every request, in place of the client's of the same name."""
     extra_headers: Mapping[HeaderName, Secret] = {}
@@ -76,6 +76,12 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     """Further attempts after a failure here (also `max_retries`); without it `router_settings.num_retries`."""
     extra_body: Mapping[str, object] = {}
     """Further parameters of the upstream's own, added to requests that do not hold them."""
+    drop_params: bool | None = None
+    """true: chat parameters that the provider refuses are left out; without it `litellm_settings.drop_params`."""
+    additional_drop_params: tuple[Text, ...] = ()
+    """Parameters left out of every request: names, or paths such as `tools[*].strict`."""
+    allowed_openai_params: tuple[Text, ...] = ()
+    """Parameters that are sent although the provider is said to refuse them."""
     mock_response: str | None = None
     """Answer chat requests with this text, without asking an upstream."""
     default_params: Mapping[str, msgspec.Raw] = {}
@@ -103,7 +109,7 @@ class LitellmParams(UpstreamParams, frozen=True, kw_only=True):
     """How one deployment is reached."""
 
     model: Text
-    """The upstream's model, after `openai/` or `text-completion-openai/`; `*` takes what the group's `*` matched."""
+    """The upstream's model, after its provider (`openai/`, `groq/` ...); `*` takes what the group's `*` matched."""
     litellm_credential_name: Text | None = None
     """An entry of `credential_list` that fills in what is not written here."""
 

@@ -132,6 +132,10 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """As `router_settings.context_window_fallbacks`, which wins."""
     content_policy_fallbacks: Fallbacks = ()
     """As `router_settings.content_policy_fallbacks`, which wins."""
+    drop_params: bool = False
+    """true: chat parameters that an upstream's provider refuses are left out, and not refused here."""
+    modify_params: bool = False
+    """true: messages may be changed where a provider would refuse them as they are."""
     sse_keepalive_ping_interval_seconds: SecondsOrZero | None = None
     """As `sluice_settings.sse_keepalive_s`, which wins."""
     timezone: Text = "UTC"

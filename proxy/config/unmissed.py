@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from proxy.config.known import names
 
-EVERYWHERE = names("drop_params set_verbose telemetry")
-"""Bodies pass as they are; `--debug` tells more; nothing is told to anybody."""
+EVERYWHERE = names("set_verbose telemetry")
+"""`--debug` tells more; nothing is told to anybody."""
 LITELLM_PARAMS = names("stream_chunk_size verbose")
 LITELLM_SETTINGS = names("""
     blog_posts_url disable_hf_tokenizer_download disable_streaming_logging disable_token_counter log_level

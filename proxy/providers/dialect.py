@@ -12,12 +12,12 @@ from typing import TypeAlias
 import msgspec
 
 from proxy.providers import text_completion
-from proxy.types import Deployment, Headers, Translation
+from proxy.types import Deployment, Headers, Parameters, Translation
 
 Translate: TypeAlias = Callable[[bytes, Deployment], Translation]
 """Of a JSON body in the language of the endpoint that it came to, with the upstream's name of its model.
 
-Raises GatewayError 400 for what cannot be said in the other language, msgspec.DecodeError for what is no JSON object.
+Raises CannotSay for what the other language has no words for, msgspec.DecodeError for what is no JSON object.
 """
 
 MODELS = b"/models"
@@ -27,6 +27,7 @@ _TRANSLATIONS: Mapping[str, Mapping[bytes, Translate]] = {
 }
 """By provider, and by the endpoint's path as OpenAI has it, without `/v1`."""
 _OPENAI: Mapping[bytes, Translate] = {}
+PLAIN = Parameters()
 
 
 class Dialect(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -43,7 +44,9 @@ class Dialect(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 def dialect_of(deployment: Deployment) -> Dialect:
     return Dialect(
         translations=_TRANSLATIONS.get(deployment.provider, _OPENAI),
-        adapts=bool(deployment.default_params) or not deployment.supports_system_message,
+        adapts=bool(deployment.default_params)
+        or not deployment.supports_system_message
+        or deployment.parameters != PLAIN,
     )
 
 

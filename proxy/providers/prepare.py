@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from proxy.providers.body import outbound_body
-from proxy.providers.dialect import Dialect
+from proxy.providers.dialect import PLAIN, Dialect
+from proxy.providers.parameters import adapt, without
 from proxy.types import Deployment, Headers, Translation
 
 CHAT = b"/chat/completions"
@@ -36,7 +37,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 def prepare(deployment: Deployment, dialect: Dialect, request: Request) -> Prepared:
-    """Raises GatewayError 400 for what cannot be said there, msgspec.DecodeError when something must change and the
+    """Raises CannotSay for what the upstream has no words for, msgspec.DecodeError when something must change and the
     body is not a JSON object."""
     body = outbound_body(
         request.body,
@@ -45,6 +46,12 @@ def prepare(deployment: Deployment, dialect: Dialect, request: Request) -> Prepa
         upstream_model=request.model,
         chat=request.path == CHAT,
     )
+    parameters = deployment.parameters
+    if parameters is not PLAIN:
+        if parameters.removed:
+            body = without(body, parameters.removed)
+        if request.path == CHAT:
+            body = adapt(body, parameters, deployment.provider)
     translate = dialect.translations.get(request.path)
     if translate is None:
         return Prepared(request.path, body)

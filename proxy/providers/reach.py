@@ -6,24 +6,47 @@ Names and precedence are LiteLLM's: https://docs.litellm.ai/docs/providers/opena
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from proxy.config.models import LitellmParams, ModelEntry
-from proxy.config.slips import distance
+from proxy.providers.compatible.found import (
+    BY_NAME,
+    base_variables,
+    is_open,
+    named,
+    nearest,
+    of_base,
+    vendor_of,
+)
+from proxy.providers.compatible.provider import Provider
 from proxy.providers.url import normalise_base, origin
-from proxy.providers.vendors import vendor_of
-from proxy.types import Secret
+from proxy.types import Headers, Secret
 
 OPENAI = "openai"
 TEXT_COMPLETION = "text-completion-openai"
-PROVIDERS = (OPENAI, TEXT_COMPLETION)
-SERVERS = ("hosted_vllm", "openai_like", "custom_openai", "lm_studio", "llamafile", "litellm_proxy")
-"""LiteLLM's names for servers of one's own that speak OpenAI's API: served as `openai/`, with their own key or none."""
 OPENAI_BASE = "https://api.openai.com/v1"
 OPENAI_HOST = "api.openai.com"
-_BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 KEY_VARIABLE = "OPENAI_API_KEY"
+PLAIN = Provider(OPENAI, OPENAI_BASE, (KEY_VARIABLE,), ("OPENAI_BASE_URL", "OPENAI_API_BASE"), whole=True)
+OWN: Mapping[str, Provider] = {
+    OPENAI: PLAIN,
+    TEXT_COMPLETION: msgspec.structs.replace(PLAIN, name=TEXT_COMPLETION),
+}
+"""Those that are in no table: OpenAI itself."""
+UNSERVED = frozenset({
+    "a2a_agent", "aleph_alpha", "anthropic", "anthropic_text", "aws_polly", "azure", "azure_ai", "azure_text",
+    "bedrock", "bedrock_mantle", "black_forest_labs", "bytez", "chatgpt", "cloudflare", "databricks", "deepgram",
+    "elevenlabs", "fal_ai", "github_copilot", "infinity", "jina_ai", "langflow", "langgraph", "manus", "maritalk",
+    "nlp_cloud", "nvidia_riva", "oci", "oobabooga", "palm", "petals", "predibase", "ragflow", "recraft", "replicate",
+    "runwayml", "sagemaker", "sagemaker_chat", "sap", "snowflake", "soniox", "stability",
+    "text-completion-codestral", "topaz", "triton", "vertex_ai", "vertex_ai_beta", "voyage", "watsonx",
+    "watsonx_text",
+})  # fmt: skip
+"""LiteLLM's names of providers whose API is another one."""
+_SERVER = BY_NAME["openai_like"]
+"""OpenAI's key is not for it."""
 _MODEL = ("litellm_params", "model")
 _API_BASE = ("litellm_params", "api_base")
 _API_KEY = ("litellm_params", "api_key")
@@ -34,19 +57,23 @@ _NO_BRIDGE = (
     "`responses/` has LiteLLM ask /responses for a chat: it is cut off, and a chat is asked as a chat"
 )
 """https://docs.litellm.ai/docs/response_api (the bridge is LiteLLM's; no upstream has a model of that name)"""
-SLIP = 2
-"""Letters by which a provider's name may be off and still be meant."""
+
+Note: TypeAlias = tuple[tuple[str, ...], str]
+"""(key, text)"""
 
 
 class Reached(msgspec.Struct, frozen=True):
     """Where an entry leads, and as whom."""
 
-    provider: str
+    provider: Provider
     model: str
     api_base: str
     api_key: Secret
-    notes: tuple[tuple[tuple[str, ...], str], ...] = ()
-    """(key, text)"""
+    headers: Headers = ()
+    """The provider's own."""
+    variable: str | None = None
+    """That its key was read from, where the entry names none."""
+    notes: tuple[Note, ...] = ()
 
 
 class Unfit(Exception):  # noqa: N818 - a verdict, told as a Remark
@@ -66,60 +93,92 @@ def reach(entry: ModelEntry, environ: Mapping[str, str]) -> Reached:
         )
     if flaw is not None and flaw.key == _MODEL:
         raise Unfit(flaw.key, flaw.text)
-    provider, model = _provider_and_model(params)
+    provider, model, notes = _provider_and_model(params)
     if flaw is not None:
         raise Unfit(flaw.key, flaw.text)
-    api_base, notes = base(params.api_base, environ)
+    api_base, said = base(params.api_base, environ, provider)
     if model.startswith(_BRIDGE) and len(model) > len(_BRIDGE):
-        model, notes = model.removeprefix(_BRIDGE), (*notes, (_MODEL, _NO_BRIDGE))
-    if provider in SERVERS:
-        # OpenAI's key is not for a server of one's own.
-        return Reached(OPENAI, model, api_base, params.api_key or Secret(""), notes)
-    return Reached(provider, model, api_base, _key(params, api_base, environ), notes)
+        model, said = model.removeprefix(_BRIDGE), (*said, (_MODEL, _NO_BRIDGE))
+    variable, api_key = _key(params, provider, api_base, environ)
+    headers = _headers(provider, api_key, environ)
+    return Reached(provider, model, api_base, api_key, headers, variable, (*notes, *said))
 
 
-def _provider_and_model(params: LitellmParams) -> tuple[str, str]:
+def _provider_and_model(params: LitellmParams) -> tuple[Provider, str, tuple[Note, ...]]:
     """The prefix is cut once: `openai/google/gemma` is the upstream's `google/gemma`. Raises Unfit."""
-    named = params.custom_llm_provider
     prefix, slash, rest = params.model.partition("/")
-    if named is None and not slash:
-        vendor = None if params.api_base or params.mock_response is not None else vendor_of(params.model)
-        if vendor is not None:
-            raise _not_served(vendor, params.model)
-        return OPENAI, params.model
-    provider = named or prefix
-    if provider in SERVERS and not params.api_base:
-        raise Unfit(_API_BASE, f"`{provider}/` is a server of your own: write its `api_base`")
-    if provider not in PROVIDERS and provider not in SERVERS:
-        raise _not_served(provider, params.model if prefix != provider else rest)
-    model = rest if slash and prefix == provider else params.model
+    name = params.custom_llm_provider or (prefix if slash else None)
+    if name is None:
+        return _of_bare_name(params), params.model, ()
+    provider = OWN.get(name) or named(name)
+    if provider is None:
+        return _unknown(params, name, rest if slash and prefix == name else params.model)
+    if provider.base is None and not params.api_base and not provider.keys:
+        raise Unfit(_API_BASE, f"`{name}/` is a server of your own: write its `api_base`")
+    model = rest if slash and prefix == name else params.model
     if not model:
-        raise Unfit(_MODEL, f"write a model after `{provider}/`", wrong=True)
-    return provider, model
+        raise Unfit(_MODEL, f"write a model after `{name}/`", wrong=True)
+    return provider, model, ()
 
 
-def _not_served(provider: str, model: str) -> Unfit:
-    meant = next((name for name in PROVIDERS if 0 < distance(provider, name) <= SLIP), None)
-    if meant is not None:
-        return Unfit(
-            _MODEL, f"there is no provider `{provider}`; did you mean `{meant}/{model}`?", wrong=True
+def _of_bare_name(params: LitellmParams) -> Provider:
+    """Raises Unfit. What is nobody's by its name is OpenAI's."""
+    if params.api_base:
+        return of_base(params.api_base) or PLAIN
+    if params.mock_response is not None:
+        return PLAIN
+    vendor = vendor_of(params.model)
+    if vendor is None and is_open(params.model):
+        raise Unfit(
+            _MODEL,
+            f"`{params.model}` is served by many: write who shall in front, as in `ollama/{params.model}`,"
+            f" or for a server of your own `openai/{params.model}` and its `api_base`",
         )
+    found = PLAIN if vendor is None else named(vendor)
+    if found is None:
+        raise _not_served(vendor or "")
+    return found
+
+
+def _unknown(params: LitellmParams, name: str, model: str) -> tuple[Provider, str, tuple[Note, ...]]:
+    """With a base it is some server's: the prefix is part of its model's name. Raises Unfit."""
+    if name in UNSERVED:
+        raise _not_served(name)
+    if params.api_base and params.custom_llm_provider is None:
+        found = of_base(params.api_base) or _SERVER
+        note = f"there is no provider `{name}`: taken as `{found.name}/{params.model}`, at its `api_base`"
+        return found, params.model, ((_MODEL, note),)
+    if params.api_base:
+        note = f"there is no provider `{name}`: taken as `{_SERVER.name}`, at its `api_base`"
+        return _SERVER, model, ((("litellm_params", "custom_llm_provider"), note),)
+    near = nearest(name, (*OWN, *sorted(UNSERVED)))
+    if near:
+        meant = " or ".join(f"`{each}/{model}`" for each in near)
+        raise Unfit(_MODEL, f"there is no provider `{name}`; did you mean {meant}?", wrong=near[0] in OWN)
+    raise _not_served(name)
+
+
+def _not_served(name: str) -> Unfit:
     return Unfit(
         _MODEL,
-        f"the provider `{provider}` is not served yet; for a server that speaks OpenAI's API write `openai/...`"
+        f"the provider `{name}` is not served yet; for a server that speaks OpenAI's API write `openai/...`"
         " and its `api_base`",
     )
 
 
 def base(
-    api_base: str | None, environ: Mapping[str, str]
-) -> tuple[str, tuple[tuple[tuple[str, ...], str], ...]]:
-    """The parameter, else the environment's, else OpenAI's; and what there is to say about it. Raises Unfit."""
-    candidates = [("", api_base), *((name, environ.get(name)) for name in _BASE_VARIABLES)]
-    name, found = next(((name, text) for name, text in candidates if text), ("", OPENAI_BASE))
+    api_base: str | None, environ: Mapping[str, str], provider: Provider = PLAIN
+) -> tuple[str, tuple[Note, ...]]:
+    """The parameter, else the environment's, else the provider's; and what there is to say about it. Raises Unfit."""
+    variables = base_variables(provider)
+    candidates = [("", api_base), *((name, environ.get(name)) for name in variables)]
+    name, found = next(((name, text) for name, text in candidates if text), ("", provider.base))
+    if found is None:
+        also = f", or set {variables[0]}" if variables else ""
+        raise Unfit(_API_BASE, f"`{provider.name}/` is a server of your own: write its `api_base`{also}")
     said = f"{name}: " if name else ""
     try:
-        base = normalise_base(found)
+        base = _placed(found, provider)
     except ValueError as problem:
         raise Unfit(_API_BASE, f"{said}not a base URL: {problem}", wrong=True) from None
     end = next((path for path in _ENDPOINTS if base.endswith(path)), None)
@@ -129,19 +188,42 @@ def base(
     return normalise_base(base.removesuffix(end)), ((_API_BASE, text),)
 
 
-def _key(params: LitellmParams, api_base: str, environ: Mapping[str, str]) -> Secret:
-    """An empty key is legal where it is written and the upstream is not OpenAI: no Authorization is sent.
+def _placed(api_base: str, provider: Provider) -> str:
+    """With the path that the provider's OpenAI-compatible API has. Raises ValueError."""
+    place = origin(api_base)
+    path = place.base_path.decode()
+    if path in provider.moves:
+        return f"{place.scheme}://{place.host_header.decode()}{provider.moves[path]}"
+    return api_base.rstrip("/") if provider.bare and not path else normalise_base(api_base)
 
-    Raises Unfit.
-    """
-    api_key = params.api_key
-    if api_key is None:
-        api_key = Secret(environ.get(KEY_VARIABLE, "").strip())
-    written_empty = params.api_key is not None and origin(api_base).host != OPENAI_HOST
-    if api_key or written_empty or params.mock_response is not None:
-        return api_key
+
+def _key(
+    params: LitellmParams, provider: Provider, api_base: str, environ: Mapping[str, str]
+) -> tuple[str | None, Secret]:
+    """With the variable that it is from. An empty key is legal where it is written and the upstream is not OpenAI: no
+    Authorization is sent. Raises Unfit."""
+    if params.api_key is not None:
+        if params.api_key or origin(api_base).host != OPENAI_HOST or params.mock_response is not None:
+            return None, params.api_key
+    else:
+        for name in provider.keys:
+            found = environ.get(name, "").strip()
+            if found:
+                return name, Secret(found)
+        if provider.keyless or params.mock_response is not None:
+            return None, Secret("")
+    variables = " or ".join(provider.keys)
     raise Unfit(
         _API_KEY,
-        f"no key: write `api_key: os.environ/NAME`, or set {KEY_VARIABLE}"
+        f"no key: write `api_key: os.environ/NAME`, or set {variables}"
         ' (`api_key: ""` sends none, to a server of your own)',
     )
+
+
+def _headers(provider: Provider, key: Secret, environ: Mapping[str, str]) -> Headers:
+    found: list[tuple[bytes, bytes]] = []
+    for name, value in provider.headers:
+        text = environ.get(value[1:], "") if value.startswith("$") else value.replace("{key}", key.reveal())
+        if text and text.isascii() and text.isprintable():
+            found.append((name.encode(), text.encode()))
+    return tuple(found)

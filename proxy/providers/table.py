@@ -11,11 +11,14 @@ import msgspec
 
 from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
 from proxy.config.schema import Config
+from proxy.config.settings import LitellmSettings
 from proxy.errors import ConfigError
+from proxy.providers.compatible.provider import Provider
+from proxy.providers.dialect import PLAIN
 from proxy.providers.identity import deployment_id, object_scope, unique
-from proxy.providers.reach import KEY_VARIABLE, OPENAI, Reached, Unfit, base, reach
+from proxy.providers.reach import KEY_VARIABLE, OPENAI, OWN, Reached, Unfit, base, reach
 from proxy.providers.weights import weights
-from proxy.types import Deployment, Headers, Secret, StreamMode
+from proxy.types import Deployment, Headers, Parameters, Secret, StreamMode
 
 _ORGANIZATION_VARIABLE = "OPENAI_ORGANIZATION"
 
@@ -145,17 +148,17 @@ def _of_entry(
     api_base, api_key = reached.api_base, reached.api_key
     router, defaults = config.router_settings, config.litellm_settings
     limits, info = config.sluice_settings, entry.model_info
-    for organization in _organizations(params, environ):
+    for organization in _organizations(params, provider, environ):
         yield Deployment(
             id=entry.model_info.id or deployment_id(entry.model_name, model, api_base, organization, api_key),
             group=entry.model_name,
-            origin=_origin(entry, organization),
-            provider=provider,
+            origin=_origin(entry, organization, reached),
+            provider=provider.name,
             model=model,
             api_base=api_base,
             api_key=api_key,
             organization=organization,
-            headers=_headers(params),
+            headers=_headers(params, reached.headers),
             weight=weight,
             order=params.order or 0,
             rpm=params.rpm,
@@ -179,28 +182,49 @@ def _of_entry(
             use_in_pass_through=params.use_in_pass_through,
             mock_response=params.mock_response,
             default_params=params.default_params,
+            parameters=_parameters(params, provider, defaults),
+            whole_api=provider.whole,
             object_scope=entry.model_info.object_scope or object_scope(api_base, organization, api_key),
         )
 
 
-def _origin(entry: ModelEntry, organization: str | None) -> str:
+def _origin(entry: ModelEntry, organization: str | None, reached: Reached) -> str:
     """The organization where it alone tells an entry's deployments apart."""
     written = entry.litellm_params
-    variable = KEY_VARIABLE if written.api_key is None else entry.origin.variable
+    variable = reached.variable if written.api_key is None else entry.origin.variable
     one_of_several = organization if len(written.organization) > 1 else None
     return " ".join(word for word in (entry.origin.where, variable, one_of_several) if word)
 
 
-def _organizations(params: LitellmParams, environ: Mapping[str, str]) -> tuple[str | None, ...]:
-    return params.organization or (environ.get(_ORGANIZATION_VARIABLE) or None,)
+def _organizations(
+    params: LitellmParams, provider: Provider, environ: Mapping[str, str]
+) -> tuple[str | None, ...]:
+    """The environment's is OpenAI's."""
+    by_default = environ.get(_ORGANIZATION_VARIABLE) if provider.name in OWN else None
+    return params.organization or (by_default or None,)
 
 
-def _headers(params: LitellmParams) -> Headers:
-    """`headers` and `extra_headers` as one; the latter win, whatever the case of the names."""
-    merged: dict[str, tuple[bytes, bytes]] = {}
+def _headers(params: LitellmParams, providers: Headers) -> Headers:
+    """`headers` and `extra_headers` as one, over the provider's own; the latter win, whatever the case of a name."""
+    merged = {name.decode().lower(): (name, value) for name, value in providers}
     for name, value in (*params.headers.items(), *params.extra_headers.items()):
         merged[name.lower()] = (name.encode(), value.reveal().encode())
     return tuple(merged.values())
+
+
+def _parameters(params: LitellmParams, provider: Provider, defaults: LitellmSettings) -> Parameters:
+    found = provider.parameters
+    made = msgspec.structs.replace(
+        found,
+        refuses=found.refuses.difference(params.allowed_openai_params),
+        omits=found.omits.difference(params.allowed_openai_params),
+        drops=defaults.drop_params if params.drop_params is None else params.drop_params,
+        removed=params.additional_drop_params,
+        modifies=defaults.modify_params,
+    )
+    return (
+        PLAIN if not (made.renames or made.refuses or made.omits or made.removed or made.modifies) else made
+    )
 
 
 def _said(*candidates: float | None) -> float:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Raw
 
-from proxy.errors import UNREADABLE, GatewayError
+from proxy.errors import UNREADABLE, CannotSay
 from proxy.providers.sse import SseReader
 from proxy.types import Deployment, Translation
 
@@ -65,7 +65,7 @@ def translate(body: bytes, _deployment: Deployment) -> Translation:
 def request(body: bytes) -> bytes:
     """The body for /completions; fields that only chat knows are left out, all others stay.
 
-    Raises GatewayError 400 for messages that are not text, msgspec.DecodeError when the body is no JSON object.
+    Raises CannotSay for messages that are not text, msgspec.DecodeError when the body is no JSON object.
     """
     fields = _decode_fields(body)
     prompt = _encode(_prompt(fields.get("messages", _NULL)))
@@ -138,8 +138,8 @@ def _text(message: _Message) -> str:
     return "".join(part.text for part in content)
 
 
-def _not_text(problem: str) -> GatewayError:
-    return GatewayError(400, f"Invalid 'messages': {problem}", param="messages", code="invalid_type")
+def _not_text(problem: str) -> CannotSay:
+    return CannotSay(f"Invalid 'messages': {problem}", param="messages", code="invalid_type")
 
 
 def _logprobs_asked(fields: dict[str, Raw]) -> Raw:

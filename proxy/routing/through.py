@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from proxy.types import Deployment
 
-OPENAI_PROVIDERS = frozenset({"openai", "text-completion-openai"})
-
 
 def through(
     deployments: Sequence[Deployment],
@@ -31,7 +29,7 @@ def _own(deployments: Sequence[Deployment], environment: Deployment | None) -> l
 
     Where none serves all, since some models are elsewhere: all of the models at the environment's base.
     """
-    openai = [each for each in deployments if each.provider in OPENAI_PROVIDERS]
+    openai = [each for each in deployments if each.whole_api]
     found = _common(openai)
     if found or environment is None:
         return found

@@ -187,6 +187,7 @@ def pass_through_target(endpoint: PassThroughEndpoint) -> Deployment:
         api_key=Secret(""),
         headers=tuple((name.encode(), value.reveal().encode()) for name, value in endpoint.headers.items()),
         timeout_s=endpoint.timeout,
+        whole_api=False,
         object_scope=f"pass_through:{endpoint.path}",
     )
 

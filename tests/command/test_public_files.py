@@ -13,15 +13,18 @@ import yaml
 from loadtest.gateway_process import GatewayProcess, running_gateway
 from proxy.command.options import Action, Options
 from proxy.command.startup import start
+from proxy.providers.compatible.found import base_variables
+from proxy.providers.compatible.rows import ROWS
 from tests.e2e.conftest import Upstream, started_upstream, upstream
 
 __all__ = ["started_upstream", "upstream"]
 
 FILES = sorted((Path(__file__).parents[1] / "data/litellm").glob("*.yaml"))
 KEY = "sk-the-gateways-own-master-key"
-SERVED = ("openai", "text-completion-openai")
+SERVED = {"openai", "text-completion-openai", *(row.name for row in ROWS)}
+BASES = {name for row in ROWS for name in base_variables(row)}
 NOT_ASKED_FOR = "NOT_ASKED_FOR"
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:195\d\d")
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:(195\d\d|11434)")
 
 
 class PublicFile:
@@ -32,6 +35,7 @@ class PublicFile:
         self.written = yaml.safe_load(self.text)
         self.entries: list[Mapping[str, Mapping[str, object]]] = self.written["model_list"]
         self.environ = {name: self._value(name, origin) for name in self._names()}
+        self.environ |= dict.fromkeys(BASES, f"{origin}/as/openai/v1")
         self.environ |= {"OPENAI_API_KEY": "sk-of-openai", "OPENAI_BASE_URL": f"{origin}/v1"}
 
     @property

@@ -35,15 +35,15 @@ def test_a_good_file(judged: Judge) -> None:
           - {model_name: a, litellm_params: {model: a, organization: [o1, o2], tags: [x], api_key: k}}
           - {model_name: a, litellm_params: {model: b, api_key: k}}
           - {model_name: b, litellm_params: {model: b, api_key: k}}
-          - {model_name: c, litellm_params: {model: azure/c}}
+          - {model_name: c, litellm_params: {model: sagemaker/c}}
         """
     )
     assert verdict.good is not None
-    tags, azure, summary = str(verdict).splitlines()
+    tags, unserved, summary = str(verdict).splitlines()
     key = "model_list[0].litellm_params.tags"
     assert tags == f"warning: config.yaml:2: {key}: is LiteLLM's; Sluice does not honour it yet"
-    assert azure == (
-        "warning: config.yaml:5: model_list[3].litellm_params.model: the provider `azure` is not served yet; for a"
+    assert unserved == (
+        "warning: config.yaml:5: model_list[3].litellm_params.model: the provider `sagemaker` is not served yet; for a"
         " server that speaks OpenAI's API write `openai/...` and its `api_base`. Not served; the other entries are"
     )
     assert summary == "config.yaml: OK, 2 models, 4 deployments, 1 more that cannot be served, 2 warnings"
@@ -70,7 +70,7 @@ model_list:
   - {model_name: c, litellm_params: {model: openai/c, api_key: os.environ/KEY_3}}
   - model_name: d
     litellm_params: {model: openai/d, weigth: 3, api_base: "localhost:8000/v1", api_key: k}
-  - {model_name: e, litellm_params: {model: gemini/e, timeout: -1}}
+  - {model_name: e, litellm_params: {model: sagemaker/e, timeout: -1}}
   - {model_name: f, litellm_params: {model: openai/f, api_base: 'http://h:x', api_key: k}}
 general_settings:
   master_key: os.environ/KEY_4
@@ -180,14 +180,14 @@ def test_what_cannot_be_built_is_an_error_with_its_place(
     """A check that is not there yet must not be the end of a gateway."""
     from proxy.worker import assembly  # noqa: PLC0415
 
-    destination = assembly._destination
+    destination = assembly.destination_of
 
     def fails(deployment, *more):  # type: ignore[no-untyped-def]
         if deployment.model == "odd":
             raise ZeroDivisionError("sk-a-secret")
         return destination(deployment, *more)
 
-    monkeypatch.setattr(assembly, "_destination", fails)
+    monkeypatch.setattr(assembly, "destination_of", fails)
     verdict = judged(
         """\
         model_list:

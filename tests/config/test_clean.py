@@ -227,7 +227,7 @@ def test_a_name_of_another_section_is_no_slip(read):
         ("router_settings", "{enable_pre_call_checks: true, telemetry: false, debug_level: INFO}"),
         (
             "general_settings",
-            "{drop_params: true, disable_spend_logs: true, user_header_name: x}",
+            "{set_verbose: true, disable_spend_logs: true, user_header_name: x}",
         ),
         ("x-shared", "{anything: at all}"),
     ],

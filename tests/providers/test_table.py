@@ -9,7 +9,8 @@ from proxy.config.models import Flaw, LitellmParams, ModelEntry, ModelInfo, Orig
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, LitellmSettings, PassThroughEndpoint, RouterSettings
 from proxy.errors import ConfigError
-from proxy.providers.reach import OPENAI_BASE, SERVERS
+from proxy.providers.dialect import PLAIN
+from proxy.providers.reach import OPENAI_BASE
 from proxy.providers.table import deployments, env_deployment, survey
 from proxy.types import Deployment, Secret
 
@@ -62,10 +63,13 @@ def test_provider_and_model(model: str, named: str | None, expected: tuple[str, 
     ("params", "texts"),
     [
         (LitellmParams(model="anthropic/claude"), ["`anthropic`", "openai/...", "api_base"]),
-        (LitellmParams(model="azure/x/y", api_base="https://h"), ["`azure`", "openai/..."]),
+        (LitellmParams(model="sagemaker/x/y", api_base="https://h"), ["`sagemaker`", "openai/..."]),
         (LitellmParams(model="claude", custom_llm_provider="anthropic"), ["`anthropic`", "openai/..."]),
         (LitellmParams(model="claude-sonnet-4-5"), ["`anthropic`", "openai/..."]),
-        (LitellmParams(model="gemini-2.5-pro"), ["`gemini`"]),
+        (LitellmParams(model="gemini-2.5-pro"), ["GEMINI_API_KEY or GOOGLE_API_KEY"]),
+        (LitellmParams(model="llama3"), ["served by many", "`ollama/llama3`"]),
+        (LitellmParams(model="grok/m"), ["no provider `grok`", "`groq/m`"]),
+        (LitellmParams(model="nonsense/m"), ["`nonsense`", "openai/..."]),
         (LitellmParams(model="m", api_key=Secret("")), ["OPENAI_API_KEY", "os.environ/NAME"]),
     ],
 )
@@ -118,15 +122,24 @@ def test_where_nothing_can_be_served_every_reason_is_told() -> None:
     assert len(deployments(config(*entries, general_settings=target), {})) == 3
 
 
-@pytest.mark.parametrize("provider", SERVERS)
-def test_a_server_of_ones_own_is_openai_with_its_own_key_or_none(provider: str) -> None:
+@pytest.mark.parametrize(
+    "provider", ["hosted_vllm", "openai_like", "custom_openai", "litellm_proxy", "lm_studio"]
+)
+def test_a_server_of_ones_own_has_its_own_key_or_none(provider: str) -> None:
     base = "http://10.0.0.7:8000/v1"
     plain = only(LitellmParams(model=f"{provider}/meta/llama", api_base=base))
-    assert (plain.provider, plain.model) == ("openai", "meta/llama")
+    assert (plain.provider, plain.model, plain.whole_api) == (provider, "meta/llama", True)
     assert plain.api_key.reveal() == "", "OpenAI's key of the environment stays here"
     assert only(LitellmParams(model=f"{provider}/x", api_base=base, api_key=KEY)).api_key == KEY
+
+
+@pytest.mark.parametrize("provider", ["hosted_vllm", "openai_like", "custom_openai", "litellm_proxy"])
+def test_such_a_servers_base_is_written_or_set(provider: str) -> None:
     with pytest.raises(ConfigError, match="write its `api_base`"):
         only(LitellmParams(model=f"{provider}/x"))
+    if provider == "hosted_vllm":
+        environ = {"HOSTED_VLLM_API_BASE": "http://v:8000"}
+        assert only(LitellmParams(model=f"{provider}/x"), environ).api_base == "http://v:8000/v1"
 
 
 def test_a_provider_that_is_not_served_outranks_a_variable_that_is_not_set() -> None:
@@ -136,7 +149,7 @@ def test_a_provider_that_is_not_served_outranks_a_variable_that_is_not_set() -> 
         (remark,) = survey(Config(model_list=(entry,)), ENVIRON).unservable
         return remark.text
 
-    assert "provider `azure`" in why("azure/x", "api_key")
+    assert "provider `sagemaker`" in why("sagemaker/x", "api_key")
     assert why("gpt-4o", "api_key") == "NOPE is not set"
     assert why("unknown", "model") == "NOPE is not set"
 
@@ -165,6 +178,58 @@ def test_a_name_that_is_only_like_a_vendors() -> None:
     for model in ("claude-x", "mistral-7b"):
         assert only(LitellmParams(model=model, api_base="http://h")).model == model
     assert only(LitellmParams(model="ft:gpt-4o:claude-x")).provider == "openai"
+
+
+@pytest.mark.parametrize(
+    ("params", "provider", "model", "note"),
+    [
+        (LitellmParams(model="llama", api_base="https://api.groq.com/openai/v1"), "groq", "llama", None),
+        (LitellmParams(model="acme/llama", api_base="https://api.groq.com/openai/v1"), "groq", "acme/llama",
+         "taken as `groq/acme/llama`"),
+        (LitellmParams(model="acme/llama", api_base="http://h:1"), "openai_like", "acme/llama",
+         "taken as `openai_like/acme/llama`"),
+        (LitellmParams(model="llama", custom_llm_provider="acme", api_base="http://h:1"), "openai_like", "llama",
+         "no provider `acme`"),
+        (LitellmParams(model="openai/llama", api_base="https://api.groq.com/openai/v1"), "openai", "llama", None),
+        (LitellmParams(model="groq/openai/gpt-oss"), "groq", "openai/gpt-oss", None),
+        (LitellmParams(model="llama", custom_llm_provider="groq"), "groq", "llama", None),
+        (LitellmParams(model="mistral-large"), "mistral", "mistral-large", None),
+        (LitellmParams(model="together/m"), "together_ai", "m", None),
+    ],
+)  # fmt: skip
+def test_a_provider_is_found_by_prefix_name_or_host(
+    params: LitellmParams, provider: str, model: str, note: str | None
+) -> None:
+    environ = {"GROQ_API_KEY": "g", "MISTRAL_API_KEY": "m", "TOGETHERAI_API_KEY": "t", "OPENAI_API_KEY": "o"}
+    found = survey(config(params), environ)
+    (deployment,) = found.deployments
+    assert (deployment.provider, deployment.model) == (provider, model)
+    assert bool(note) == bool(found.notes)
+    assert note is None or note in found.notes[0].text
+    if provider == "openai_like":
+        assert not deployment.api_key, "OpenAI's key stays here"
+
+
+def test_parameters_follow_the_provider_the_entry_and_the_section() -> None:
+    environ = {"GROQ_API_KEY": "g"}
+    plain = only(LitellmParams(model="groq/m"), environ).parameters
+    assert "logit_bias" in plain.refuses
+    assert not plain.drops
+    allowed = LitellmParams(model="groq/m", allowed_openai_params=("logit_bias",), drop_params=True)
+    found = only(allowed, environ).parameters
+    assert ("logit_bias" in found.refuses, "n" in found.refuses, found.drops) == (False, True, True)
+    settings = LitellmSettings(drop_params=True)
+    assert only(LitellmParams(model="groq/m"), environ, litellm_settings=settings).parameters.drops
+    refused = only(LitellmParams(model="groq/m", drop_params=False), environ, litellm_settings=settings)
+    assert not refused.parameters.drops
+    removed = only(LitellmParams(model="m", additional_drop_params=("user",))).parameters
+    assert removed.removed == ("user",)
+    assert only(LitellmParams(model="m", drop_params=True)).parameters is PLAIN, (
+        "OpenAI refuses nothing of its own"
+    )
+    assert only(
+        LitellmParams(model="m"), litellm_settings=LitellmSettings(modify_params=True)
+    ).parameters.modifies
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def environment(deployment: Make) -> Deployment:
 
 
 def test_who_serves_what_names_nothing_is_listed_and_found_by_its_objects(deployment: Make) -> None:
-    routes = router([deployment("a", provider="other")], env_deployment=environment(deployment))
+    routes = router([deployment("a", whole_api=False)], env_deployment=environment(deployment))
     assert ids(routes.pass_through_pool()) == ["env"]
     assert ids(routes.scope_pool("scope-env")) == ["env"]
     assert routes.match("anything") is None

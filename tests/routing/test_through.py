@@ -30,7 +30,7 @@ MARKED = {"use_in_pass_through": True}
         ([{}], ["0"], ["0"], ["env"]),
         ([{}, {}], ["0", "1"], ["0", "1"], ["env"]),
         ([{}, MARKED], ["1"], ["1"], ["1"]),
-        ([{"provider": "target"}], [], ["env"], ["env"]),
+        ([{"whole_api": False}], [], ["env"], ["env"]),
         ([{"provider": "text-completion-openai"}], ["0"], ["0"], ["env"]),
         # models that agree, or share some projects
         ([{"object_scope": "a"}, {"group": "x", "object_scope": "a"}], ["0", "1"], ["0", "1"], ["env"]),
@@ -44,7 +44,7 @@ MARKED = {"use_in_pass_through": True}
         ([{"api_key": Secret("sk-env")}, {"group": "x"}], [], ["0"], ["0"]),
         ([{"api_key": Secret("sk-env"), "organization": "o"}, {"group": "x"}], [], ["env"], ["env"]),
         (
-            [{"api_key": Secret("sk-env"), "api_base": THERE}, {"group": "x", "provider": "target"}],
+            [{"api_key": Secret("sk-env"), "api_base": THERE}, {"group": "x", "whole_api": False}],
             ["0"],
             ["0"],
             ["env"],

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.record import Record
-from proxy.errors import ClientGone, UpstreamFailure
+from proxy.errors import CannotSay, ClientGone, UpstreamFailure
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.holding import is_plainly_good
 from proxy.gateway.telling.mock import mocks
@@ -157,6 +157,8 @@ class Attempts:
                 answer.close()
         except UpstreamFailure as failure:
             return self._broken(run, deployment, failure)
+        except CannotSay:
+            return self._unsaid(run, deployment)
         finally:
             if not run.settled:
                 self._slots.settle(run, deployment, result)
@@ -181,6 +183,15 @@ class Attempts:
             following = self._after(run, deployment, failed, failure.reason)
         if following is None:
             raise upstream_failed(failure, retried=run.record.attempts > 1) from failure
+        return following
+
+    def _unsaid(self, run: Run, deployment: Deployment) -> Next:
+        """What follows where the deployment's language has no words for the request; it was sent nothing. Raises
+        CannotSay, which is being handled, when nothing does."""
+        self._slots.settle(run, deployment, NOTHING_LEARNED)
+        following = self._following.elsewhere(run)
+        if following is None:
+            raise  # noqa: PLE0704 - called while it is handled
         return following
 
     def _after(self, run: Run, deployment: Deployment, failure: Failure, reason: str = "") -> Next | None:

@@ -92,6 +92,11 @@ class Following:
         """When nothing in the request's own group can be picked."""
         return self._turn(run, NO_ANSWER)
 
+    def elsewhere(self, run: Run) -> Next | None:
+        """When a deployment's language has no words for the request. It was sent nothing: no retry is counted."""
+        another = self.pick(run, run.tried)
+        return self._turn(run, NO_ANSWER) if another is None else Next(another)
+
     def pick(self, run: Run, tried: Sequence[Deployment]) -> Deployment | None:
         choice = run.choice
         picked = self._router.pick(
