@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import msgspec
 
@@ -67,22 +68,27 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
 _IDS_PER_REFILL = 64
 """One system call for so many ids; a refill takes about 30 us, which one request pays."""
 
+_RANDOM_BYTES = 9
 _ready_ids: list[str] = []
 os.register_at_fork(after_in_child=_ready_ids.clear)
 
 
 def call_id() -> str:
-    """A random UUID, version 4 (RFC 9562 section 5.4), as text. Forked workers share none."""
+    """A UUID, version 7 (RFC 9562 section 5.7), as text. Forked workers share none.
+
+    They begin with the time: an index over them grows at its end, where one over chance is written all over.
+    """
     if not _ready_ids:
         _refill()
     return _ready_ids.pop()
 
 
 def _refill() -> None:
-    digits = os.urandom(16 * _IDS_PER_REFILL).hex()
-    _ready_ids.extend(_uuid4(digits[at : at + 32]) for at in range(0, len(digits), 32))
+    stamp = f"{int(time.time() * 1000):012x}"
+    digits = os.urandom(_RANDOM_BYTES * _IDS_PER_REFILL).hex()
+    _ready_ids.extend(_uuid7(stamp, digits[at : at + 18]) for at in range(0, len(digits), 18))
 
 
-def _uuid4(hex32: str) -> str:
-    """`a` is one of the variant's four digits: the other 120 bits are chance enough."""
-    return f"{hex32[:8]}-{hex32[8:12]}-4{hex32[13:16]}-a{hex32[17:20]}-{hex32[20:]}"
+def _uuid7(stamp: str, hex18: str) -> str:
+    """`a` is one of the variant's four digits: the other 72 bits are chance enough."""
+    return f"{stamp[:8]}-{stamp[8:]}-7{hex18[:3]}-a{hex18[3:6]}-{hex18[6:]}"

@@ -17,6 +17,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
 """At most a day: more is a typing error, mostly milliseconds."""
 SecondsOrZero: TypeAlias = Annotated[float, Meta(ge=0, le=86_400)]
+Days: TypeAlias = Annotated[float, Meta(gt=0, le=36_500)]
+"""At most a century."""
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 Megabytes: TypeAlias = Annotated[float, Meta(gt=0, le=1_048_576)]

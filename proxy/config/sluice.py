@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from proxy.config.fields import (
     Count,
+    Days,
     HeaderPattern,
     Megabytes,
     Mode,
@@ -124,6 +125,14 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds until what is to be kept is written, with what came meanwhile: a write waits for the disk, some 5 ms."""
     state_queue: Positive = 10_000
     """Writes that wait per worker while the state file cannot be written; further ones are dropped and counted."""
+    records_queue: Positive = 50_000
+    """Records that wait per worker while the state file cannot be written: about 25 MB; the oldest are dropped then."""
+    records_keep_days: Days = 90.0
+    """Days that the record of each request is kept in the state file: a quarter, for invoices that are asked about."""
+    records_keep_mb: Megabytes = 4_096.0
+    """MiB that the state file may grow to before its oldest records go: some ten million requests."""
+    spend_keep_days: Days = 1_100.0
+    """Days that the sums by day are kept, from which reports are made: three years; they take little room."""
     environment_key_first: bool = False
     """true: what names no model goes to `OPENAI_API_KEY` of the environment, although the configuration has keys."""
     keys: tuple[KeySettings, ...] = ()

@@ -66,7 +66,7 @@ def spent(connection: sqlite3.Connection, subject: bytes, since_unix_s: float = 
     total = 0
     for table in ("spend", "spend_corrections"):
         (nano,) = connection.execute(
-            f"SELECT coalesce(sum(nano), 0) FROM {table} WHERE subject = ? AND minute >= ?",  # noqa: S608
+            f"SELECT coalesce(sum(nano), 0) FROM {table} WHERE subject = ? AND minute >= ?",
             (subject, int(since_unix_s) // MINUTE_S),
         ).fetchone()
         total += nano

@@ -130,6 +130,9 @@ class Gateway:
         self.facts = Facts(board)
         self.telemetry = telemetry
         self._key_headers: set[str] = set()
+        self._page_paths: frozenset[str] = frozenset()
+        self.tasks: Sequence[Callable[[], Awaitable[object]]] = ()
+        """Kept up beside the gateway's own, while it serves."""
         client = UpstreamClient(self.reactor, self.pool, dial)
         self.confirmer = Confirmer(self.reactor, client, partial(destination_of, forwards_organization=False))
         self._parts, self.pipeline = self.prepare(config, environ)
@@ -165,7 +168,7 @@ class Gateway:
         state = [] if self.state is None else [self.state.run]
         register = [] if self.register is None else [self.register.run]
         telemetry = [] if self.telemetry is None else [self.telemetry.run]
-        return [*upkeep, *state, *register, *telemetry]
+        return [*upkeep, *state, *register, *telemetry, *self.tasks]
 
     @property
     def requests_under_way(self) -> int:
@@ -187,6 +190,13 @@ class Gateway:
     def contained(self) -> Mapping[str, int]:
         """Errors that walls have stopped, by kind of guest."""
         return self.reactor.walls.counts()
+
+    def deployment(self, id_: str) -> Deployment | None:
+        return self._parts.by_id.get(id_)
+
+    def is_page(self, route: str) -> bool:
+        """One of the gateway's own, by the name that its record has."""
+        return route in self._page_paths
 
     def reload(self, config: Config, environ: Mapping[str, str]) -> None:
         """New requests get the new parts, running ones finish with the old. Raises ConfigError, and nothing changed."""
@@ -301,8 +311,10 @@ class Gateway:
         parts.side = self._side_pipeline(parts, attempts)
         customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name
+        pages = self._pages(parts, customs)
+        self._page_paths = frozenset(page.path for page in pages)
         return Pipeline(
-            Routes(self._pages(parts, customs), customs),
+            Routes(pages, customs),
             Keys(general.master_key, header.lower().encode() if header else None, self.directory),
             router,
             attempts,

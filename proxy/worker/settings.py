@@ -29,6 +29,9 @@ from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.storage.file import StateLimits
+from proxy.storage.records import RowLimits
+from proxy.storage.retention import RetentionLimits
+from proxy.storage.rollups import DAY_S
 from proxy.types import Deployment, Secret
 from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
@@ -229,3 +232,17 @@ def _unix_s(moment: str) -> float:
     """A time without a zone is UTC's."""
     found = datetime.fromisoformat(moment)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def row_limits(config: Config) -> RowLimits:
+    ours = config.sluice_settings
+    return RowLimits(queue=ours.records_queue, flush_s=ours.state_flush_s)
+
+
+def retention_limits(config: Config) -> RetentionLimits:
+    ours = config.sluice_settings
+    return RetentionLimits(
+        records_s=ours.records_keep_days * DAY_S,
+        size_bytes=int(ours.records_keep_mb * MEBIBYTE),
+        days=int(ours.spend_keep_days),
+    )

@@ -25,11 +25,11 @@ from proxy.process.orders import Order
 from proxy.process.stopping import Stop, Terminal
 from proxy.process.systemd import BEATS_PER_WATCHDOG
 from proxy.routing.facts import FactBoard
-from proxy.storage.file import StateFile
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
+from proxy.worker.keeping import Keeping
 from proxy.worker.serving import serve
-from proxy.worker.settings import door_limits, state_limits
+from proxy.worker.settings import door_limits
 from proxy.worker.side_door import SideDoor
 from proxy.worker.telemetry import Telemetry
 
@@ -80,7 +80,8 @@ def work(
     config = edition.config
     ours = config.sluice_settings
     telemetry = Telemetry(overseer.numbers, ours.metrics_series) if ours.metrics else None
-    bus = Bus(_consumers(edition, telemetry))
+    keeping = Keeping(state, config)
+    bus = Bus([*_consumers(edition, telemetry), *keeping.consumers])
     gateway = Gateway(
         config,
         edition.environ,
@@ -89,11 +90,13 @@ def work(
         overseer.pass_on,
         board=overseer.facts,
         counted=overseer.counted,
-        state=None if state is None else StateFile(state, state_limits(config)),
+        state=keeping.file,
         telemetry=telemetry,
     )
     if telemetry is not None:
         telemetry.watch(gateway, bus)
+    keeping.watch(gateway)
+    gateway.tasks = keeping.tasks
     side = None
     if metrics_listener is not None:
         side = SideDoor(metrics_listener, gateway.reactor, door_limits(ours), lambda: gateway.side)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 
 import pytest
@@ -9,12 +10,15 @@ from proxy.accounting.record import Record, call_id
 from proxy.types import Outcome
 
 
-def test_call_ids_are_version_4_uuids_and_differ() -> None:
+def test_call_ids_are_version_7_uuids_and_differ() -> None:
+    before_ms = int(time.time() * 1000)
+    call_id()
     ids = [call_id() for _ in range(1000)]
     assert len(set(ids)) == len(ids)
     for text in ids:
         parsed = uuid.UUID(text)
-        assert (str(parsed), parsed.version, parsed.variant) == (text, 4, uuid.RFC_4122)
+        assert (str(parsed), parsed.version, parsed.variant) == (text, 7, uuid.RFC_4122)
+    assert max(ids)[:13] >= f"{before_ms >> 16:08x}-{before_ms & 0xFFFF:04x}"
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

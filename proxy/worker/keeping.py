@@ -1,0 +1,43 @@
+"""What one worker keeps in the state file: records, their sums, what everybody has spent; and what goes again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from proxy.accounting.bus import Consumer
+from proxy.config.schema import Config
+from proxy.storage.file import StateFile
+from proxy.storage.records import RecordRows
+from proxy.storage.retention import Retention
+from proxy.storage.spend import SpendRows
+from proxy.types import Deployment
+from proxy.worker.settings import retention_limits, row_limits, state_limits
+
+
+class Keeper(Protocol):
+    """What is asked of a gateway."""
+
+    def deployment(self, id_: str, /) -> Deployment | None: ...
+    def is_page(self, route: str, /) -> bool: ...
+
+
+class Keeping:
+    """Made after the fork. Without a path nothing is kept."""
+
+    def __init__(self, path: Path | None, config: Config) -> None:
+        self.file: StateFile | None = None
+        self.consumers: Sequence[Consumer] = ()
+        self.tasks: Sequence[Callable[[], Awaitable[object]]] = ()
+        """While the gateway serves, beside the file's own."""
+        self._rows: RecordRows | None = None
+        if path is not None:
+            self.file = StateFile(path, state_limits(config))
+            self._rows = RecordRows(self.file, row_limits(config), [SpendRows()])
+            self.consumers = (self._rows,)
+            self.tasks = (Retention(retention_limits(config), self.file).run,)
+
+    def watch(self, gateway: Keeper) -> None:
+        if self._rows is not None:
+            self._rows.watch(gateway.deployment, gateway.is_page)
