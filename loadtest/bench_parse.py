@@ -9,7 +9,7 @@ from proxy.gateway.reading.peek import peek_json
 from proxy.providers.splice import replace_model
 from proxy.wire.framing import ChunkedFraming, LengthFraming
 from proxy.wire.head_parser import HeadParser
-from proxy.wire.response_head import parse_response_head
+from proxy.wire.response_rules import parse_response_head
 
 RUNS = 7
 CALLS = 20_000

@@ -22,7 +22,9 @@ from proxy.wire.head import find_head_end
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor
-from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
+from proxy.wire.response_head import ResponseHead
+from proxy.wire.response_parser import ResponseParser
+from proxy.wire.response_rules import BadResponse
 from proxy.wire.tls import TlsLink, client_context
 from proxy.wire.uplink import Answered, Uplink
 
@@ -81,6 +83,7 @@ class UpstreamClient:
         self._reactor = reactor
         self._pool = pool
         self._dial = dial or _dial
+        self._parser = ResponseParser(DROPPED_FROM_ANSWERS)
 
     async def send(
         self,
@@ -103,7 +106,7 @@ class UpstreamClient:
             answered = False
             try:
                 complete = _post(link, outbound) or await _write(link, outbound, patience.write_s, until)
-                head, rest = await _read_head(link, outbound, patience.first_byte_s, until)
+                head, rest = await _read_head(link, outbound, self._parser, patience.first_byte_s, until)
                 if not complete and connection.used:
                     _believe(head)
                 answered = True
@@ -238,7 +241,7 @@ async def _write(link: Link, outbound: Outbound, write_s: float, until: float) -
 
 
 async def _read_head(
-    link: Link, outbound: Outbound, first_byte_s: float, until: float
+    link: Link, outbound: Outbound, parser: ResponseParser, first_byte_s: float, until: float
 ) -> tuple[ResponseHead, bytes]:
     """The final answer's head and the bytes behind it. Raises _NoAnswer, BadResponse, Late, ClientGone."""
     asked = time.monotonic()
@@ -260,7 +263,7 @@ async def _read_head(
             data += await _read_more(link, deadline)
         if not 0 < end <= MAX_ANSWER_HEAD_BYTES:
             raise BadResponse(f"its head is longer than {MAX_ANSWER_HEAD_BYTES} bytes")
-        head = parse_response_head(data[:end], outbound.method, DROPPED_FROM_ANSWERS)
+        head = parser.parse(data[:end], outbound.method)
         data = data[end:]
         if head.status >= 200:
             return head, data

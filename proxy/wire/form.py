@@ -11,16 +11,16 @@ from operator import itemgetter
 from typing import Protocol, TypeAlias
 
 from proxy.types import Headers
+from proxy.wire.gaps import Gaps, escaped, until_value
 from proxy.wire.head import CHUNKED, NO_BODY, connection_persists, length_of, list_members
 
 BLANKS = b" \t"
 JSON_TYPE = b"application/json"
-WITHOUT_CONTROLS = bytes(
-    0x20 if (code < 0x20 and code != 0x09) or code == 0x7F else code for code in range(256)
-)
-"""Changes what no value holds (RFC 9110 5.5)."""
 SIEVES_REMEMBERED = 4
 """Per form; a configuration has two or three, unless its deployments have headers of their own. Emptied when full."""
+FORM_BYTES = 2_000
+LINE_BYTES = 400
+"""What a form takes besides its texts, and besides that for each line."""
 
 
 class Opening:
@@ -47,7 +47,7 @@ class Sieve(Protocol):
 Pick: TypeAlias = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
-class Form:
+class Form(Gaps):
     """Header lines, of which some have a gap in place of their value.
 
     What a form says of the connection and the body's framing holds whatever is in its gaps: lines that decide about
@@ -55,16 +55,14 @@ class Form:
     """
 
     __slots__ = (
-        "_rest", "_start", "connection_tokens", "expect_continue", "first", "framing", "gaps", "keep_alive", "kept",
-        "length_gap", "lines", "names", "plain_json", "repeated", "repeats", "spelled", "upgrade",
+        "connection_tokens", "expect_continue", "first", "framing", "keep_alive", "kept", "length_gap", "names",
+        "plain_json", "repeated", "repeats", "upgrade",
     )  # fmt: skip
 
     def __init__(self, lines: Sequence[bytes], gaps: Sequence[int] = (), *, modern: bool = True) -> None:
         """`lines` have passed the strict checks; `gaps` are indices of lines, rising."""
+        super().__init__(lines, gaps)
         pairs = headers_of(lines)
-        self.lines = tuple(lines)
-        self.gaps = tuple(gaps)
-        self.spelled = tuple(name for name, _ in pairs)
         self.names = tuple(map(bytes.lower, self.spelled))
         values: list[bytes | int] = [value for _, value in pairs]
         for gap, at in enumerate(gaps):
@@ -95,47 +93,15 @@ class Form:
         )
         """Its heads announce JSON as SDKs do: in one way, and not coded."""
         self.kept: dict[Sieve, Kept] = {}
-        self._start, *self._rest = self._texts()
-
-    def _texts(self) -> list[bytes]:
-        """What stands before, between and behind the gaps, to the end of the head."""
-        texts, text = [], b""
-        for at, line in enumerate(self.lines):
-            if at in self.gaps:
-                texts.append(text + _until_value(line))
-                text = b"\r\n"
-            else:
-                text += line + b"\r\n"
-        return [*texts, text + b"\r\n"]
 
     @property
-    def tail(self) -> bytes:
-        """What stands behind the last gap."""
-        return self._rest[-1]
-
-    def read(self, head: bytes) -> list[bytes] | None:
-        """HOT. What fills the gaps of a head, here without its request line; None: it is not of this form."""
-        if not head.startswith(self._start):
-            return None
-        rest, values = head[len(self._start) :], []
-        for text in self._rest:
-            value, found, rest = rest.partition(text)
-            if not found:
-                return None
-            values.append(value)
-        if rest:
-            return None
-        filled = b"".join(values)
-        # A line too many would be in a value here, with its end.
-        return values if filled.translate(WITHOUT_CONTROLS) == filled else None
+    def cost_bytes(self) -> int:
+        text_bytes = sum(map(len, self.lines))
+        return FORM_BYTES + LINE_BYTES * len(self.lines) + (3 + SIEVES_REMEMBERED) * text_bytes
 
     def framing_of(self, values: Sequence[bytes]) -> int:
         """HOT. Of the body of a head that has these in its gaps. Raises BadRequest."""
         return self.framing if self.length_gap < 0 else length_of(values[self.length_gap])
-
-    def differences(self, lines: Sequence[bytes]) -> list[int]:
-        """Where as many lines of the same names say something else than this form does."""
-        return [at for at, line in enumerate(lines) if line != self.lines[at] and at not in self.gaps]
 
     def keep(self, sieve: Sieve) -> Kept:
         """What of it goes on: learned once, then looked up in `kept`."""
@@ -160,20 +126,16 @@ class Kept:
             elif name in form.connection_tokens or not sieve.passes(name):
                 continue
             elif at in form.gaps:
-                template += _escaped(_until_value(line)) + b"%b\r\n"
+                template += escaped(until_value(line)) + b"%b\r\n"
                 picks.append(4 + form.gaps.index(at))
             else:
-                template += _escaped(line) + b"\r\n"
+                template += escaped(line) + b"\r\n"
         if not framed:
             template += b"%b"
             picks.append(3)
         self.template = template + b"\r\n"
         self.pick: Pick = itemgetter(picks[0], picks[1], *picks[2:])
         """Of method, target, own lines, the line on the body's framing, and the values of the form's gaps."""
-
-
-def _escaped(text: bytes) -> bytes:
-    return text.replace(b"%", b"%%")
 
 
 class RequestHead:
@@ -214,14 +176,8 @@ class RequestHead:
         """All of them, in their order and spelling."""
         lines = list(self.form.lines)
         for at, value in zip(self.form.gaps, self.values, strict=True):
-            lines[at] = _until_value(lines[at]) + value
+            lines[at] = until_value(lines[at]) + value
         return headers_of(lines)
-
-
-def _until_value(line: bytes) -> bytes:
-    """A line's name, its colon, and one blank where it has one."""
-    end = line.index(b":") + 1
-    return line[: end + 1] if line[end : end + 1] == b" " else line[:end]
 
 
 def headers_of(lines: Sequence[bytes]) -> Headers:

@@ -14,7 +14,7 @@ from proxy.wire.framing import encode_chunk
 from proxy.wire.link import Link
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
-from proxy.wire.response_head import parse_response_head
+from proxy.wire.response_rules import parse_response_head
 
 LIMITS = DoorLimits(
     max_connections=1,

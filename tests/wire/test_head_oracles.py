@@ -11,7 +11,8 @@ from proxy.types import Headers
 from proxy.wire.form import RequestHead
 from proxy.wire.head import CHUNKED, UNTIL_CLOSE, BadRequest
 from proxy.wire.head_parser import HeadParser
-from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
+from proxy.wire.response_head import ResponseHead
+from proxy.wire.response_rules import BadResponse, parse_response_head
 
 FRAMING = (b"content-length", b"transfer-encoding")
 DROP = frozenset((b"set-cookie",))

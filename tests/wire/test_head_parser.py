@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.wire.form import SIEVES_REMEMBERED, RequestHead
+from proxy.wire.form_memory import FORMS_ALIKE, NEW_LINES, REMEMBERED_BYTES, WIDENED
 from proxy.wire.head import CHUNKED, NO_BODY, BadRequest
-from proxy.wire.head_parser import FORMS_ALIKE, NEW_LINES, REMEMBERED_BYTES, WIDENED, HeadParser
+from proxy.wire.head_parser import HeadParser
 
 MEMORY_BYTES = 200_000
 

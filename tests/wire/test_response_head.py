@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from proxy.wire.head import CHUNKED, UNTIL_CLOSE
-from proxy.wire.response_head import BadResponse, ResponseHead, parse_response_head
+from proxy.wire.response_head import ResponseHead
+from proxy.wire.response_rules import BadResponse, parse_response_head
 
 
 def response(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> bytes:

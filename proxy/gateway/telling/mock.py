@@ -13,7 +13,8 @@ from proxy.accounting.record import call_id
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.types import Deployment
-from proxy.wire.response_head import ResponseHead, parse_response_head
+from proxy.wire.response_head import ResponseHead
+from proxy.wire.response_rules import parse_response_head
 from proxy.wire.unheld import unheld_lines
 
 _PATHS = (b"/chat/completions", b"/completions")

@@ -134,7 +134,7 @@ class Attempts:
             outbound = self._sending.outbound(run, lane)
             answer = await self._sending.send(run, lane, outbound)
             try:
-                if answer.head.status != 200 or answer.head.holds(PLACES):
+                if answer.head.status != 200 or answer.head.mentions(PLACES):
                     answer = await self._sending.follow(run, lane, outbound, answer)
                 answer.until = run.until
                 run.answered = self._clock()

@@ -25,7 +25,7 @@ from proxy.types import Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.wire.response_head import ResponseHead
 
-RATE_LIMITS = b"x-ratelimit-remaining-"
+RATE_LIMITS = b"\r\nx-ratelimit-remaining-"
 _OK = ResultKind.OK
 GOOD = Result(_OK, 200)
 

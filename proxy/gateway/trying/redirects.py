@@ -73,7 +73,7 @@ async def follow(answer: Answer, outbound: Outbound, trail: Trail, send: Send, m
 def _rewritten(answer: Answer, outbound: Outbound, trail: Trail, seen: Seen) -> Answer:
     """What the answer says of places in the upstream is said of the gateway."""
     head = answer.head
-    if head.holds(PLACES):
+    if head.mentions(PLACES):
         head.lines = client_lines(head.lines, trail.origin, _target_of(outbound), seen)
     return answer
 

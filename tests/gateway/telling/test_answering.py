@@ -23,7 +23,8 @@ from proxy.routing.affinity import MemoryStore
 from proxy.types import Outcome, Result, ResultKind, Usage
 from proxy.wire.form import RequestHead
 from proxy.wire.pump import End, Tap
-from proxy.wire.response_head import ResponseHead, parse_response_head
+from proxy.wire.response_head import ResponseHead
+from proxy.wire.response_rules import parse_response_head
 
 OK = Result(ResultKind.OK, 200)
 SSE = b"content-type: text/event-stream\r\n"
