@@ -49,13 +49,14 @@ class Lasting:
         budget: RetryBudget | None = None,
         room: WaitingRoom | None = None,
         counted: Counted = ALWAYS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """Without a budget retries are unbounded, without a room nobody waits."""
+        """Without a budget retries are unbounded, without a room nobody waits. `clock`: of monotonic seconds; None:
+        the one there is when this is made, since a simulation has its own."""
         self.budget = RetryBudget(0, sys.maxsize) if budget is None else budget
         self.room = WaitingRoom(0, 0) if room is None else room
         self.counted = counted
-        self.clock = clock
+        self.clock = time.monotonic if clock is None else clock
 
 
 class Attempts:
