@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run key compile test test-compiled compat check lint types format lock clean
+.PHONY: help run key compile test test-compiled compat check lint types format lock prices clean
 
 help:
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -84,8 +84,19 @@ lock: ## refresh the pinned, hashed requirements
 	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -o requirements.lock pyproject.toml
 	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev -o requirements-dev.lock pyproject.toml
 
+# The day is the sources' own: that of their release.
+PRICES_LITELLM := 1.109.1
+PRICES_GENAI := 0.2.3
+PRICES_DATES := 2026-11-12 2026-11-10
+
+prices: $(VENV)/.run ## the shipped table of prices anew, of the two sources (edit their versions and dates above it)
+	$(PYTHON) -m venv .venv-prices && .venv-prices/bin/pip install --quiet genai-prices==$(PRICES_GENAI)
+	.venv-prices/bin/pip download --quiet --no-deps --only-binary :all: --dest .venv-prices litellm==$(PRICES_LITELLM)
+	.venv-prices/bin/python proxy/pricing/genai_json.py $(lastword $(PRICES_DATES)) > .venv-prices/genai.json
+	$(BIN)/python -m proxy.pricing.build --litellm .venv-prices/litellm-*.whl --genai .venv-prices/genai.json --dates $(PRICES_DATES)
+
 clean:
-	rm -rf $(VENV) .venv-lock .venv-load .venv-litellm .venv-compat tests/compat/node_modules build loadtest/build *.egg-info proxy/compiled.json
+	rm -rf $(VENV) .venv-lock .venv-prices .venv-load .venv-litellm .venv-compat tests/compat/node_modules build loadtest/build *.egg-info proxy/compiled.json
 	find proxy -name '*.so' -delete
 
 include loadtest/bench.mk

@@ -112,6 +112,10 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """When the client leaves, the answer is read on, so that its usage is known; else it is cut off."""
     input_cost_per_token: float = 0.0
     output_cost_per_token: float = 0.0
+    prices: Mapping[str, object] = {}
+    """What is written of its prices: US dollars, by LiteLLM's names."""
+    base_model: str | None = None
+    """The model behind its name, for prices."""
     max_input_tokens: int | None = None
     mode: str | None = None
     """What the model is for, as `model_info` says; shown, not used."""

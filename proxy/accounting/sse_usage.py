@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.accounting.said import NOBODY, Event, Inner
+from proxy.accounting.shapes import UsageFields, with_tools
 from proxy.accounting.suspects import MARK, MOST, suspect, suspects_in
-from proxy.accounting.usage import Groq, Tail, UsageFields
+from proxy.accounting.usage import Tail
 from proxy.errors import UNREADABLE
 from proxy.types import Usage
 
@@ -25,6 +27,8 @@ _TERMINAL_EVENTS = frozenset(
     {
         b"done",
         b"error",
+        b"message-end",
+        b"message_stop",
         b"response.completed",
         b"response.failed",
         b"response.incomplete",
@@ -38,23 +42,12 @@ _TERMINAL_EVENTS = frozenset(
 
 https://platform.openai.com/docs/api-reference/responses-streaming and the streaming pages of images and audio
 """
+_USAGE = b'"usage'
+"""Or `"usageMetadata`, as Gemini has it."""
 _TERMINAL_TYPES = frozenset(name.decode() for name in _TERMINAL_EVENTS)
 
 
-class _Response(msgspec.Struct, gc=False):
-    model: str | None = None
-    usage: UsageFields | None = None
-
-
-class _Event(msgspec.Struct, gc=False):
-    type: str | None = None
-    model: str | None = None
-    usage: UsageFields | None = None
-    x_groq: Groq | None = None
-    response: _Response | None = None
-
-
-_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_event = msgspec.json.Decoder(Event).decode
 
 
 class SseUsageTap:
@@ -65,6 +58,7 @@ class SseUsageTap:
         "_ending",
         "_event",
         "_event_bytes",
+        "_first",
         "_held",
         "_held_bytes",
         "_joins",
@@ -82,6 +76,8 @@ class SseUsageTap:
         self.finish_seen = False
         self.suspects: tuple[bytes, ...] = ()
         self._usage: Usage | None = None
+        self._first: UsageFields | None = None
+        """Said at an Anthropic stream's beginning."""
         self._held: list[bytes] = []
         """Pieces of the line not finished yet."""
         self._held_bytes = 0
@@ -104,7 +100,7 @@ class SseUsageTap:
         block = payload if self._is_whole(payload) else self._whole_lines(payload)
         if self._joins:
             self._join(block)
-        elif block.find(b'"usage"') >= 0 and block.count(b'"usage"') != block.count(b'"usage":null'):
+        elif block.find(_USAGE) >= 0 and block.count(_USAGE) != block.count(b'"usage":null'):
             self._read_events(block)
         elif self._looks_left:
             self._look_for_model(block)
@@ -178,7 +174,7 @@ class SseUsageTap:
 
     def _read_events(self, block: bytes) -> None:
         for line in block.split(b"\n"):
-            if line.startswith(b"data:") and b'"usage"' in line and not self._read_event(line):
+            if line.startswith(b"data:") and _USAGE in line and not self._read_event(line):
                 return self._join(block)
         return None
 
@@ -217,19 +213,26 @@ class SseUsageTap:
             event = _decode_event(line[len(b"data:") :])
         except UNREADABLE:
             return line[len(b"data:") :].strip() == b"[DONE]"
-        response = event.response
-        self.model = self.model or event.model or (response.model if response else None) or None
+        inner = NOBODY if event.usage is not None else event.inner()
+        self.model = self.model or event.model or event.modelVersion or inner.model or None
         if self.model:
             self._looks_left = 0
-        fields = (
-            event.usage or (response.usage if response else None) or (event.x_groq and event.x_groq.usage)
-        )
-        usage = fields.usage() if fields else None
+        if event.type == "message_start":
+            self._first = inner.usage
+        usage = self._used(event, inner)
         if usage is not None:
-            self._usage, self._said_by = usage, (line[len(b"data:") :], True)
+            text = line[len(b"data:") :]
+            self._usage = with_tools(usage, text) if event.type in _TERMINAL_TYPES else usage
+            self._said_by = (text, True)
         if event.type in _TERMINAL_TYPES:
             self.finish_seen = True
         return True
+
+    def _used(self, event: Event, inner: Inner) -> Usage | None:
+        """Anthropic's last event repeats of its first what it pleases."""
+        if event.type == "message_delta" and event.usage is not None and self._first is not None:
+            return self._first.then(event.usage).usage()
+        return event.used() if inner.usage is None else inner.usage.usage(inner.service_tier)
 
     def _read_event_name(self, block: bytes) -> None:
         """The stream ends with a terminal event's data, not with its name."""

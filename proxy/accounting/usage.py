@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Protocol, TypeAlias
+from typing import Protocol
 
 import msgspec
 
+from proxy.accounting.said import Answered
+from proxy.accounting.shapes import GeminiUsage, UsageFields, with_tools
 from proxy.accounting.suspects import suspect
 from proxy.errors import UNREADABLE
 from proxy.types import Usage
@@ -40,62 +42,7 @@ class Tap(Protocol):
         ...
 
 
-_MAX_TOKENS = 10**12
-"""More is an error of the upstream's, not a count."""
-_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_MAX_TOKENS)] | None
-
-
-class _Details(msgspec.Struct, gc=False):
-    cached_tokens: _Count = None
-    reasoning_tokens: _Count = None
-
-
-class UsageFields(msgspec.Struct, gc=False):
-    """Both names of each count: chat's `prompt_tokens` is `input_tokens` in responses, images and audio.
-
-    https://platform.openai.com/docs/api-reference/chat/object and .../responses/object
-    """
-
-    prompt_tokens: _Count = None
-    completion_tokens: _Count = None
-    input_tokens: _Count = None
-    output_tokens: _Count = None
-    total_tokens: _Count = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
-
-    def usage(self) -> Usage | None:
-        inputs = self.prompt_tokens_details or self.input_tokens_details
-        outputs = self.completion_tokens_details or self.output_tokens_details
-        usage = Usage(
-            self.prompt_tokens if self.prompt_tokens is not None else self.input_tokens,
-            self.completion_tokens if self.completion_tokens is not None else self.output_tokens,
-            self.total_tokens,
-            inputs.cached_tokens if inputs else None,
-            outputs.reasoning_tokens if outputs else None,
-        )
-        return None if usage == NOTHING_SAID else usage
-
-
-NOTHING_SAID = Usage()
-"""`"usage": {}`, or one that counts seconds of audio."""
-
-
-class Groq(msgspec.Struct, gc=False):
-    """https://console.groq.com/docs/api-reference: the last event of a stream."""
-
-    usage: UsageFields | None = None
-
-
-class _Answer(msgspec.Struct, gc=False):
-    model: str | None = None
-    usage: UsageFields | None = None
-    x_groq: Groq | None = None
-
-
-_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_answer = msgspec.json.Decoder(Answered).decode
 
 JSON_LIMIT_BYTES = 1024 * 1024
 """A larger answer (embeddings, images) is not held: 1,000 of them would be a gigabyte."""
@@ -134,9 +81,9 @@ class JsonUsageTap:
             answer = _decode_answer(self._text())
         except UNREADABLE:
             return None
-        self.model = answer.model
-        fields = answer.usage or (answer.x_groq and answer.x_groq.usage)
-        return fields.usage() if fields else None
+        self.model = answer.model or answer.modelVersion
+        usage = answer.used()
+        return usage if usage is None or answer.object != "response" else with_tools(usage, self._text())
 
     def _text(self) -> bytes:
         if len(self._pieces) != 1:
@@ -175,7 +122,7 @@ class NullTap:
         return ()
 
 
-_USAGE_OBJECT = re.compile(r'"usage"\s*:\s*(?=\{)')
+_USAGE_OBJECT = re.compile(r'"usage(Metadata)?"\s*:\s*(?=\{)')
 _read_value = json.JSONDecoder().raw_decode
 
 
@@ -201,6 +148,8 @@ class Tail:
             return None
         try:
             value, _ = _read_value(text, found[-1].end())
+            if found[-1][1]:
+                return msgspec.convert(value, GeminiUsage).usage()
             return msgspec.convert(value, UsageFields).usage()
         except (ValueError, RecursionError):  # msgspec.ValidationError is a ValueError
             return None

@@ -9,7 +9,7 @@ import msgspec
 
 from proxy.config.explain import explain_section
 from proxy.config.fields import Section
-from proxy.config.grammar import DEFAULT_PARAMS, Grammar, grammar, judge, other_name
+from proxy.config.grammar import DEFAULT_PARAMS, PRICES, Grammar, grammar, is_price, judge, other_name
 from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
 from proxy.config.openai_params import OpenAIParams
@@ -36,16 +36,21 @@ def clean(kind: type[Section], written: object, path: KeyPath, findings: Finding
     kept: Cleaned = {}
     defaults: Cleaned = {}
     sent: Cleaned = {}
+    prices: Cleaned = {}
     for key, value in written.items():
         name = key if key in rules.keys else other_name(rules, str(key))
         if name is not None:
             _take(kept, rules, written, str(key), name, path, findings)
         elif key in rules.openai:
             defaults[key] = value
+        elif is_price(kind, str(key)):
+            prices[str(key)] = value
         elif _judge(kind, str(key), path, findings):
             sent[str(key)] = value
     if rules.openai and (params := _default_params(defaults, sent, kept.get("extra_body"), path, findings)):
         kept[DEFAULT_PARAMS] = params
+    if prices := _set_ones(prices, path, findings):
+        kept[PRICES] = prices
     return kept
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from proxy.config.clean import Cleaned
-from proxy.config.grammar import DEFAULT_PARAMS
+from proxy.config.grammar import DEFAULT_PARAMS, PRICES
 from proxy.config.lacking import UNKNOWN, Lacking
 from proxy.config.notices import Findings
 from proxy.config.wording import did_you_mean
@@ -156,13 +156,14 @@ def _entry(
 
 
 def _layered(layers: tuple[Cleaned, ...]) -> Cleaned:
-    """Later layers win, key by key; OpenAI's parameters each on their own."""
+    """Later layers win, key by key; OpenAI's parameters and prices each on their own."""
     merged: Cleaned = {}
-    defaults: Cleaned = {}
+    collected: dict[str, Cleaned] = {DEFAULT_PARAMS: {}, PRICES: {}}
     for layer in layers:
         merged |= layer
-        defaults |= _mapping(layer.get(DEFAULT_PARAMS))
-    return {**merged, DEFAULT_PARAMS: defaults} if defaults else merged
+        for name in collected:
+            collected[name] |= _mapping(layer.get(name))
+    return merged | {name: values for name, values in collected.items() if values}
 
 
 def _mapping(value: object) -> Cleaned:

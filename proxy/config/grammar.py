@@ -36,7 +36,9 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 """Second names of keys; of several the one that the Section has."""
 DEFAULT_PARAMS = "default_params"
 """Collects OpenAI's parameters from among its neighbours."""
-NOT_WRITTEN = frozenset({DEFAULT_PARAMS, "origin", "flaw", "place"})
+PRICES = "prices"
+"""Collects the prices."""
+NOT_WRITTEN = frozenset({DEFAULT_PARAMS, PRICES, "origin", "flaw", "place"})
 """Fields that are no keys: the loader fills them in."""
 OPENAI_PARAMS = frozenset(OpenAIParams.__struct_fields__)
 
@@ -53,9 +55,8 @@ NOT_YET: Mapping[type[Section], frozenset[str]] = {
     PassThroughEndpoint: known.PASS_THROUGH_ENDPOINT,
 }
 NOT_YET_LIKE: Mapping[type[Section], tuple[re.Pattern[str], ...]] = {
-    UpstreamParams: (known.PROVIDER_PARAM, known.COST),
-    LitellmParams: (known.PROVIDER_PARAM, known.COST),
-    ModelInfo: (known.COST,),
+    UpstreamParams: (known.PROVIDER_PARAM,),
+    LitellmParams: (known.PROVIDER_PARAM,),
 }
 UNMISSED: Mapping[type[Section], frozenset[str]] = {
     UpstreamParams: unmissed.LITELLM_PARAMS,
@@ -123,6 +124,11 @@ def nested(hint: object) -> Nested | None:
 
 def _is_section(hint: object) -> bool:
     return isinstance(hint, type) and issubclass(hint, Section)
+
+
+def is_price(kind: type[Section], key: str) -> bool:
+    """Whether it is a name of a price, where prices may stand."""
+    return issubclass(kind, UpstreamParams | ModelInfo) and known.COST.search(key) is not None
 
 
 def other_name(rules: Grammar, key: str) -> str | None:

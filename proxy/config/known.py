@@ -23,7 +23,7 @@ TOP_LEVEL = names("""
 """Sections."""
 LITELLM_PARAMS = names("""
     allow_client_keepalive_override allowed_model_region
-    api_version assistant_continue_message azure base_model bucket_name
+    api_version assistant_continue_message azure bucket_name
     budget_duration cache cache_control_injection_points caching caching_groups chatgpt_auth_file
     client client_id client_secret complete_response configurable_clientside_auth_params
     context_window_fallback_dict custom_prompt_dict custom_tokenizer daily_reset_time
@@ -44,13 +44,13 @@ LITELLM_PARAMS = names("""
     use_chat_completions_api use_litellm_proxy use_xai_oauth user_continue_message
     vector_bucket_name vector_store_id
 """)
-"""`model_list[].litellm_params`; providers' credentials and prices are PROVIDER_PARAM and COST."""
+"""`model_list[].litellm_params`; providers' credentials are PROVIDER_PARAM; prices, COST, are honoured."""
 PROVIDER_PARAM = re.compile(
     "(aws|azure|vertex|s3|gcs|watsonx|bedrock|anthropic|milvus|valkey|token_exchange|openai_identity|openai_service"
     "|auto_router|adaptive_router|complexity_router|quality_router)_"
 )
 """How LiteLLM's names for other providers and for its model-choosing routers begin."""
-COST = re.compile("(^|_)costs?(_|$)")
+COST = re.compile("(^|_)costs?(_|$)|^tiered_pricing$")
 """What all its some 150 names of prices hold."""
 MODEL_INFO = names("""
     access_groups access_via_team_ids access_windows allow_fail_open allowed_fails
@@ -61,7 +61,7 @@ MODEL_INFO = names("""
     health_check_supports_max_tokens health_check_timeout health_check_voice internal_router_model
     itpm off_peak_pricing otpm regional_endpoint_uplift_multiplier
     regional_processing_uplift_multiplier_eu regional_processing_uplift_multiplier_us rpd rpm tags
-    team_id team_public_model_name tiered_pricing tpd tpm
+    team_id team_public_model_name tpd tpm
 """)
 """`model_list[].model_info`: names that change what LiteLLM does."""
 DESCRIPTIVE = re.compile("supports_")

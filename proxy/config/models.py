@@ -59,9 +59,9 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     on_disconnect: Literal["cancel", "drain"] | None = None
     """What becomes of the answer when its client leaves; without it `sluice_settings.on_disconnect`."""
     input_cost_per_token: Cost | None = None
-    """US dollars a prompt token costs, for `cost-based-routing`; without it `model_info`'s."""
+    """US dollars a prompt token costs; without it `model_info`'s, then the price file's, then the shipped table's."""
     output_cost_per_token: Cost | None = None
-    """US dollars a completion token costs, for `cost-based-routing`; without it `model_info`'s."""
+    """US dollars a completion token costs, likewise. LiteLLM's other names of prices may stand beside."""
     max_parallel_requests: Positive | None = None
     """Requests in flight at once; without it `router_settings.default_max_parallel_requests`."""
     cooldown_time: SecondsOrZero | None = None
@@ -84,6 +84,10 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     """Parameters that are sent although the provider is said to refuse them."""
     mock_response: str | None = None
     """Answer chat requests with this text, without asking an upstream."""
+    base_model: Text | None = None
+    """As in `model_info`."""
+    prices: Mapping[str, object] = {}
+    """LiteLLM's other names of prices among these keys, and the US dollars."""
     default_params: Mapping[str, msgspec.Raw] = {}
     """Parameters of requests written among these keys, and `extra_body`, as JSON: added where the client sent none."""
 
@@ -122,7 +126,7 @@ class ModelInfo(Section, frozen=True, kw_only=True):
     mode: Text | None = None
     """`chat`, `embedding`, `image_generation` ...: what the model is for."""
     base_model: Text | None = None
-    """The model behind an alias, for prices and limits."""
+    """The model whose prices hold, where the upstream's own name does not tell: `azure/gpt-4o`."""
     max_input_tokens: Positive | None = None
     """Tokens of the longest prompt: a longer one does not fall back to this deployment."""
     supports_function_calling: bool | None = None
@@ -138,6 +142,8 @@ class ModelInfo(Section, frozen=True, kw_only=True):
     input_cost_per_token: Cost | None = None
     """As in `litellm_params`."""
     output_cost_per_token: Cost | None = None
+    """As in `litellm_params`."""
+    prices: Mapping[str, object] = {}
     """As in `litellm_params`."""
     object_scope: Text | None = None
     """Deployments of one scope see each other's files and threads: name it alike for keys of one OpenAI project."""

@@ -6,11 +6,12 @@ Amounts are US dollars per unit. https://docs.litellm.ai/docs/proxy/custom_prici
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
+from proxy.errors import ConfigError
 from proxy.pricing.rates import FEMTO_PER_DOLLAR, Prices, Rates, Row
 
 KINDS = {
@@ -57,17 +58,56 @@ _NAME = re.compile(
 )
 _PER = {"file_search_cost_per_1k_calls": 1000}
 _ORDER = {name: at for at, name in enumerate(KINDS)}
+_PARTS = (
+    ("cached", "input"),
+    ("cache_write", "input"),
+    ("cache_write_1h", "cache_write"),
+    ("audio_input", "input"),
+    ("cached_audio", "cached"),
+    ("image_input", "input"),
+    ("reasoning", "output"),
+    ("audio_output", "output"),
+    ("image_output", "output"),
+)
+"""Each a part of the coarser kind that is named with it."""
+_WHOLE = dict(_PARTS)
+_LEAD = {kind: name for name, kind in reversed(KINDS.items())}
 _Amounts = dict[tuple[int, str], dict[str, int]]
 """By length and tier: the kinds' rates."""
 
 
-class PriceError(ValueError):
+class PriceError(ConfigError):
     """No amount of dollars that could be a price."""
 
 
 def is_price(name: str) -> bool:
     """Whether it names something that is counted here."""
     return name in (SEARCHES, "tiered_pricing") or _NAME.fullmatch(name) is not None
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names are of one price."""
+    return one == other or (_parts(one) is not None and _parts(one) == _parts(other))
+
+
+def _parts(name: str) -> tuple[str, int, str] | None:
+    """Kind, length and tier."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    return KINDS[found["kind"]], int(found["above"] or 0) * 1000, TIERS.get(found["tier"] or "", "")
+
+
+def leads(name: str) -> Iterator[str]:
+    """Standard prices that this one moves along with: its own kind's, then those of the coarser kinds."""
+    if name == "tiered_pricing":
+        yield from (_LEAD["input"], _LEAD["output"])
+    parts = _parts(name)
+    kind = parts[0] if parts else None
+    while kind is not None:
+        if (lead := _LEAD.get(kind)) is not None and lead != name:
+            yield lead
+        kind = _WHOLE.get(kind)
 
 
 def femto(dollars: object, per: int = 1) -> int:
@@ -108,10 +148,10 @@ def _amounts(fields: Mapping[str, object]) -> _Amounts:
             amounts.setdefault((-1, ""), {}).update(_searches(dollars))
         elif name == "tiered_pricing":
             amounts.update(_steps(dollars))
-        elif dollars is not None and (parts := _NAME.fullmatch(name)) is not None:
-            above = int(parts["above"]) * 1000 if parts["above"] else -1
-            row = amounts.setdefault((above, TIERS.get(parts["tier"] or "", "")), {})
-            row.setdefault(KINDS[parts["kind"]], femto(dollars, _PER.get(name, 1)))
+        elif dollars is not None and (parts := _parts(name)) is not None:
+            kind, above, tier = parts
+            row = amounts.setdefault((above or -1, tier), {})
+            row.setdefault(kind, femto(dollars, _PER.get(name, 1)))
     return amounts
 
 
@@ -135,20 +175,6 @@ def _steps(steps: object) -> _Amounts:
             case _:
                 raise PriceError("`tiered_pricing` is a list of objects with a `range`")
     return found
-
-
-_PARTS = (
-    ("cached", "input"),
-    ("cache_write", "input"),
-    ("cache_write_1h", "cache_write"),
-    ("audio_input", "input"),
-    ("cached_audio", "cached"),
-    ("image_input", "input"),
-    ("reasoning", "output"),
-    ("audio_output", "output"),
-    ("image_output", "output"),
-)
-"""Each a part of the coarser kind that is named with it."""
 
 
 def _in_proportion(base: Rates, own: Mapping[str, int]) -> Rates:

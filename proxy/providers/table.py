@@ -172,6 +172,8 @@ def _of_entry(
             drains=(params.on_disconnect or limits.on_disconnect) == "drain",
             input_cost_per_token=_said(params.input_cost_per_token, info.input_cost_per_token, 0.0),
             output_cost_per_token=_said(params.output_cost_per_token, info.output_cost_per_token, 0.0),
+            prices=_prices(params, info),
+            base_model=params.base_model or info.base_model,
             max_input_tokens=info.max_input_tokens,
             mode=info.mode,
             lacks=_lacks(info),
@@ -230,6 +232,17 @@ def _parameters(params: LitellmParams, provider: Provider, defaults: LitellmSett
 def _said(*candidates: float | None) -> float:
     """The first that was written; the last always is."""
     return next(number for number in candidates if number is not None)
+
+
+def _prices(params: LitellmParams, info: ModelInfo) -> Mapping[str, object]:
+    """All that is written of them; `litellm_params` wins."""
+    named = ("input_cost_per_token", "output_cost_per_token")
+    return {
+        name: dollars
+        for part in (info, params)
+        for name, dollars in (*((each, getattr(part, each)) for each in named), *part.prices.items())
+        if dollars is not None
+    }
 
 
 def _lacks(info: ModelInfo) -> frozenset[str]:

@@ -26,6 +26,7 @@ from proxy.gateway.telling.cors import Cors
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.trying.attempts import Attempts, Lasting
 from proxy.gateway.trying.confirming import Confirmer
+from proxy.gateway.trying.costing import Unpriced
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.sending import Sending
@@ -58,6 +59,7 @@ from proxy.worker.settings import (
     origins_allowed,
     pass_through_route,
     pass_through_target,
+    price_book,
     router_of,
 )
 from proxy.worker.telemetry import Telemetry
@@ -124,6 +126,7 @@ class Gateway:
         self._memory = Budget(int(limits.held_bodies_mb * MEBIBYTE), memory_share_taken)
         self._disk_share = Budget(int(limits.spool_total_mb * MEBIBYTE), disk_share_taken)
         self._counted: Counted = CountedHere() if counted is None else counted
+        self.unpriced = Unpriced()
         self._pass_on = pass_on
         self._dial = dial
         self._said = LastWords()
@@ -306,7 +309,8 @@ class Gateway:
             Sending(client, sender),
             attempt_settings(config),
             following_settings(config),
-            Lasting(self._budget, self._room, self._counted),
+            Lasting(self._budget, self._room, self._counted, unpriced=self.unpriced),
+            price_book(config),
         )
         parts.side = self._side_pipeline(parts, attempts)
         customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -14,6 +15,7 @@ from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.limits import DoorLimits
+from proxy.errors import ConfigError
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.intake import IntakeLimits
 from proxy.gateway.reading.routes import Custom
@@ -24,6 +26,7 @@ from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import FollowingSettings
 from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.retrying import Policy
+from proxy.pricing.book import PriceBook, priced_by
 from proxy.providers.dialect import own_headers
 from proxy.providers.url import origin
 from proxy.routing.affinity import MemoryStore
@@ -204,6 +207,17 @@ def pass_through_route(endpoint: PassThroughEndpoint) -> Custom:
         methods=frozenset(method.encode() for method in endpoint.methods),
         scope=f"pass_through:{endpoint.path}",
     )
+
+
+def price_book(config: Config) -> PriceBook:
+    """Raises ConfigError for a price file that cannot be used."""
+    name = config.sluice_settings.price_file
+    if name is None:
+        return PriceBook()
+    try:
+        return PriceBook(priced_by(Path(name).read_bytes()), name)
+    except OSError as error:
+        raise ConfigError(f"price_file {name}: cannot be read: {error.strerror}") from None
 
 
 def state_limits(config: Config) -> StateLimits:

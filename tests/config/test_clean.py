@@ -102,18 +102,29 @@ def test_values_that_json_does_not_have(refuse):
 def test_litellms_other_keys_are_warned_about(read):
     _, warnings = entry(
         read,
-        "tags: [x], aws_region_name: y, input_cost_per_second: 1, stream: true",
-        "{input_cost_per_second: 1, access_groups: [a], max_tokens: 5, supports_vision: true, my_note: x}",
+        "tags: [x], aws_region_name: y, stream: true",
+        "{access_groups: [a], max_tokens: 5, supports_vision: true, my_note: x}",
     )
     not_yet = "is LiteLLM's; Sluice does not honour it yet"
     assert warnings == [
         f"model_list[0].litellm_params.tags: {not_yet}",
         f"model_list[0].litellm_params.aws_region_name: {not_yet}",
-        f"model_list[0].litellm_params.input_cost_per_second: {not_yet} (and 1 more like it)",
         f"model_list[0].litellm_params.stream: {not_yet}",
         f"model_list[0].model_info.access_groups: {not_yet}",
         "model_list[0].model_info.my_note: is kept out: a note of your own",
     ]
+
+
+def test_prices_are_collected_by_litellms_names(read):
+    model, warnings = entry(
+        read,
+        "input_cost_per_token: 1e-6, cache_read_input_token_cost: 1e-7, input_cost_per_second: null",
+        "{output_cost_per_token: 2e-6, tiered_pricing: [], search_context_cost_per_query: 0.01, base_model: azure/m}",
+    )
+    assert warnings == []
+    assert model.litellm_params.prices == {"cache_read_input_token_cost": "1e-7"}
+    assert model.model_info.prices == {"tiered_pricing": [], "search_context_cost_per_query": 0.01}
+    assert (model.litellm_params.input_cost_per_token, model.model_info.base_model) == (1e-6, "azure/m")
 
 
 @pytest.mark.parametrize(

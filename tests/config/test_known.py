@@ -4,8 +4,9 @@ import pytest
 
 from proxy.config import known
 from proxy.config.fields import Section
-from proxy.config.grammar import NOT_YET, UNMISSED, grammar, judge, taken_silently
+from proxy.config.grammar import NOT_YET, UNMISSED, grammar, is_price, judge, taken_silently
 from proxy.config.models import LitellmParams, ModelInfo
+from proxy.config.schema import Config
 from proxy.config.slips import distance
 from proxy.config.upstream_params import WELL_KNOWN
 
@@ -22,15 +23,22 @@ def test_descriptive_names_are_taken_without_a_word():
 
 
 @pytest.mark.parametrize(
-    "key", ["input_cost_per_token", "cost_per_second", "ocr_cost_per_page", "azure_ad_token"]
+    "key", ["cost_per_second", "ocr_cost_per_page", "cache_read_input_token_cost", "tiered_pricing"]
 )
-def test_families_of_names(key):
-    assert judge(LitellmParams, key).wrong is False
+def test_names_of_prices(key):
+    assert is_price(LitellmParams, key)
+    assert is_price(ModelInfo, key)
+    assert not is_price(Config, key)
+
+
+def test_families_of_names():
+    assert judge(LitellmParams, "azure_ad_token").wrong is False
 
 
 @pytest.mark.parametrize("key", ["accost", "azurish", "s3"])
 def test_what_only_looks_like_them_is_sent_to_the_upstream(key):
     assert judge(LitellmParams, key).sent
+    assert not is_price(LitellmParams, key)
 
 
 @pytest.mark.parametrize("kind", UNMISSED, ids=lambda kind: kind.__name__)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.inflate import inflated
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
+from proxy.accounting.usage import Tap as UsageTap
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.delivery import Delivery
@@ -26,6 +30,7 @@ from proxy.types import Deployment, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.pump import End, Tap
+from proxy.wire.response_head import ResponseHead
 from proxy.wire.unheld import unheld_lines
 
 
@@ -42,6 +47,9 @@ class Taps:
         self._first.feed(payload)
         self._second.feed(payload)
 
+
+Priced: TypeAlias = Callable[[], bytes]
+"""Asked once the record has the usage: header lines that tell its cost."""
 
 _DONE = End.DONE
 _OK = ResultKind.OK
@@ -62,37 +70,41 @@ async def relay(
     ids: IdTap | None,
     drain_s: float = 0.0,
     counted: Counted = ALWAYS,
+    priced: Priced = bytes,
 ) -> Delivery:
     """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun.
 
-    `drain_s`: how long it is read on when its client has left.
+    `drain_s`: how long it is read on when its client has left. `priced`: what its head says of its cost, where it is
+    here whole.
     """
     head = answer.head
     usage = tap_for(head.content_type)
     record.status = head.status
-    taps: Tap = usage if ids is None else Taps(usage, ids)
     is_stream = streams(head)
     if is_stream:
         extra += unheld_lines(head)
-        if counts_events(record.route):
-            taps = Taps(taps, EventNumber(exchange))
     if head.framing == UNTIL_CLOSE:
         ends_by_its_words(answer, usage)
-    tap = inflated(taps, head.content_encoding) if head.content_encoding else taps
-    if exchange.relay_at_once(answer, extra, tap):
+    tap = _tap(usage, ids, exchange, head, record)
+    whole = answer.whole
+    if whole is not None:  # its usage is known before its head goes out
+        if tap is not None:
+            tap.feed(whole)
+        tap = None
         account(record, call, usage, counted)
+        extra += priced() if result.kind is _OK else b""
+    if exchange.relay_at_once(answer, extra, tap):
         return Delivery(outcome_of(result.status, result.kind), result)
     end = await exchange.relay(answer, extra, tap)
     good = result.kind is _OK
     hidden = hidden_error(call, usage) if good else None
     if end in _ENDS:
         had_all = delivered(answer, usage, hidden)
-        if had_all:
-            end = _DONE
+        end = _DONE if had_all else end
         await read_rest(answer, tap, drain_s, had_all=had_all)
-        if good and hidden is None:
-            hidden = hidden_error(call, usage)
-    account(record, call, usage, counted)
+        hidden = hidden_error(call, usage) if good and hidden is None else hidden
+    if whole is None:
+        account(record, call, usage, counted)
     if end is _DONE:
         return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden)
     outcome, kind = _ENDS.get(end, _BROKEN)
@@ -100,6 +112,16 @@ async def relay(
         tells = is_stream and not head.content_encoding and hidden is None
         await break_off(exchange, record, broke_off() if tells else None)
     return Delivery(outcome, Result(kind, result.status), end.value, hidden)
+
+
+def _tap(
+    usage: UsageTap, ids: IdTap | None, exchange: Exchange, head: ResponseHead, record: Record
+) -> Tap | None:
+    """All that read along; None: it is coded in a way that is not known."""
+    tap: Tap = usage if ids is None else Taps(usage, ids)
+    if streams(head) and counts_events(record.route):
+        tap = Taps(tap, EventNumber(exchange))
+    return inflated(tap, head.content_encoding) if head.content_encoding else tap
 
 
 def remember(store: ObjectStore, call: Call, deployment: Deployment, status: int, ids: IdTap) -> None:

@@ -17,6 +17,7 @@ from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.holding import is_plainly_good
 from proxy.gateway.telling.mock import mocks
 from proxy.gateway.telling.refusals import upstream_failed
+from proxy.gateway.trying.costing import Costing, Unpriced
 from proxy.gateway.trying.delivering import Delivering
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.judging import GOOD, Judging
@@ -28,6 +29,7 @@ from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.sending import Sending
 from proxy.gateway.trying.slots import NOTHING_LEARNED, Slots
 from proxy.gateway.trying.waiting import WaitingRoom
+from proxy.pricing.book import PriceBook
 from proxy.routing.router import Router
 from proxy.types import Deployment, Headers, Result, ResultKind
 from proxy.upstream.destination import Destination
@@ -42,7 +44,7 @@ PLAIN = FollowingSettings()
 class Lasting:
     """What is the worker's, and outlives a configuration."""
 
-    __slots__ = ("budget", "clock", "counted", "room")
+    __slots__ = ("budget", "clock", "counted", "room", "unpriced")
 
     def __init__(
         self,
@@ -50,12 +52,14 @@ class Lasting:
         room: WaitingRoom | None = None,
         counted: Counted = ALWAYS,
         clock: Callable[[], float] | None = None,
+        unpriced: Unpriced | None = None,
     ) -> None:
         """Without a budget retries are unbounded, without a room nobody waits. `clock`: of monotonic seconds; None:
         the one there is when this is made, since a simulation has its own."""
         self.budget = RetryBudget(0, sys.maxsize) if budget is None else budget
         self.room = WaitingRoom(0, 0) if room is None else room
         self.counted = counted
+        self.unpriced = Unpriced() if unpriced is None else unpriced
         self.clock = time.monotonic if clock is None else clock
 
 
@@ -70,14 +74,18 @@ class Attempts:
         settings: AttemptSettings,
         following: FollowingSettings = PLAIN,
         lasting: Lasting | None = None,
+        book: PriceBook | None = None,
     ) -> None:
+        """Raises PriceError where a deployment's own prices are none."""
+        book = book or PriceBook()
         lasting = lasting or Lasting()
         clock = lasting.clock
         self._clock = clock
         self._budget = lasting.budget
-        self._lanes = {id_: lane_of(destination, settings) for id_, destination in destinations.items()}
+        self._lanes = {id_: lane_of(destination, settings, book) for id_, destination in destinations.items()}
         self._total_s = settings.total_s
         self._own = OwnLines(told=settings.response_headers)
+        self._costing = Costing(book, lasting.unpriced)
         self._following = Following(router, following, lasting.budget, clock)
         self._slots = Slots(router, self._following, lasting.room, clock)
         self._sending = sending
@@ -89,7 +97,9 @@ class Attempts:
             settings.hold,
             reads_refusals=following.reads_refusals(),
         )
-        self._delivering = Delivering(router, self._own, settings.drain_s, lasting.counted, clock)
+        self._delivering = Delivering(
+            router, self._own, settings.drain_s, lasting.counted, clock, self._costing
+        )
         self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
 
     def call_line(self, record: Record) -> Headers:
@@ -150,6 +160,7 @@ class Attempts:
                     result = failed.result
                     following = self._after(run, deployment, failed)
                     if following is not None:
+                        self._costing.lost(run, lane, answer)
                         return following
                 delivery = await self._delivering.deliver(run, lane, answer, result, outbound.translation)
                 delivery = judging.learned(run, lane, answer.head, delivery)
@@ -161,6 +172,7 @@ class Attempts:
         except CannotSay:
             return self._unsaid(run, deployment)
         finally:
+            self._costing.charge(run, lane)
             if not run.settled:
                 self._slots.settle(run, deployment, result)
         return None

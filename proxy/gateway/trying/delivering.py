@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from proxy.accounting.counting import Counted
-from proxy.gateway.telling.answering import relay, remember
+from proxy.gateway.telling.answering import Priced, relay, remember
 from proxy.gateway.telling.cors import is_cors
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.mock import send_mock
 from proxy.gateway.telling.opened import relay_into_open
 from proxy.gateway.telling.refusals import SHOULD_NOT_RETRY, SHOULD_NOT_RETRY_LINE
 from proxy.gateway.telling.translating import relay_translated
+from proxy.gateway.trying.costing import Costing, cost_lines
 from proxy.gateway.trying.lane import Lane
 from proxy.gateway.trying.own_lines import OwnLines
 from proxy.gateway.trying.run import Run
@@ -28,10 +30,16 @@ _OK = ResultKind.OK
 class Delivering:
     """One per worker and configuration."""
 
-    __slots__ = ("_clock", "_counted", "_drain_s", "_own", "_router")
+    __slots__ = ("_clock", "_costing", "_counted", "_drain_s", "_own", "_router")
 
     def __init__(
-        self, router: Router, own: OwnLines, drain_s: float, counted: Counted, clock: Callable[[], float]
+        self,
+        router: Router,
+        own: OwnLines,
+        drain_s: float,
+        counted: Counted,
+        clock: Callable[[], float],
+        costing: Costing,
     ) -> None:
         """`drain_s`: how long an answer is read on after its client left, where its deployment drains."""
         self._router = router
@@ -39,6 +47,7 @@ class Delivering:
         self._drain_s = drain_s
         self._counted = counted
         self._clock = clock
+        self._costing = costing
 
     def deliver(
         self, run: Run, lane: Lane, answer: Answer, result: Result, translation: Translation | None
@@ -64,7 +73,15 @@ class Delivering:
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
             return self._relay_and_remember(run, lane, answer, result, extra, drain_s)
-        return relay(exchange, run.call, answer, result, extra, record, None, drain_s, self._counted)
+        priced = self._priced(run, lane)
+        return relay(exchange, run.call, answer, result, extra, record, None, drain_s, self._counted, priced)
+
+    def _priced(self, run: Run, lane: Lane) -> Priced:
+        return partial(self._price, run, lane) if self._own.told else bytes
+
+    def _price(self, run: Run, lane: Lane) -> bytes:
+        self._costing.charge(run, lane)
+        return cost_lines(run.record)
 
     async def mock(self, run: Run, lane: Lane) -> None:
         extra = self._own.of_answer(run.record, lane, self._clock() - run.started)
@@ -76,7 +93,16 @@ class Delivering:
     ) -> Delivery:
         ids = IdTap(answer.head.content_type)
         delivery = await relay(
-            run.exchange, run.call, answer, result, extra, run.record, ids, drain_s, self._counted
+            run.exchange,
+            run.call,
+            answer,
+            result,
+            extra,
+            run.record,
+            ids,
+            drain_s,
+            self._counted,
+            self._priced(run, lane),
         )
         remember(self._router.store, run.call, lane.destination.deployment, answer.head.status, ids)
         return delivery

@@ -7,6 +7,8 @@ import math
 import msgspec
 
 from proxy.gateway.telling.holding import HoldSettings
+from proxy.pricing.book import PriceBook
+from proxy.pricing.rates import Prices
 from proxy.providers.dialect import Dialect, dialect_of
 from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination
@@ -39,9 +41,14 @@ class Lane(msgspec.Struct, frozen=True):
     """`x-litellm-model-id`, `x-litellm-model-group`"""
     first_token_s: float
     dialect: Dialect
+    prices: Prices | None
+    """Of its one model; None: not known."""
+    one_model: bool
+    """No pattern: every request that names a model is for the same one."""
 
 
-def lane_of(destination: Destination, settings: AttemptSettings) -> Lane:
+def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook | None = None) -> Lane:
+    """Raises PriceError."""
     deployment, patience = destination.deployment, settings.patience
     timeout_s = deployment.timeout_s or patience.first_byte_s
     whole_s = min(timeout_s, settings.first_byte_limit_s)
@@ -54,6 +61,8 @@ def lane_of(destination: Destination, settings: AttemptSettings) -> Lane:
         % (_header_value(deployment.id), _header_value(deployment.group)),
         deployment.first_token_timeout_s or settings.first_token_s,
         dialect_of(deployment),
+        None if book is None else book.prices(deployment, None),
+        "*" not in deployment.model,
     )
 
 

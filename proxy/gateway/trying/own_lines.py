@@ -10,15 +10,15 @@ from proxy.types import Headers
 class OwnLines:
     """One per worker and configuration."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("told",)
 
     def __init__(self, *, told: bool) -> None:
         """`told`: whether answers carry any."""
-        self._told = told
+        self.told = told
 
     def of_call(self, record: Record) -> Headers:
         """For errors of the gateway's own making, which come from no deployment."""
-        return ((b"x-litellm-call-id", record.call_id.encode()),) if self._told else ()
+        return ((b"x-litellm-call-id", record.call_id.encode()),) if self.told else ()
 
     def of_stream(self, record: Record) -> bytes:
         """For a stream that begins before any deployment has answered."""
@@ -26,7 +26,7 @@ class OwnLines:
 
     def of_answer(self, record: Record, lane: Lane, overhead_s: float) -> bytes:
         """HOT. Overhead: what passed before the upstream was asked."""
-        if not self._told:
+        if not self.told:
             return b""
         return (
             b"x-litellm-call-id: %b\r\n%bx-litellm-attempted-retries: %d\r\n"

@@ -13,7 +13,7 @@ from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.trying.selection import Choice
 from proxy.routing.router import Cause
-from proxy.types import Deployment, Refusal, Result
+from proxy.types import Deployment, Refusal, Result, Usage
 from proxy.wire.scope import RequestScope
 
 
@@ -47,6 +47,8 @@ class Run(msgspec.Struct):
     """Monotonic seconds: when its answer's head was here."""
     settled: bool = False
     """Its slot has been given back."""
+    charged: Usage | None = None
+    """What of the record's usage is in its cost already."""
     groups_left: tuple[str, ...] | None = None
     """Where it may still turn; None: not asked yet."""
 

@@ -64,7 +64,8 @@ class FakeAnswer:
         self.head = head_of(lines, status)
         self.pieces = list(pieces)
         self.broken = broken
-        self.whole: Callable[[], bool] | None = None
+        self.whole: bytes | None = None
+        self.ends_whole: Callable[[], bool] | None = None
         self.gone_after: int | None = None
         """Pieces; then its client has left, and only who outlasts it may read on."""
         self.outlasts = False
@@ -73,7 +74,7 @@ class FakeAnswer:
         self.received_bytes = 0
 
     def ends_whole_if(self, says: Callable[[], bool], said_all: Callable[[], bool]) -> None:
-        self.whole = says
+        self.ends_whole = says
 
     async def read(self) -> bytes:
         if self.gone_after is not None and not self.outlasts:
@@ -82,7 +83,7 @@ class FakeAnswer:
             self.gone_after -= 1
         if self.pieces:
             return self.pieces.pop(0)
-        if self.broken or (self.whole is not None and not self.whole()):
+        if self.broken or (self.ends_whole is not None and not self.ends_whole()):
             raise UpstreamFailure(ResultKind.BROKEN, "it broke")
         return b""
 
@@ -205,8 +206,8 @@ async def test_which_bodies_until_the_close_are_whole(
 ) -> None:  # fmt: skip
     answer = FakeAnswer(lines, *pieces, status=status)
     await relayed(door, a_call(), answer, record)
-    assert answer.whole is not None
-    assert answer.whole() is whole
+    assert answer.ends_whole is not None
+    assert answer.ends_whole() is whole
 
 
 async def test_a_framed_body_needs_no_last_words(
@@ -214,7 +215,7 @@ async def test_a_framed_body_needs_no_last_words(
 ) -> None:
     answer = FakeAnswer(SSE + CHUNKED, b"x")
     await relayed(door, a_call(), answer, record)
-    assert answer.whole is None
+    assert answer.ends_whole is None
 
 
 @pytest.mark.parametrize(
