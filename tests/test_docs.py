@@ -21,6 +21,7 @@ import yaml
 from proxy import control
 from proxy.accounting.record import Record
 from proxy.command.cli import parser
+from proxy.command.subcommands import SUBCOMMANDS
 from proxy.config.load import examine
 from proxy.credentials import CREDENTIALS, KEY_HEADERS
 from proxy.gateway.reading.routes import FAMILIES, described
@@ -73,6 +74,11 @@ def test_every_command_line_option() -> None:
     options = set(re.findall(r"(?<![\w-])--?[a-z][a-z_]*", parser({}).format_help().partition("options:")[2]))
     assert "--num_workers" in options
     assert options <= _words(_section(README, "Command line"))
+
+
+def test_every_command() -> None:
+    written = re.findall(r"`sluice ([a-z]+)", _section(README, "Command line"))
+    assert set(written) == SUBCOMMANDS.keys()
 
 
 def test_no_command_line_option_that_is_not_there() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from proxy import BUILD, __version__
-from proxy.command import litellm_options
+from proxy.command import litellm_options, subcommands
 from proxy.process.exit_codes import EX_CONFIG, EX_FAILED, EX_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ DEFAULT_PORT = 4000
 MAX_PORT = 65535
 MAX_SECONDS = 86_400
 MAX_TOKENS = 10_000_000
-EPILOG = """\
+EPILOG = f"""\
+commands (each has --help):
+{subcommands.summaries()}
+
 examples:
   sluice                                         all of OpenAI's models with OPENAI_API_KEY, or a simulated upstream
   sluice --config config.yaml                    LiteLLM's file
@@ -157,6 +160,8 @@ def run() -> NoReturn:
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Returns the exit code. argparse itself exits with 2 on wrong usage."""
+    if arguments and arguments[0] in subcommands.SUBCOMMANDS:
+        return subcommands.run(arguments[0], arguments[1:], environ)
     command = parser(environ)
     options = command.parse_args([underscored(argument) for argument in arguments])
     if options.schema:
