@@ -104,8 +104,8 @@ LITELLM_SETTINGS = names("""
     anthropic_prompt_caching_ttl anthropic_sse_ping_interval_seconds api_base api_key api_version
     apply_search_free_tier argilla_transformation_object audit_log_callbacks autorouter_presets_url
     aws_sqs_callback_params azure_content_safety_params azure_key batch_line_item_callbacks
-    bedrock_neutralize_orphaned_tool_blocks bedrock_request_metadata_fields budget_duration
-    budget_exceeded_status_code budget_exceeded_throttle_percentage budget_reset_time
+    bedrock_neutralize_orphaned_tool_blocks bedrock_request_metadata_fields
+    budget_exceeded_throttle_percentage budget_reset_time
     budget_rollover cache cache_params callback_settings callbacks check_provider_endpoint
     code_interpreter_interception_params cold_storage_custom_logger
     common_cloud_provider_auth_params compression_interception_params cost_discount_config
@@ -134,7 +134,7 @@ LITELLM_SETTINGS = names("""
     key_generation_settings langfuse_default_tags langsmith_batch_size litellm_mode
     llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode
     log_client_error_tracebacks logged_real_time_event_types longer_context_model_fallback_dict
-    max_budget max_end_user_budget max_end_user_budget_id max_fallbacks max_internal_user_budget
+    max_end_user_budget max_end_user_budget_id max_fallbacks max_internal_user_budget
     max_tokens max_ui_session_budget max_user_budget mcp_aliases mcp_semantic_tool_filter
     mcp_tool_search model_alias_map model_group_settings network_mock newrelic_params
     num_retries_per_request openai_key openai_moderations_model_name openai_system_messages_first

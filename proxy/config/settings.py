@@ -7,9 +7,11 @@ from typing import Literal, TypeAlias
 
 from proxy.config.fields import (
     Count,
+    Dollars,
     HeaderName,
     HttpUrl,
     Megabytes,
+    PeriodText,
     Positive,
     Seconds,
     SecondsOrZero,
@@ -138,6 +140,12 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """true: messages may be changed where a provider would refuse them as they are."""
     sse_keepalive_ping_interval_seconds: SecondsOrZero | None = None
     """As `sluice_settings.sse_keepalive_s`, which wins."""
+    max_budget: Dollars | None = None
+    """US dollars that all requests together may cost in each period; without it no limit."""
+    budget_duration: PeriodText | None = None
+    """The period of `max_budget`: `1h`, `1d`, `30d`; without it all time."""
+    budget_exceeded_status_code: Literal[422, 429] = 429
+    """The status for who has spent its budget: LiteLLM's is 422; 429 is the one that clients understand."""
     timezone: Text = "UTC"
     """The zone of budgets' days, weeks and months, as `Europe/Berlin`."""
     json_logs: bool = False

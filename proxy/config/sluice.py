@@ -96,6 +96,12 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """false: `rpm` and `tpm` are weights only. true: no deployment is sent more than they say."""
     learn_rate_limits: bool = True
     """true: no deployment is sent a request that its own `x-ratelimit-*` headers say it would refuse."""
+    limited_subjects: Annotated[int, Meta(ge=100, le=1_000_000)] = 20_000
+    """Keys, users, teams, customers and tags with limits that may be busy within a minute: 144 bytes each, 4 KiB where
+    requests or tokens per minute are limited, for all workers together. Read at the start only."""
+    assumed_output_tokens: Positive | None = None
+    """Tokens of an answer that are reserved of a budget where a request does not say how many it may have; without it
+    as many as its model can make, so that no budget is overspent by more than one request's error."""
     stream_gap_timeout_s: Seconds = 300.0
     """Seconds between two pieces of an answer: reasoning models pause between events."""
     drain_timeout_s: SecondsOrZero = 120.0

@@ -16,6 +16,8 @@ from proxy.access.keys import Keys, UnknownKey
 from proxy.accounting.bus import Records
 from proxy.accounting.record import Record, call_id
 from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
+from proxy.gateway.accounts.accounts import Accounts
+from proxy.gateway.accounts.plans import Plan
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import IntakeLimits, page_body, read_at_once, read_call
@@ -71,9 +73,10 @@ class Pipeline:
         wall: Wall | None = None,
         guard: HomeGuard | None = None,
         seek: Seek | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
-        here yet."""
+        here yet. `accounts`: who may have how much; None: everybody, all."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -84,6 +87,7 @@ class Pipeline:
         self._wall = wall or Wall("request")
         self._guard = guard
         self._seek = seek
+        self._accounts = accounts
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation.
@@ -100,6 +104,7 @@ class Pipeline:
         )
         scope = RequestScope(exchange.parking, self._wall)
         call: Call | None = None
+        run: Run | None = None
         try:
             if exchange.beside is not None:
                 await scope.start(exchange.beside)
@@ -115,8 +120,10 @@ class Pipeline:
                 limits = self._limits
                 call = read_at_once(exchange, known, limits) or await read_call(exchange, known, limits)
                 call = self._noted(call, record)
-                choice = choose(call, self._router)
-                await self._attempts.run(Run(exchange, call, choice, record, started, [], scope))
+                run = Run(exchange, call, choose(call, self._router), record, started, [], scope)
+                if (plan := self._plan(call, record)) is not None:
+                    await self._reserve(plan, run)
+                await self._attempts.run(run)
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
             if exchange.opened_early:
@@ -135,11 +142,30 @@ class Pipeline:
                 if scope.opened:
                     await scope.close()
             finally:  # a worker that stops cuts the closing off
-                if call is not None and call.held is not None:
-                    call.held.close()
-                record.duration_s = time.monotonic() - started
-                record.response_bytes = exchange.sent_bytes
-                self._recorder.record(record)
+                self._end(exchange, record, started, call, run)
+
+    def _plan(self, call: Call, record: Record) -> Plan | None:
+        """HOT. What of it is limited; None: nothing."""
+        return None if self._accounts is None else self._accounts.plan(call, record.started_unix_s)
+
+    async def _reserve(self, plan: Plan, run: Run) -> None:
+        """Raises GatewayError 422, 429, 503; ClientGone."""
+        assert self._accounts is not None
+        run.reservation = await self._accounts.reserve(plan, run)
+
+    def _end(
+        self, exchange: Exchange, record: Record, started: float, call: Call | None, run: Run | None
+    ) -> None:
+        """HOT. The record is whole, what was reserved is settled, and the record goes its way: each once."""
+        if call is not None and call.held is not None:
+            call.held.close()
+        record.duration_s = time.monotonic() - started
+        record.response_bytes = exchange.sent_bytes
+        if run is not None and run.reservation is not None:
+            assert self._accounts is not None
+            with self._wall.around(lambda: record.call_id):  # the record comes in any case
+                self._accounts.settle(run.reservation, record)
+        self._recorder.record(record)
 
     async def _meet_browser(self, exchange: Exchange, record: Record) -> bool:
         """A page asks: its answers say whether it may read them. True: it only asked for that."""

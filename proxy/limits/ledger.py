@@ -13,9 +13,9 @@ from typing import Final
 
 from proxy.limits.journal import Journal
 from proxy.limits.layout import CELL, HEAD, MOST_RULES, SHARE, WRITING, Layout
-from proxy.limits.minute import TOKENS_AT, counted, move_on, slot_of, wait_s
+from proxy.limits.minute import KEPT, TOKENS_AT, counted, move_on, slot_of, wait_s
 from proxy.limits.table import Table
-from proxy.limits.values import Demand, Full, Lock, Refused, Rule, Standing, Unknown
+from proxy.limits.values import Demand, Full, Lock, Refused, Rule, Seen, Standing, Unknown
 
 _Head = tuple[int, ...]
 _BORN, _NEWEST, _REQUESTS, _TOKENS, _RUNNING, _RUN_TOKENS, _RUN_NANO = range(7)
@@ -29,23 +29,28 @@ _pack_share = SHARE.pack
 class Reservation:
     """What one request has reserved. Settled once."""
 
-    __slots__ = ("demand", "rows", "settled")
+    __slots__ = ("demand", "rows", "seen", "settled")
 
-    def __init__(self, rows: tuple[tuple[Rule, int], ...], demand: Demand) -> None:
+    def __init__(self, rows: tuple[tuple[Rule, int], ...], demand: Demand, seen: Seen) -> None:
         self.rows = rows
         self.demand = demand
+        self.seen = seen
         self.settled = False
 
 
 class Charge:
     """What a request that is over cost those whose spend is counted here, until the state file has it."""
 
-    __slots__ = ("nano", "rows")
+    __slots__ = ("nano", "passed", "rows")
 
-    def __init__(self, rows: tuple[tuple[int, int, int], ...], nano: int) -> None:
+    def __init__(
+        self, rows: tuple[tuple[int, int, int], ...], nano: int, passed: tuple[tuple[Rule, int], ...] = ()
+    ) -> None:
         self.rows = rows
         """(Row, birth, start of the period) each."""
         self.nano = nano
+        self.passed = passed
+        """Soft budgets that it went beyond, and what is spent by now."""
 
 
 NOTHING = Charge((), 0)
@@ -100,7 +105,19 @@ class Ledger:
         for rule, row, head in heads:
             self._take(writes, rule, row, head, demand, slot)
         self._journal.write(writes)
-        return Reservation(tuple([(rule, row) for rule, row, _ in heads]), demand)
+        return Reservation(tuple([(rule, row) for rule, row, _ in heads]), demand, self._seen(heads, slot))
+
+    def _seen(self, heads: Sequence[tuple[Rule, int, _Head]], slot: int) -> Seen:
+        """HOT. `heads`: as they were before."""
+        if not heads:
+            return _NOTHING_SEEN
+        rule, row, head = heads[0]
+        requests = tokens = 0
+        if rule.rpm is not None or rule.tpm is not None:
+            ring, newest = self._layout.ring(row), head[_NEWEST]
+            requests = counted(self._cells, ring, newest, head[_REQUESTS], slot) + 1
+            tokens = counted(self._cells, ring + TOKENS_AT, newest, head[_TOKENS], slot) + head[_RUN_TOKENS]
+        return Seen(requests, tokens, head[_WRITTEN] + head[_SETTLED])
 
     def _row(self, rule: Rule, slot: int) -> int:
         """Raises nothing: `_FULL`, or `_UNKNOWN` where what it has spent must be loaded first."""
@@ -229,6 +246,7 @@ class Ledger:
         layout, memory, demand = self._layout, self._memory, reservation.demand
         writes: list[tuple[int, bytes]] = []
         charged: list[tuple[int, int, int]] = []
+        passed: list[tuple[Rule, int]] = []
         for rule, row in reservation.rows:
             at = layout.heads + row * HEAD.size
             (
@@ -243,6 +261,8 @@ class Ledger:
             paid = nano if rule.budget is not None and ended_unix_s >= start else 0
             if paid:
                 charged.append((row, born, start))
+                if rule.soft is not None and written + settled < rule.soft <= written + settled + paid:
+                    passed.append((rule, written + settled + paid))
             need, most = _need(demand.tokens, rule.tpm), demand.most
             head = (
                 born, newest, requests, all_tokens, running - 1, run_tokens - need, run_nano - most,
@@ -253,7 +273,7 @@ class Ledger:
             running, run_tokens, run_nano, settled = _unpack_share(memory, at)
             writes.append((at, _pack_share(running - 1, run_tokens - need, run_nano - most, settled + paid)))
         self._journal.write(writes)
-        return Charge(tuple(charged), nano) if charged else NOTHING
+        return Charge(tuple(charged), nano, tuple(passed)) if charged else NOTHING
 
     def written(self, charges: Iterable[Charge], *, undone: bool = False) -> None:
         """The state file has them: inside the transaction that writes them, before its end; `undone` if that failed."""
@@ -317,12 +337,46 @@ class Ledger:
                 head[_RUN_NANO],
             )
 
-    def spending(self) -> list[tuple[bytes, int, int]]:
-        """Subject, kind and start of each whose spend is counted here. Without the lock: hints, which may be old."""
+    def spending(self, now: float) -> list[tuple[bytes, int, int]]:
+        """Subject, kind and start of each whose spend is counted here and who came within the last minute. Without the
+        lock: hints, which may be old."""
+        oldest = slot_of(now) - KEPT
+        return [
+            (digest, head[_KIND] - 1, head[_START])
+            for digest, head in self._spenders()
+            if head[_USED] >= oldest
+        ]
+
+    def _spenders(self) -> list[tuple[bytes, _Head]]:
         heads = [
             (digest, _unpack_head(self._memory, self._layout.head(row))) for digest, row in self._table.rows()
         ]
-        return [(digest, head[_KIND] - 1, head[_START]) for digest, head in heads if head[_KIND]]
+        return [(digest, head) for digest, head in heads if head[_KIND]]
+
+    def compare(self, whose: bytes, kind: int, start: int, nano: int) -> None:
+        """What the state file says that it has spent, while nothing can be written there: right from now on."""
+        with self._held():
+            row = self._table.find(whose)
+            if row < 0:
+                return
+            at = self._layout.head(row)
+            head = list(_unpack_head(self._memory, at))
+            if (head[_KIND], head[_START]) == (kind + 1, start) and head[_WRITTEN] != nano:
+                head[_WRITTEN] = nano
+                self._journal.write([(at, _pack_head(*head))])
+
+    def spent(self, whose: bytes, start: int) -> int | None:
+        """In the period that began then; None: the state file knows."""
+        with self._held():
+            row = self._table.find(whose)
+            if row < 0:
+                return None
+            head = _unpack_head(self._memory, self._layout.head(row))
+            return head[_WRITTEN] + head[_SETTLED] if head[_KIND] and head[_START] == start else None
+
+    @property
+    def workers(self) -> int:
+        return self._layout.workers
 
     def give_back(self, worker: int) -> int:
         """What the requests of a worker that has died had reserved. Returns how many they were."""
@@ -348,7 +402,9 @@ class Ledger:
             for digest, row in self._table.rows()
             if _unpack_share(self._memory, self._layout.share(worker, row))[3]
         }
-        return [row for row in self.spending() if row[0] in found]
+        return [
+            (digest, head[_KIND] - 1, head[_START]) for digest, head in self._spenders() if digest in found
+        ]
 
     def adopt(self, subject: bytes, start: int, nano: int, worker: int) -> None:
         """What the state file says, in place of what that worker had settled, while nothing can be written there."""
@@ -370,6 +426,7 @@ class Ledger:
 
 
 _FULL, _UNKNOWN = -1, -2
+_NOTHING_SEEN = Seen(0, 0, 0)
 
 
 class _Held:

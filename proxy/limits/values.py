@@ -12,6 +12,10 @@ NO_PERIOD = 0
 """The budget's period of those that have none."""
 
 
+UNLIMITED = 2**62
+"""A budget that nobody reaches: what is spent is counted, and not limited."""
+
+
 class Lock(Protocol):
     """Excludes every thread of every process that uses the memory, and is freed when its holder dies."""
 
@@ -25,7 +29,9 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     subject: bytes
     """16 bytes (`limits.subjects`)."""
     holder: str = ""
-    """For people: what sort of subject it is."""
+    """What sort of subject it is: `key`, `team`, `key_model` ..."""
+    shown: str = ""
+    """For people: which one."""
     rpm: int | None = None
     """Requests in any minute."""
     tpm: int | None = None
@@ -33,6 +39,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     parallel: int | None = None
     budget: int | None = None
     """Nano-dollars in its period."""
+    soft: int | None = None
+    """Nano-dollars: who spends more is told of. Only beside a budget."""
     kind: int = NO_PERIOD
     """Which sort of period: of another one the spend is not known yet."""
     start: int = 0
@@ -80,6 +88,15 @@ class Unknown(msgspec.Struct, frozen=True, gc=False):
 
 class Full(msgspec.Struct, frozen=True, gc=False):
     """Every row of the memory belongs to someone who is busy, or was within the last minute."""
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """How the first of a request's subjects stood when it had been reserved, this one included."""
+
+    requests: int
+    tokens: int
+    """With those that running requests have reserved."""
+    spent: int
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):

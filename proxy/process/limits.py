@@ -34,6 +34,12 @@ class SharedLimits:
         return Ledger(self._memory, self._lock, self.layout, worker)
 
 
+def lone_ledger(subjects: int) -> Ledger:
+    """Of a process that shares it with nobody."""
+    layout = Layout(subjects, 1)
+    return Ledger(memoryview(mmap.mmap(-1, layout.size)), threading.Lock(), layout)
+
+
 class FileLock:
     """Excludes other processes and this one's other threads. Not reentrant."""
 

@@ -8,6 +8,7 @@ import struct
 import msgspec
 
 from proxy.accounting.counting import Counted
+from proxy.limits.ledger import Ledger
 from proxy.metrics.table import Board
 from proxy.process.edition import Edition
 from proxy.process.orders import LAYER_BYTES, TARGET_BYTES, Order
@@ -87,12 +88,14 @@ class Parent:
         facts: FactBoard | None = None,
         counted: Counted | None = None,
         numbers: Board | None = None,
+        limits: Ledger | None = None,
     ) -> None:
         """In the worker. `facts`: where it and the others tell what they learn of upstreams. `counted`: whose usage
-        one of them has counted. `numbers`: where each publishes its metrics."""
+        one of them has counted. `numbers`: where each publishes its metrics. `limits`: who has had how much."""
         self.facts = facts
         self.counted = counted
         self.numbers = numbers
+        self.limits = limits
         self._reports = reports
         self._latest = Report(os.getpid(), edition, accepts=False)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 
 from proxy.accounting.counting import Counted
+from proxy.limits.ledger import Ledger
 from proxy.metrics.table import Board
 from proxy.process.edition import Edition
 from proxy.process.orders import Order
@@ -31,6 +32,7 @@ class Service:
         """A lone worker has nobody to tell."""
         self.counted: Counted | None = None
         self.numbers: Board | None = None
+        self.limits: Ledger | None = None
 
     def ready(self) -> None:
         """Connections are accepted."""

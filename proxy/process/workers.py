@@ -25,6 +25,7 @@ from proxy.process.editions import Editions
 from proxy.process.exit_codes import EX_FAILED, EX_INTERRUPTED, EX_OK
 from proxy.process.facts import SharedFacts
 from proxy.process.forking import TOLD_OF_NEWS, TOLD_TO_STOP, Lifeline, fork
+from proxy.process.limits import SharedLimits
 from proxy.process.numbers import SharedNumbers
 from proxy.process.reports import Parent, Reports
 from proxy.process.stopping import Terminal
@@ -79,6 +80,7 @@ class Workers:
         self._facts = SharedFacts(count)
         self._counted = SharedCounted()
         self._numbers = SharedNumbers(count)
+        self._limits = SharedLimits(editions.newest.config.sluice_settings.limited_subjects, count)
         self._lifeline = Lifeline()
         self._terminal = Terminal()
         self._workers: dict[int, _Worker] = {}
@@ -118,6 +120,7 @@ class Workers:
             self._facts.of(number),
             self._counted,
             self._numbers.of(number),
+            self._limits.of(number),
         )
         latest = Reader(self._bulletin, edition.number).latest
         self._work(edition, parent, latest, self._lifeline.fd, number)
@@ -191,6 +194,7 @@ class Workers:
             self._note_reports()  # their last words
         for pid, how in ended:
             worker = self._workers.pop(pid)
+            self._limits.of(worker.number).give_back(worker.number)
             if self._draining:
                 continue
             log.warning("worker %d %s; another takes its place", pid, how)

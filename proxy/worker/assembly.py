@@ -18,6 +18,10 @@ from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
 from proxy.errors import state_unusable, workers_not_told
+from proxy.gateway.accounts.accounts import Accounts
+from proxy.gateway.accounts.estimate import Estimator
+from proxy.gateway.accounts.plans import Plans
+from proxy.gateway.accounts.refusals import RefusalSettings
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
@@ -31,6 +35,8 @@ from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.sending import Sending
 from proxy.gateway.trying.waiting import WaitingRoom
+from proxy.pricing.book import PriceBook
+from proxy.process.limits import lone_ledger
 from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
 from proxy.providers.table import deployments, env_deployment
 from proxy.routing.affinity import MemoryStore
@@ -59,9 +65,12 @@ from proxy.worker.settings import (
     origins_allowed,
     pass_through_route,
     pass_through_target,
+    plan_settings,
     price_book,
+    quotes,
     router_of,
 )
+from proxy.worker.spending import Spending
 from proxy.worker.telemetry import Telemetry
 
 
@@ -102,6 +111,7 @@ class Gateway:
         counted: Counted | None = None,
         state: StateFile | None = None,
         telemetry: Telemetry | None = None,
+        spending: Spending | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
@@ -109,6 +119,7 @@ class Gateway:
         sockets are watched with and made by, if not by the kernel. `board`: where workers tell each other what they
         learn of upstreams. `counted`: whose usage one of them has counted; None: this is the only one. `state`: what
         outlives this process; None: nothing does. `telemetry`: what `/metrics` shows; None: there is no such page.
+        `spending`: who has had how much; None: this process knows alone, and forgets it at its end.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -120,6 +131,7 @@ class Gateway:
         self.directory = Directory()
         self.directory.configure(configured_keys(config))
         self.register = None if state is None else Register(state, self.directory)
+        self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None)
         self._store = MemoryStore(limits.remembered_objects)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
@@ -240,6 +252,7 @@ class Gateway:
         if self.register is not None:
             with suppress(StateError):
                 await self.register.refresh()
+        await self.spending.inherit()
 
     async def _seek(self, digest: bytes) -> bool:
         assert self.register is not None
@@ -303,6 +316,7 @@ class Gateway:
         client = UpstreamClient(self.reactor, self.pool, self._dial)
         everything = Forwarding(self._withheld(config))
         sender = Sender(native_forwarding(general, everything), everything)
+        book = price_book(config)
         attempts = Attempts(
             router,
             destinations,
@@ -310,7 +324,7 @@ class Gateway:
             attempt_settings(config),
             following_settings(config),
             Lasting(self._budget, self._room, self._counted, unpriced=self.unpriced),
-            price_book(config),
+            book,
         )
         parts.side = self._side_pipeline(parts, attempts)
         customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]
@@ -328,6 +342,16 @@ class Gateway:
             self.reactor.walls.requests,
             None if general.master_key else HomeGuard(origins),
             None if self.register is None else self._seek,
+            self._accounts(config, book),
+        )
+
+    def _accounts(self, config: Config, book: PriceBook) -> Accounts:
+        return Accounts(
+            self.spending.ledger,
+            Plans(self.directory, plan_settings(config)),
+            Estimator(quotes(book), config.sluice_settings.assumed_output_tokens),
+            self.spending,
+            RefusalSettings(config.litellm_settings.budget_exceeded_status_code),
         )
 
     def _side_pipeline(self, parts: Parts, attempts: Attempts) -> Pipeline | None:

@@ -8,12 +8,14 @@ from typing import Protocol
 
 from proxy.accounting.bus import Consumer
 from proxy.config.schema import Config
+from proxy.limits.ledger import Ledger
 from proxy.storage.file import StateFile
 from proxy.storage.records import RecordRows
 from proxy.storage.retention import Retention
 from proxy.storage.spend import SpendRows
 from proxy.types import Deployment
 from proxy.worker.settings import retention_limits, row_limits, state_limits
+from proxy.worker.spending import Spending
 
 
 class Keeper(Protocol):
@@ -26,7 +28,8 @@ class Keeper(Protocol):
 class Keeping:
     """Made after the fork. Without a path nothing is kept."""
 
-    def __init__(self, path: Path | None, config: Config) -> None:
+    def __init__(self, path: Path | None, config: Config, ledger: Ledger, worker: int = 1) -> None:
+        """`ledger`: of what everybody has spent, this worker's hand on it."""
         self.file: StateFile | None = None
         self.consumers: Sequence[Consumer] = ()
         self.tasks: Sequence[Callable[[], Awaitable[object]]] = ()
@@ -34,9 +37,11 @@ class Keeping:
         self._rows: RecordRows | None = None
         if path is not None:
             self.file = StateFile(path, state_limits(config))
-            self._rows = RecordRows(self.file, row_limits(config), [SpendRows()])
+        self.spending = Spending(ledger, self.file, worker)
+        if self.file is not None:
+            self._rows = RecordRows(self.file, row_limits(config), [SpendRows(self.spending.moved)])
             self.consumers = (self._rows,)
-            self.tasks = (Retention(retention_limits(config), self.file).run,)
+            self.tasks = (Retention(retention_limits(config), self.file).run, self.spending.run)
 
     def watch(self, gateway: Keeper) -> None:
         if self._rows is not None:

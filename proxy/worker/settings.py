@@ -10,12 +10,15 @@ from pathlib import Path
 import msgspec
 
 from proxy.access.identity import ModelBudget, VirtualKey, key_name, token_of
+from proxy.access.periods import zone_of
 from proxy.config.identities import KeySettings
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.limits import DoorLimits
 from proxy.errors import ConfigError
+from proxy.gateway.accounts.estimate import Quote, Quoted
+from proxy.gateway.accounts.plans import PlanSettings
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.intake import IntakeLimits
 from proxy.gateway.reading.routes import Custom
@@ -218,6 +221,21 @@ def price_book(config: Config) -> PriceBook:
         return PriceBook(priced_by(Path(name).read_bytes()), name)
     except OSError as error:
         raise ConfigError(f"price_file {name}: cannot be read: {error.strerror}") from None
+
+
+def plan_settings(config: Config) -> PlanSettings:
+    general = config.litellm_settings
+    return PlanSettings(zone_of(general.timezone), general.max_budget, general.budget_duration)
+
+
+def quotes(book: PriceBook) -> Quote:
+    """What a deployment's model costs, and how long its answers may be."""
+
+    def quote(deployment: Deployment, model: str | None) -> Quoted:
+        found = book.find(deployment, model)
+        return Quoted(found.prices, None if found.model is None else found.model.max_output_tokens)
+
+    return quote
 
 
 def state_limits(config: Config) -> StateLimits:

@@ -17,9 +17,11 @@ from proxy.accounting.bus import Bus, Consumer
 from proxy.accounting.counting import Counted
 from proxy.accounting.log import Log, LogFormat
 from proxy.config.schema import Config
+from proxy.limits.ledger import Ledger
 from proxy.metrics.table import Board
 from proxy.process.edition import Edition, Latest
 from proxy.process.forking import TOLD_OF_NEWS
+from proxy.process.limits import lone_ledger
 from proxy.process.memory import keep_freed_memory
 from proxy.process.orders import Order
 from proxy.process.stopping import Stop, Terminal
@@ -59,6 +61,10 @@ class Overseer(Protocol):
     def numbers(self) -> Board | None:
         """Where workers publish their metrics; None: there is only one."""
 
+    @property
+    def limits(self) -> Ledger | None:
+        """Who has had how much, for all workers; None: there is only one."""
+
 
 def work(
     edition: Edition,
@@ -80,7 +86,8 @@ def work(
     config = edition.config
     ours = config.sluice_settings
     telemetry = Telemetry(overseer.numbers, ours.metrics_series) if ours.metrics else None
-    keeping = Keeping(state, config)
+    ledger = overseer.limits or lone_ledger(ours.limited_subjects)
+    keeping = Keeping(state, config, ledger, number)
     bus = Bus([*_consumers(edition, telemetry), *keeping.consumers])
     gateway = Gateway(
         config,
@@ -92,6 +99,7 @@ def work(
         counted=overseer.counted,
         state=keeping.file,
         telemetry=telemetry,
+        spending=keeping.spending,
     )
     if telemetry is not None:
         telemetry.watch(gateway, bus)

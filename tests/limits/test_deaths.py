@@ -24,8 +24,12 @@ pytestmark = pytest.mark.pure
 """Steps are Python's own."""
 NOW, UNIX = 1_000.0, 1_700_000_000.0
 LAYOUT = Layout(rows=2, workers=2)
-KEY = Rule(subject("key", "a"), "key", 10, 1_000, 5, 1_000_000, kind=3, start=1_000_000_000)
-TEAM = Rule(subject("team", "t"), "team", 10, 1_000, 5, 1_000_000, kind=3, start=1_000_000_000)
+KEY = Rule(
+    subject("key", "a"), "key", rpm=10, tpm=1_000, parallel=5, budget=1_000_000, kind=3, start=1_000_000_000
+)
+TEAM = Rule(
+    subject("team", "t"), "team", rpm=10, tpm=1_000, parallel=5, budget=1_000_000, kind=3, start=1_000_000_000
+)
 OTHER = Rule(subject("key", "b"), "key", rpm=5)
 DEMAND = Demand(tokens=100, least=10, most=50)
 MOST_STEPS = 20_000

@@ -63,7 +63,9 @@ class Model(RuleBasedStateMachine):
                 data.draw(st.none() | st.integers(1, 100)),
             )
             kind = data.draw(st.integers(0, 1))
-            self.limits[name] = Rule(subject("key", name), name, rpm, tpm, parallel, budget, kind)
+            self.limits[name] = Rule(
+                subject("key", name), name, rpm=rpm, tpm=tpm, parallel=parallel, budget=budget, kind=kind
+            )
 
     def rules_of(self, names: Sequence[str]) -> list[Rule]:
         start = int(self.now // PERIOD_S) * PERIOD_S

@@ -26,6 +26,7 @@ class Overseer:
     facts = None
     counted = None
     numbers = None
+    limits = None
 
     def __init__(self, beats: int) -> None:
         self.heard: list[str] = []

@@ -65,6 +65,8 @@ class Delivering:
             counted = self._counted
             return relay_into_open(exchange, run.call, answer, result, record, drain_s, counted, translation)
         extra = self._own.of_answer(record, lane, run.sent - run.started)
+        if run.reservation is not None:
+            extra += self._own.of_limits(run.reservation, answer.head)
         if result.kind is not _OK and record.attempts > 1 and retryable(result):
             answer.head.lines = without(answer.head.lines, SHOULD_NOT_RETRY[0].__eq__)
             extra += SHOULD_NOT_RETRY_LINE

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from proxy.accounting.record import Record
+from proxy.gateway.accounts.lines import key_lines, limit_lines
 from proxy.gateway.trying.lane import Lane
+from proxy.limits.ledger import Reservation
 from proxy.types import Headers
+from proxy.wire.response_head import ResponseHead
+
+RATE_LIMITS = b"x-ratelimit-"
 
 
 class OwnLines:
@@ -23,6 +28,11 @@ class OwnLines:
     def of_stream(self, record: Record) -> bytes:
         """For a stream that begins before any deployment has answered."""
         return b"".join(b"%b: %b\r\n" % line for line in self.of_call(record))
+
+    def of_limits(self, reservation: Reservation, head: ResponseHead) -> bytes:
+        """HOT where there are limits. Of the upstream's limits and the key's an answer tells one, never a mixture."""
+        lines = key_lines(reservation) if self.told else b""
+        return lines if head.mentions(RATE_LIMITS) else lines + limit_lines(reservation)
 
     def of_answer(self, record: Record, lane: Lane, overhead_s: float) -> bytes:
         """HOT. Overhead: what passed before the upstream was asked."""

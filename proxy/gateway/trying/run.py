@@ -12,6 +12,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.trying.selection import Choice
+from proxy.limits.ledger import Reservation
 from proxy.routing.router import Cause
 from proxy.types import Deployment, Refusal, Result, Usage
 from proxy.wire.scope import RequestScope
@@ -49,6 +50,8 @@ class Run(msgspec.Struct):
     """Its slot has been given back."""
     charged: Usage | None = None
     """What of the record's usage is in its cost already."""
+    reservation: Reservation | None = None
+    """What its caller has reserved for it; None: nothing of it is limited."""
     groups_left: tuple[str, ...] | None = None
     """Where it may still turn; None: not asked yet."""
 

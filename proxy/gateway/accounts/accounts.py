@@ -1,0 +1,92 @@
+"""Reserves what a request may take before it is sent, and settles what it took after: once, whatever happens to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from proxy.accounting.record import Record
+from proxy.gateway.accounts.estimate import Estimator
+from proxy.gateway.accounts.plans import Plan, Plans
+from proxy.gateway.accounts.refusals import RefusalSettings, refusal, table_full
+from proxy.gateway.reading.call import Call
+from proxy.gateway.trying.run import Run
+from proxy.limits.ledger import Charge, Ledger, Reservation
+from proxy.limits.values import Demand, Full, Refused, Rule, Unknown
+from proxy.wire.parking import Parking
+
+MOST_LOADS = 8
+"""Trials to reserve: each finds another subject whose spend must be read, or a row that was given away meanwhile."""
+
+
+class Spending(Protocol):
+    """Where it is kept what everybody has spent."""
+
+    async def load(self, rules: tuple[Rule, ...]) -> bool:
+        """Into the ledger. False: it is full. Raises GatewayError 503: nobody knows now."""
+
+    def settled(self, record: Record, charge: Charge) -> None:
+        """HOT. To be kept with the record."""
+
+
+class Accounts:
+    """One per worker and configuration."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        plans: Plans,
+        estimator: Estimator,
+        spending: Spending,
+        settings: RefusalSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        unix_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._ledger = ledger
+        self._plans = plans
+        self._estimator = estimator
+        self._spending = spending
+        self._settings = settings or RefusalSettings()
+        self._clock = clock
+        self._unix_clock = unix_clock
+
+    def plan(self, call: Call, now_unix_s: float) -> Plan | None:
+        """HOT. None: nothing is limited, and nothing to be reserved."""
+        return self._plans.of(call, now_unix_s)
+
+    async def reserve(self, plan: Plan, run: Run) -> Reservation:
+        """HOT where there are limits. Raises GatewayError 422, 429, 503; ClientGone."""
+        demand = self._estimator.demand(run.call, run.choice, priced=plan.priced)
+        found = await self._ask(plan, demand, run.exchange.parking)
+        if isinstance(found, Reservation):
+            return found
+        raise refusal(found, self._unix_clock(), self._settings)
+
+    async def _ask(self, plan: Plan, demand: Demand, parking: Parking) -> Reservation | Refused:
+        """Raises GatewayError 503, ClientGone."""
+        for _ in range(MOST_LOADS):
+            found = self._ledger.reserve(plan.rules, demand, self._clock())
+            if isinstance(found, Reservation | Refused):
+                return found
+            if isinstance(found, Full) or not await self._load(found, parking):
+                break
+        raise table_full()
+
+    async def _load(self, unknown: Unknown, parking: Parking) -> bool:
+        async with parking.guard():
+            return await self._spending.load(unknown.rules)
+        raise AssertionError("a guard without a deadline lets nobody go on")
+
+    def settle(self, reservation: Reservation, record: Record) -> None:
+        """HOT where there are limits. Of a record whose usage, cost and duration are whole."""
+        usage, cost = record.usage, record.cost
+        tokens = 0
+        if usage is not None:
+            total = usage.total_tokens
+            tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0) if total is None else total
+        ended = record.started_unix_s + record.duration_s
+        charge = self._ledger.settle(
+            reservation, tokens, 0 if cost is None else cost.total, ended, self._clock()
+        )
+        self._spending.settled(record, charge)
