@@ -142,6 +142,11 @@ def state_unusable() -> GatewayError:
     )
 
 
+def state_off() -> GatewayError:
+    message = "This gateway keeps nothing that could be shown: its sluice_settings.state is `off`."
+    return GatewayError(503, message, kind="server_error", code="state_off", fault=Fault.GATEWAY)
+
+
 def model_not_found(model: str) -> GatewayError:
     message = f"The model `{model}` does not exist or you do not have access to it."
     return GatewayError(404, message, param="model", code="model_not_found")

@@ -22,6 +22,7 @@ class Subcommand(msgspec.Struct, frozen=True):
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "spend": Subcommand("proxy.command.spend", "what was spent, by key, team, model, day ..."),
     "db": Subcommand("proxy.command.db", "check, back up or shrink the state file"),
 }
 

@@ -16,6 +16,7 @@ from proxy.control.model_info import FindDeployment, model_info_pages
 from proxy.control.models import Behind, ModelNames, Serves, model_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
 from proxy.control.routes_page import RouteInfo, Routes, routes_page
+from proxy.control.spend import Known, NobodyKnown, NothingKept, Reports, spend_pages
 from proxy.control.standing import DeploymentStatus, Snapshot
 from proxy.control.status import Contained, State, status_pages
 from proxy.control.upstream_models import UpstreamModels
@@ -33,6 +34,9 @@ __all__ = [
     "metrics_page",
     "pages",
 ]
+
+NOTHING_KEPT = NothingKept()
+NOBODY_KNOWN = NobodyKnown()
 
 
 def pages(
@@ -53,12 +57,14 @@ def pages(
     contained: Contained = dict,
     state: State = lambda: None,
     metrics: Page | None = None,
+    reports: Reports = NOTHING_KEPT,
+    known: Known = NOBODY_KNOWN,
 ) -> tuple[Page, ...]:
     """Every page of the gateway's own. Those for GET answer HEAD too, by leaving out the body.
 
     `worker`: the number of the one that answers. `contained`: the errors that its walls have stopped.
     `state`: how the state file is.
-    `metrics`: the page of the numbers, where it is served here.
+    `metrics`: the page of the numbers, where it is served here. `reports`: of what was spent. `known`: keys and teams.
     """
     described = (
         *model_pages(model_names, serves, behind),
@@ -66,6 +72,7 @@ def pages(
         *status_pages(snapshot, draining, probe, version, worker, contained, state),
         *admin_pages(snapshot, hold, worker),
         *layer_pages(layers, hold_layer, worker),
+        *spend_pages(reports, known),
         routes_page(routes),
         *([] if metrics is None else [metrics]),
     )

@@ -40,6 +40,10 @@ TAGS: tuple[tuple[str, str], ...] = (
     (PASSTHROUGH, "Any method and path of the OpenAI API, byte for byte."),
     (MODEL_IN_PATH, "Azure-style and engine paths: the model of the path is the one used."),
     (ALIASES, "For clients whose `base_url` has no `/v1`."),
+    (
+        "Spend",
+        "What was used and what it cost, from the state file; days are those of UTC. In LiteLLM's shapes.",
+    ),
     ("Admin", "The operator's word on single deployments. Only the master key may."),
     ("Health", "The liveness and readiness pages need no key."),
     ("Documentation", "This page, and what it is made of."),

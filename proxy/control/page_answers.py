@@ -12,6 +12,8 @@ from proxy.control.model_info import ModelInfoList
 from proxy.control.models import ModelCard, ModelList
 from proxy.control.routes_page import RouteList
 from proxy.control.schemas import Object
+from proxy.control.spend.activity import Activity
+from proxy.control.spend.logs import SpendLog
 from proxy.control.status import Health, Readiness
 
 JSON = "application/json"
@@ -54,6 +56,42 @@ _LAYER_BENCHED = PageAnswer(
     "Admin", ShownLayers, query={"seconds": "How long; without it until the layer is revived."}
 )
 
+_DAYS = {
+    "start_date": "The first day, YYYY-MM-DD, in UTC.",
+    "end_date": "The last day, included.",
+    "api_key": "Only of this key: its secret, its hash or its id.",
+}
+_LISTED = {**_DAYS, "limit": "So many, the dearest first."}
+_ACTIVITY = PageAnswer("Spend", Activity, query={**_DAYS, "model": "Only of this public name."})
+_SUMS = PageAnswer("Spend", list[Object], query=_DAYS)
+_SUM = PageAnswer("Spend", Object, query=_DAYS)
+_DEAREST = PageAnswer("Spend", list[Object], query=_LISTED)
+_LOGS = PageAnswer(
+    "Spend",
+    list[SpendLog],
+    query={
+        **_DAYS,
+        "summarize": "`false`: single records of these days, in place of their sums.",
+        "request_id": "Only this one: an answer's `x-litellm-call-id`.",
+        "user_id": "Only of this user's keys.",
+        "team_id": "Only of this team's keys.",
+        "end_user": "Only of this customer.",
+        "page": "From 1.",
+        "page_size": "At most 1,000.",
+    },
+)
+_REPORT = PageAnswer(
+    "Spend",
+    list[Object],
+    query={
+        **_DAYS,
+        "group_by": "`team`, `customer` or `api_key`.",
+        "internal_user_id": "Only of this user's keys.",
+        "team_id": "Only of this team's keys.",
+        "customer_id": "Only of this customer.",
+    },
+)
+
 OTHER = PageAnswer("Gateway", media_type="*/*")
 """For a page that has no row."""
 
@@ -80,6 +118,23 @@ PAGE_ANSWERS: dict[str, PageAnswer] = {
     "/readyz": _READY,
     "/healthz": _READY,
     "/metrics": PageAnswer("Health", media_type="text/plain"),
+    "/spend/logs": _LOGS,
+    "/spend/tags": _SUMS,
+    "/global/spend": _SUM,
+    "/global/spend/logs": _SUMS,
+    "/global/spend/keys": _DEAREST,
+    "/global/spend/models": _DEAREST,
+    "/global/spend/provider": _SUMS,
+    "/global/spend/teams": _SUM,
+    "/global/spend/tags": PageAnswer(
+        "Spend", Object, query={**_DAYS, "tags": "Only these, separated by commas."}
+    ),
+    "/global/spend/report": _REPORT,
+    "/global/activity": _SUM,
+    "/user/daily/activity": _ACTIVITY,
+    "/team/daily/activity": _ACTIVITY,
+    "/tag/daily/activity": _ACTIVITY,
+    "/customer/daily/activity": _ACTIVITY,
     "/routes": PageAnswer("Documentation", RouteList),
     "/": _HTML,
     "/docs": _HTML,

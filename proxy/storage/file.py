@@ -35,6 +35,12 @@ BUSY_S = 2.0
 """While serving: what another process locks for longer is tried again later."""
 RETRY_S = 1.0
 """Between two trials to use a file that could not be used."""
+REPORT_S = 30.0
+"""A report takes at most: what it reads keeps the log from being shortened."""
+REPORTS = 2
+"""At once; further ones take turns."""
+_STEPS = 10_000
+"""SQLite's, between two looks at the clock: less than a millisecond."""
 MOST_AT_ONCE = 1_000
 """Posted writes in one transaction."""
 _KEEPS_CONNECTION = frozenset({Problem.LOCKED, Problem.FULL})
@@ -77,6 +83,7 @@ class StateFile:
         self.path = path
         self._limits = limits or StateLimits()
         self._writing, self._reading = trio.CapacityLimiter(1), trio.CapacityLimiter(1)
+        self._reporting = trio.CapacityLimiter(REPORTS)
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
         self._opened: Opened | None = None
         self._reader: sqlite3.Connection | None = None
@@ -103,6 +110,10 @@ class StateFile:
         `stream`: None is returned when its batch is written already, and `do` not called.
         """
         return await trio.to_thread.run_sync(self.write_now, do, stream, limiter=self._writing)
+
+    async def report(self, do: Statements[T], limit_s: float = REPORT_S) -> T:
+        """A long read, on a connection of its own: nothing waits for it but other reports. Raises StateError."""
+        return await trio.to_thread.run_sync(self._report, do, limit_s, limiter=self._reporting)
 
     def post(self, do: Statements[object]) -> bool:
         """To be written soon, in its turn, exactly once, with others in one transaction. False: too many wait; it is
@@ -189,6 +200,24 @@ class StateFile:
                 if problem is None:
                     raise
                 raise StateError(problem, self.path, str(error)) from error
+
+    def _report(self, do: Statements[T], limit_s: float) -> T:
+        if self._opened is None:
+            self.open()
+        deadline = time.monotonic() + limit_s
+        try:
+            connection = connect_to_read(self.path, BUSY_S)
+            try:
+                connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+                with _transaction(connection, "BEGIN"):
+                    return do(connection)
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            problem = _problem(error)
+            if problem is None:
+                raise
+            raise StateError(problem, self.path, str(error)) from error
 
     def _readable(self) -> sqlite3.Connection:
         """Of the same file as the writer's. Raises StateError, sqlite3.Error."""

@@ -17,6 +17,8 @@ class Problem(enum.Enum):
     NEWER = "newer"
     UNREACHABLE = "unreachable"
     """No such folder, no right to it, or the disk fails."""
+    SLOW = "slow"
+    """A report took longer than it may."""
     STRANGE = "strange"
     """It is something else than a state file."""
 
@@ -32,6 +34,7 @@ _ADVICE = {
     Problem.NEWER: "A newer Sluice has written it: run that one, or have `sluice_settings.state` name another file.",
     Problem.UNREACHABLE: "It lies in {folder}, which must be there and belong to the gateway's user; or have"
     " `sluice_settings.state` name a file elsewhere (`off`: nothing is kept over a restart).",
+    Problem.SLOW: "It is asked for more than is read in time: ask for fewer days.",
     Problem.STRANGE: "It is no state file of Sluice's: have `sluice_settings.state` name another one.",
 }
 _BY_CODE = {
@@ -45,6 +48,7 @@ _BY_CODE = {
     sqlite3.SQLITE_NOTADB: Problem.BROKEN,
     sqlite3.SQLITE_IOERR: Problem.UNREACHABLE,
     sqlite3.SQLITE_CANTOPEN: Problem.UNREACHABLE,
+    sqlite3.SQLITE_INTERRUPT: Problem.SLOW,
 }
 """By the low byte of what SQLite says (https://www.sqlite.org/rescode.html)."""
 

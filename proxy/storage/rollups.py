@@ -30,7 +30,8 @@ _NO_COST: Final = Cost(0)
 
 Key: TypeAlias = tuple[int, int, int]
 """Day, caller, model."""
-NamedKey: TypeAlias = tuple[int, int, int, str]
+NamedKey: TypeAlias = tuple[int, int, str]
+"""Day, caller, customer or tag."""
 
 
 class Sums:
@@ -68,9 +69,9 @@ class Sums:
         if record.customer is not None or record.tags:
             fewer = (1, 0 if good else 1, read, written, cost.total)
             if record.customer is not None:
-                _add(self._customers, (*key, record.customer[:NAME_CHARS]), fewer)
+                _add(self._customers, (key[0], caller, record.customer[:NAME_CHARS]), fewer)
             for tag in frozenset(record.tags):
-                _add(self._tags, (*key, tag[:NAME_CHARS]), fewer)
+                _add(self._tags, (key[0], caller, tag[:NAME_CHARS]), fewer)
 
     def write(self, connection: sqlite3.Connection) -> None:
         run(connection, _DAYS, _rows(self._days.items()))
@@ -96,5 +97,5 @@ def _adding(table: str, keys: tuple[str, ...], figures: tuple[str, ...]) -> Inse
 
 
 _DAYS: Final = _adding("days", ("day", "caller", "model"), FIGURES)
-_CUSTOMERS: Final = _adding("customer_days", ("day", "caller", "model", "customer"), FEWER)
-_TAGS: Final = _adding("tag_days", ("day", "caller", "model", "tag"), FEWER)
+_CUSTOMERS: Final = _adding("customer_days", ("day", "caller", "customer"), FEWER)
+_TAGS: Final = _adding("tag_days", ("day", "caller", "tag"), FEWER)

@@ -52,6 +52,7 @@ from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
 from proxy.worker.facts import Facts
 from proxy.worker.register import Register
+from proxy.worker.reporting import Known, StateReports
 from proxy.worker.settings import (
     MEBIBYTE,
     UNNAMED,
@@ -393,6 +394,8 @@ class Gateway:
             worker=self.worker,
             contained=self.reactor.walls.counts,
             state=lambda: None if self.state is None else self.state.status(),
+            reports=control.NOTHING_KEPT if self.state is None else StateReports(self.state),
+            known=Known(self.directory),
             metrics=self._metrics_page(parts.config),
         )
 

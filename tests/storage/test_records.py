@@ -47,8 +47,7 @@ def sums(path: Path, table: str, by: str = "1") -> dict[object, dict[str, int]]:
     columns = ", ".join(f"sum({name})" for name in names)
     found = ask(
         path,
-        f"SELECT {by}, {columns} FROM {table} JOIN callers ON callers.id = caller"
-        f" JOIN models ON models.id = {table}.model GROUP BY 1",
+        f"SELECT {by}, {columns} FROM {table} JOIN callers ON callers.id = caller GROUP BY 1",
     )
     return {key: dict(zip(names, figures, strict=True)) for key, *figures in found}  # type: ignore[arg-type]
 

@@ -47,8 +47,9 @@ CREATE TABLE records (
     cost TEXT            -- JSON: by kind, and where the price is from
 ) STRICT;
 CREATE INDEX records_call ON records (call_id);
-CREATE INDEX records_caller ON records (caller, id);
-CREATE INDEX records_customer ON records (customer, id) WHERE customer IS NOT NULL;
+CREATE INDEX records_ended ON records (ended_ms);
+CREATE INDEX records_caller ON records (caller, ended_ms);
+CREATE INDEX records_customer ON records (customer, ended_ms) WHERE customer IS NOT NULL;
 
 -- Days are those of UTC, counted from 1970, by the end of the request.
 CREATE TABLE days (
@@ -74,29 +75,28 @@ CREATE TABLE days (
     PRIMARY KEY (day, caller, model)
 ) STRICT, WITHOUT ROWID;
 
+-- Of customers and tags there are many: with the models of each their sums would be hardly fewer than the records.
 CREATE TABLE customer_days (
     day INTEGER NOT NULL,
     caller INTEGER NOT NULL,
-    model INTEGER NOT NULL,
     customer TEXT NOT NULL,
     requests INTEGER NOT NULL,
     failures INTEGER NOT NULL,
     input_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
     spend INTEGER NOT NULL,
-    PRIMARY KEY (day, caller, model, customer)
+    PRIMARY KEY (day, caller, customer)
 ) STRICT, WITHOUT ROWID;
 
 -- A request counts for each of its tags: their sums may be more than the whole.
 CREATE TABLE tag_days (
     day INTEGER NOT NULL,
     caller INTEGER NOT NULL,
-    model INTEGER NOT NULL,
     tag TEXT NOT NULL,
     requests INTEGER NOT NULL,
     failures INTEGER NOT NULL,
     input_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
     spend INTEGER NOT NULL,
-    PRIMARY KEY (day, caller, model, tag)
+    PRIMARY KEY (day, caller, tag)
 ) STRICT, WITHOUT ROWID;
