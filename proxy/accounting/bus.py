@@ -56,6 +56,8 @@ class Consumer(Protocol):
     """Records that may wait for it; beyond that the oldest are dropped, and counted."""
     batch: int
     """Most records in one `take`: those that are worked on without waiting let other tasks have their turn then."""
+    linger_s: float
+    """Waits so long for more once some have come."""
 
     async def take(self, records: Sequence[Record], dropped: int) -> None:
         """The next ones, of which none else is given meanwhile, however long it waits. `dropped`: those before them.
@@ -97,6 +99,8 @@ class Lane:
         """Until cancelled."""
         while True:
             await self._come.wait()
+            if self.consumer.linger_s:
+                await trio.sleep(self.consumer.linger_s)
             self._come = trio.Event()
             while self._queue:
                 await self._hand_on()

@@ -30,6 +30,7 @@ class Log:
 
     name = "log"
     batch = QUEUE_LIMIT
+    linger_s = 0.0
 
     def __init__(
         self,

@@ -61,6 +61,8 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """The usage was not said and is the gateway's own reckoning."""
     error: str | None = None
     """A short reason."""
+    traceparent: str | None = None
+    """The client's span (W3C Trace Context), where spans are told to somebody."""
     door: str = ""
     """Which door it came in by."""
 

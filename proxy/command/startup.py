@@ -124,6 +124,7 @@ def _run(
 ) -> int:
     """`metrics_listener`: where metrics have a port of their own."""
     watched_s = watchdog_s(os.environ)
+    folder = options.config.absolute().parent if options.config else None
     # Imported before workers are forked: they share what is loaded.
     from proxy.worker.work import work  # noqa: PLC0415
 
@@ -136,11 +137,12 @@ def _run(
             editions.latest,
             state=state,
             metrics_listener=metrics_listener,
+            folder=folder,
         )
     from proxy.process.workers import Workers  # noqa: PLC0415
 
     def one(edition: Edition, parent: Parent, latest: Latest, lifeline: int, number: int) -> None:
-        work(edition, listener, watched_s, parent, latest, lifeline, number, state, metrics_listener)
+        work(edition, listener, watched_s, parent, latest, lifeline, number, state, metrics_listener, folder)
 
     shared = [sock for sock in (listener, metrics_listener) if sock is not None]
     return Workers(options.num_workers, one, editions, service, shared, watched_s).supervise()

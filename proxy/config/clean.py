@@ -202,11 +202,13 @@ _NEVER_EMPTY = frozenset({
 _SPELLINGS: Mapping[str, Callable[[object], object]] = {
     "access_log": _switch,
     "api_base": _stripped,
+    "callbacks": _listed,
     "content_policy_fallbacks": _groups,
     "context_window_fallbacks": _groups,
     "default_fallbacks": _listed,
     "environment_variables": _variables,
     "extra_headers": _texts,
+    "failure_callback": _listed,
     "fallbacks": _groups,
     "headers": _texts,
     "id": _as_text,
@@ -215,6 +217,7 @@ _SPELLINGS: Mapping[str, Callable[[object], object]] = {
     "organization": _listed,
     "ssl_verify": _truth,
     "state": _switch,
+    "success_callback": _listed,
     "target": _stripped,
 }
 """What LiteLLM lets people write in several ways, brought to one."""

@@ -106,7 +106,7 @@ LITELLM_SETTINGS = names("""
     aws_sqs_callback_params azure_content_safety_params azure_key batch_line_item_callbacks
     bedrock_neutralize_orphaned_tool_blocks bedrock_request_metadata_fields
     budget_exceeded_throttle_percentage budget_reset_time
-    budget_rollover cache cache_params callback_settings callbacks check_provider_endpoint
+    budget_rollover cache cache_params callback_settings check_provider_endpoint
     code_interpreter_interception_params cold_storage_custom_logger
     common_cloud_provider_auth_params compression_interception_params cost_discount_config
     cost_margin_config custom_prometheus_metadata_labels custom_prometheus_tags custom_prompt_dict
@@ -125,7 +125,7 @@ LITELLM_SETTINGS = names("""
     enable_json_schema_validation enable_key_alias_format_validation
     enable_loadbalancing_on_batch_endpoints enable_model_config_credential_overrides
     enable_preview_features enable_redis_auth_cache expose_router_debug_in_errors
-    extra_spend_tag_headers failure_callback filter_invalid_headers force_ipv4
+    extra_spend_tag_headers  filter_invalid_headers force_ipv4
     force_redis_hash_tag_grouping forward_traceparent_to_llm_provider gcs_pub_sub_use_v1
     gdc_api_base gemini_include_thoughts_default gemini_live_defer_setup generic_api_use_v1
     generic_logger_headers global_bitbucket_config global_disable_no_log_param global_gitlab_config
@@ -154,10 +154,10 @@ LITELLM_SETTINGS = names("""
     public_skills_index reasoning_auto_summary reasoning_effort_rounding request_correlation_in_logs
     require_managed_files responses retry_policy
     return_response_headers route_all_chat_openai_to_responses s3_audit_callback_params
-    s3_callback_params scim_admin_group scim_upsert_user service_callback service_callbacks
+    scim_admin_group scim_upsert_user service_callback service_callbacks
     skill_search_embedding_model skip_system_message_in_guardrail skip_tool_message_in_guardrail
     ssl_certificate ssl_ecdh_curve ssl_security_level standard_logging_payload_excluded_fields
-    store_audit_logs strip_anthropic_total_tokens success_callback tag_budget_config
+    store_audit_logs strip_anthropic_total_tokens  tag_budget_config
     upperbound_key_generate_params use_aiohttp_transport
     use_chat_completions_url_for_anthropic_messages use_litellm_proxy user_url_allowed_hosts
     user_url_validation validate_end_user_id_in_db vector_store_search_failure_mode
@@ -244,3 +244,13 @@ PASS_THROUGH_ENDPOINT = names("""
 """`general_settings.pass_through_endpoints[]`"""
 PASS_THROUGH_HEADERS = frozenset({"LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY", "litellm_user_api_key"})
 """Names in an endpoint's `headers` that LiteLLM takes as instructions."""
+CALLBACKS = names("""
+    SlackAlerting agentops anthropic_cache_control_hook argilla arize arize_phoenix athina aws_sqs azure_sentinel
+    azure_storage bitbucket braintrust clickhouse cloudzero custom_callback_api datadog datadog_cost_management
+    datadog_llm_observability datadog_metrics deepeval dotprompt dynamic_rate_limiter dynamic_rate_limiter_v3
+    dynamodb email focus galileo gcs_bucket gcs_pubsub gitlab greenscale helicone humanloop lago langfuse_otel
+    langsmith langtrace levo literalai litellm_agent logfire lunary mavvrik mlflow newrelic openmeter opik
+    pagerduty pointfive posthog promptlayer qualifire_eval ramp resend_email rubrik sendgrid_email sentry signoz
+    slack smtp_email sumologic supabase ternary traceloop vantage vector_store_pre_call_hook wandb weave_otel zerobus
+""")
+"""Of `success_callback`, `failure_callback`, `callbacks`."""

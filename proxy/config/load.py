@@ -10,6 +10,7 @@ import msgspec
 from yaml.nodes import MappingNode, ScalarNode
 
 from proxy.config import consistency
+from proxy.config.callbacks import check_callbacks
 from proxy.config.clean import clean
 from proxy.config.compose import NULL, compose, construct
 from proxy.config.environ import UNSET, read_env_file, resolve
@@ -103,6 +104,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Examined:
     if config is not None:
         environ = _without_own_key(environ, config, findings)
         consistency.check(config, findings)
+        check_callbacks(config, environ, findings)
     return Examined(findings, config, environ, path, key_variable)
 
 

@@ -20,6 +20,7 @@ from proxy.config.fields import (
     UrlPath,
 )
 from proxy.config.models import UpstreamParams
+from proxy.config.sinks import S3Settings
 from proxy.types import Secret
 
 Strategy: TypeAlias = Literal[
@@ -150,6 +151,14 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """The zone of budgets' days, weeks and months, as `Europe/Berlin`."""
     json_logs: bool = False
     """true: logs are JSON, on a terminal too."""
+    success_callback: tuple[Text, ...] = ()
+    """Sinks that get the records of good answers: `webhook`, `langfuse`, `otel`, `s3`, `file`, or `module.object`."""
+    failure_callback: tuple[Text, ...] = ()
+    """Sinks that get those of all others."""
+    callbacks: tuple[Text, ...] = ()
+    """Sinks that get all records."""
+    s3_callback_params: S3Settings = S3Settings()
+    """Where the sink `s3` puts them."""
     require_auth_for_metrics_endpoint: bool = True
     """false: `/metrics` asks for no key."""
     ssl_verify: bool | str = True

@@ -20,6 +20,7 @@ from proxy.config.fields import (
     Text,
 )
 from proxy.config.identities import KeySettings
+from proxy.config.sinks import SinkSettings
 from proxy.types import Secret
 
 
@@ -120,6 +121,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """The address of that port: this machine alone."""
     metrics_series: Annotated[int, Meta(ge=500, le=20_000)] = 5_000
     """Series that a worker keeps at most: 1,000 keys and models in use; further ones are counted as `other`."""
+    sinks: SinkSettings = SinkSettings()
+    """How records get to the sinks that `litellm_settings.success_callback` and its like name."""
     model_list_ttl_s: Seconds = 300.0
     """Seconds that an upstream's list is kept for `/v1/models`, where a pattern (`openai/*`) stands for its models."""
     remembered_objects: Count = 100_000

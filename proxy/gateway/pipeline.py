@@ -51,6 +51,9 @@ TOKEN_HOLDER = Caller("token", b"")
 """With a key that opens one page and nothing else."""
 PREFLIGHT = "preflight"
 """In place of a route: a browser asks on every path whether a page may."""
+TRACEPARENT = b"traceparent"
+"""https://www.w3.org/TR/trace-context/#traceparent-header"""
+TRACEPARENT_BYTES = 55
 SHOWN_PATH_BYTES = 200
 """Of an unknown path, in its record: what a person needs to see the slip."""
 
@@ -74,9 +77,12 @@ class Pipeline:
         guard: HomeGuard | None = None,
         seek: Seek | None = None,
         accounts: Accounts | None = None,
+        *,
+        traces: bool = False,
     ) -> None:
         """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
-        here yet. `accounts`: who may have how much; None: everybody, all."""
+        here yet. `accounts`: who may have how much; None: everybody, all. `traces`: records say which span of the
+        client's they are of."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -88,6 +94,7 @@ class Pipeline:
         self._guard = guard
         self._seek = seek
         self._accounts = accounts
+        self._traces = traces
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation.
@@ -188,6 +195,8 @@ class Pipeline:
             record.route = head.path[:SHOWN_PATH_BYTES].decode("latin-1")
             raise
         record.route = route.name
+        if self._traces and (parent := head.get(TRACEPARENT)) is not None:
+            record.traceparent = parent[:TRACEPARENT_BYTES].decode("latin-1")
         if self._guard is not None:
             self._guard.check(head)
         now = record.started_unix_s

@@ -206,6 +206,25 @@ LOOP_LAG = _histogram(
 CONTAINED = _counter("sluice_contained_errors", "guest", "Bugs that ended their own guest alone.")
 DROPPED = _counter("sluice_records_dropped", "consumer", "Records that a consumer never had, or failed at.")
 WAITING = _family(Kind.SUM, "sluice_records_waiting", "consumer", "Records that wait for a consumer.")
+SINK_DELIVERED = _counter("sluice_sink_delivered_records", "callback_name", "Records that a sink has.")
+SINK_REFUSED = _counter("sluice_sink_lost_records", "callback_name", "Records that a sink would not take.")
+SINK_FAILURES = _counter(
+    "litellm_callback_logging_failures_metric",
+    "callback_name",
+    "Deliveries to a sink that failed.",
+)
+SINK_LAG = _family(
+    Kind.MOST,
+    "sluice_sink_lag_seconds",
+    "callback_name",
+    "Age of the oldest record that a sink has not yet.",
+)
+SINK_SPILLED = _family(
+    Kind.MOST,
+    "sluice_sink_spilled_batches",
+    "callback_name",
+    "Batches that wait for a sink in the state file.",
+)
 WORKERS = _family(Kind.SUM, "sluice_workers", "", "Workers that live.")
 BUILD = _family(Kind.MOST, "sluice_build_info", "version build", "1, for the version that runs.")
 SERIES = _family(Kind.MOST, "sluice_metrics_series", "", "Series that a worker keeps.")

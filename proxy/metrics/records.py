@@ -47,6 +47,7 @@ class RecordCounter:
     name = "metrics"
     limit = 50_000
     batch = 256
+    linger_s = 0.0
 
     def __init__(self, table: Table, names: Names) -> None:
         self._table = table

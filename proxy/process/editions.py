@@ -15,7 +15,13 @@ from proxy.errors import ConfigError
 from proxy.process.edition import Edition, News
 
 FIXED: dict[str, tuple[str, ...]] = {
-    "litellm_settings": ("json_logs",),
+    "litellm_settings": (
+        "callbacks",
+        "failure_callback",
+        "json_logs",
+        "s3_callback_params",
+        "success_callback",
+    ),
     "sluice_settings": (
         "access_log",
         "keep_alive_timeout_s",
@@ -31,6 +37,7 @@ FIXED: dict[str, tuple[str, ...]] = {
         "records_keep_mb",
         "records_queue",
         "remembered_objects",
+        "sinks",
         "spend_keep_days",
         "state",
         "state_flush_s",

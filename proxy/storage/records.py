@@ -60,6 +60,7 @@ class RecordRows:
     """An `accounting.bus.Consumer`."""
 
     name = "state"
+    linger_s = 0.0
 
     def __init__(
         self, state: StateFile, limits: RowLimits | None = None, beside: Sequence[Beside] = ()

@@ -13,6 +13,7 @@ from proxy.access.directory import Directory
 from proxy.access.keys import Keys
 from proxy.accounting.bus import UNRECORDED, Records
 from proxy.accounting.counting import Counted, CountedHere
+from proxy.config.callbacks import named
 from proxy.config.schema import Config
 from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp
@@ -344,6 +345,7 @@ class Gateway:
             None if general.master_key else HomeGuard(origins),
             None if self.register is None else self._seek,
             self._accounts(config, book),
+            traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
         )
 
     def _accounts(self, config: Config, book: PriceBook) -> Accounts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,7 @@ from proxy.metrics.names import Names
 from proxy.metrics.records import RecordCounter
 from proxy.metrics.table import DEFAULT_SERIES_LIMIT, Board, Labels, OwnBoard, Table
 from proxy.routing.router import DeploymentStatus, Router
+from proxy.sinks.delivery import Delivery
 from proxy.types import Deployment
 
 EVERY_S = 0.5
@@ -62,9 +63,13 @@ class Telemetry:
         self._watched: Watched | None = None
         self.table.sources.append(_tell_process)
 
-    def watch(self, gateway: Watched, bus: Bus) -> None:
+    def watch(self, gateway: Watched, bus: Bus, sinks: Sequence[Delivery]) -> None:
         self._watched = gateway
-        self.table.sources += (partial(_tell_gateway, gateway), partial(_tell_bus, bus))
+        self.table.sources += (
+            partial(_tell_gateway, gateway),
+            partial(_tell_bus, bus),
+            partial(_tell_sinks, sinks),
+        )
 
     def _find(self, deployment_id: str) -> Deployment | None:
         return None if self._watched is None else self._watched.by_id.get(deployment_id)
@@ -109,6 +114,16 @@ def _tell_bus(bus: Bus, table: Table) -> None:
         table.follow(f.DROPPED, count, (name,))
     for lane in bus.lanes:
         table.set(f.WAITING, lane.waiting, (lane.consumer.name,))
+
+
+def _tell_sinks(sinks: Sequence[Delivery], table: Table) -> None:
+    for sink in sinks:
+        labels = (sink.name,)
+        table.follow(f.SINK_DELIVERED, sink.delivered, labels)
+        table.follow(f.SINK_REFUSED, sink.refused, labels)
+        table.follow(f.SINK_FAILURES, sink.failures, labels)
+        table.set(f.SINK_LAG, sink.lag_s, labels)
+        table.set(f.SINK_SPILLED, sink.waiting.batches, labels)
 
 
 def _tell_gateway(gateway: Watched, table: Table) -> None:

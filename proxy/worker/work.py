@@ -27,12 +27,16 @@ from proxy.process.orders import Order
 from proxy.process.stopping import Stop, Terminal
 from proxy.process.systemd import BEATS_PER_WATCHDOG
 from proxy.routing.facts import FactBoard
+from proxy.sinks.sink import Spill
+from proxy.storage.file import StateFile
+from proxy.storage.spill import SpillTable
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
 from proxy.worker.keeping import Keeping
 from proxy.worker.serving import serve
-from proxy.worker.settings import door_limits
+from proxy.worker.settings import MEBIBYTE, door_limits
 from proxy.worker.side_door import SideDoor
+from proxy.worker.sinks import deliveries
 from proxy.worker.telemetry import Telemetry
 
 STDOUT = 1
@@ -76,19 +80,21 @@ def work(
     number: int = 1,
     state: Path | None = None,
     metrics_listener: socket.socket | None = None,
+    folder: Path | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain; a second signal stops at once.
 
     Returns the exit code. A worker with a lifeline leaves SIGINT, and the terminal's end, to its parent. `number`: of
     this worker, from 1. `state`: the file of what outlives it; None: nothing does. `metrics_listener`: where metrics
-    have a port of their own.
+    have a port of their own. `folder`: of the configuration.
     """
     config = edition.config
     ours = config.sluice_settings
     telemetry = Telemetry(overseer.numbers, ours.metrics_series) if ours.metrics else None
     ledger = overseer.limits or lone_ledger(ours.limited_subjects)
     keeping = Keeping(state, config, ledger, number)
-    bus = Bus([*_consumers(edition, telemetry), *keeping.consumers])
+    sinks = deliveries(config, edition.environ, folder, _spill(config, keeping.file))
+    bus = Bus([*_consumers(edition, telemetry), *keeping.consumers, *sinks])
     gateway = Gateway(
         config,
         edition.environ,
@@ -102,9 +108,9 @@ def work(
         spending=keeping.spending,
     )
     if telemetry is not None:
-        telemetry.watch(gateway, bus)
+        telemetry.watch(gateway, bus, sinks)
     keeping.watch(gateway)
-    gateway.tasks = keeping.tasks
+    gateway.tasks = [*keeping.tasks, *(sink.run for sink in sinks)]
     side = None
     if metrics_listener is not None:
         side = SideDoor(metrics_listener, gateway.reactor, door_limits(ours), lambda: gateway.side)
@@ -113,6 +119,12 @@ def work(
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     return trio.run(partial(_work, gateway, listener, side, overseer, latest, watchdog_s, lifeline))
+
+
+def _spill(config: Config, state: StateFile | None) -> Spill | None:
+    """Where batches wait that a sink does not take."""
+    most_bytes = int(config.sluice_settings.sinks.spill_mb * MEBIBYTE)
+    return None if state is None else SpillTable(state, most_bytes)
 
 
 def _consumers(edition: Edition, telemetry: Telemetry | None) -> list[Consumer]:

@@ -21,6 +21,7 @@ class Reader:
         self.name = name
         self.limit = limit
         self.batch = batch
+        self.linger_s = 0.0
         self.batches: list[list[Record]] = []
         self.finished: list[Record] = []
         self.dropped = 0
