@@ -174,11 +174,13 @@ def chat(model: str = "gpt-4o-mini", size_bytes: int = REPLY_BYTES) -> Answer:
     return Answer(body=head + b"a" * max(0, size_bytes - len(head) - len(tail)) + tail)
 
 
-def event(number: int, model: str = "gpt-4o-mini", size_bytes: int = EVENT_BYTES) -> bytes:
-    """One SSE event of a chat stream, blank line included; the number is in its content."""
+def event(
+    number: int, model: str = "gpt-4o-mini", size_bytes: int = EVENT_BYTES, *, usage: bool = False
+) -> bytes:
+    """One SSE event of a chat stream, blank line included; the number is in its content. `usage`: it was asked for."""
     head = b'data: {"id":"chatcmpl-mock","object":"chat.completion.chunk","created":1700000000,"model":'
     head += msgspec.json.encode(model) + b',"choices":[{"index":0,"delta":{"content":"%d' % number
-    tail = b'"},"finish_reason":null}]}\n\n'
+    tail = b'"},"finish_reason":null}]%b}\n\n' % (b',"usage":null' if usage else b"")
     return head + b" " * max(0, size_bytes - len(head) - len(tail)) + tail
 
 
@@ -190,7 +192,7 @@ def usage_event(model: str = "gpt-4o-mini") -> bytes:
 
 def chat_stream(events: int = EVENTS, gap_s: float = 0.0, *, usage: bool = False) -> Answer:
     """A chat stream: `events` events, the usage event if asked for, and [DONE]; each its own chunk."""
-    pieces = [event(number) for number in range(events)]
+    pieces = [event(number, usage=usage) for number in range(events)]
     if usage:
         pieces.append(usage_event())
     return Answer(headers=(SSE_TYPE,), body=(*pieces, DONE), framing=Framing.CHUNKED, gap_s=gap_s)

@@ -122,7 +122,8 @@ static void make_stream(struct answer *answer) {
     static const char before[] =
         "data: {\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
         "\"model\":\"gpt-4o-mini\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
-    static const char after[] = "\"},\"finish_reason\":null}]}\n\n";
+    const char *after = answer->usage ? "\"},\"finish_reason\":null}],\"usage\":null}\n\n"
+                                      : "\"},\"finish_reason\":null}]}\n\n";
     char event[EVENT_BYTES], usage[512];
     size_t padding = EVENT_BYTES - strlen(before) - strlen(after);
     put(fill(put(event, before, strlen(before)), 'a', padding), after, strlen(after));

@@ -248,5 +248,6 @@ class SseUsageTap:
 
 def _has_done_line(block: bytes) -> bool:
     """HOT. Not the same words in a text the model wrote: those lie inside a JSON string."""
-    end = block[block.rfind(b"\n", 0, -_DONE_WITHIN_BYTES) + 1 :]  # a piece may hold a thousand events
-    return any(line.startswith(b"data:") and line[5:].strip() == b"[DONE]" for line in end.split(b"\n"))
+    start = block.rfind(b"\n", 0, -_DONE_WITHIN_BYTES) + 1  # a piece may hold a thousand events
+    lines = block[start:].split(b"\n")
+    return any(line.startswith(b"data:") and line[5:].strip() == b"[DONE]" for line in lines)

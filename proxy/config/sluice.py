@@ -155,6 +155,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     cors_allow_origins: tuple[str, ...] | None = None
     """Origins whose browser pages may call, `https://host`, or `*`; `[]`: none. Without it `LITELLM_CORS_ORIGINS`, else
     all where a master key is asked for, and none where it is not: any page could use such a gateway."""
+    ask_stream_usage: bool = True
+    """true: the usage of streamed chat and completions is asked of the upstream, and taken out for who did not ask."""
     price_file: str | None = None
     """JSON file of prices that outrank the shipped table's, in the form of LiteLLM's price map."""
     access_log: Literal["auto", "json", "text", "off"] = "auto"

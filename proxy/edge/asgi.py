@@ -29,7 +29,7 @@ from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, BadRequest
 from proxy.wire.head_parser import HeadParser
 from proxy.wire.parking import Late, Parking
-from proxy.wire.pump import End, Tap
+from proxy.wire.pump import End, Sieve, Tap
 from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.uplink import Uplink
@@ -217,7 +217,7 @@ class AsgiExchange:
         """Sending waits for the server here."""
         return False
 
-    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None, sieve: Sieve | None = None) -> End:
         self._unbounded = answer.head.framing in (CHUNKED, UNTIL_CLOSE)
         await self._start(answer.head.status, (*answer.head.headers(), *_pairs(extra)))
         try:
@@ -225,14 +225,20 @@ class AsgiExchange:
                 if tap is not None:
                     tap.feed(piece)
                 answer.passed_on = False
-                await self.write(piece)
+                await self._write_left(piece if sieve is None else sieve.feed(piece))
                 answer.passed_on = True
+            if sieve is not None:
+                await self._write_left(sieve.finish())
         except ClientGone:
             return End.SINK_GONE
         except UpstreamFailure:
             return End.SOURCE_BROKEN
         await self.end()
         return End.DONE
+
+    async def _write_left(self, piece: bytes) -> None:
+        if piece:
+            await self.write(piece)
 
     async def begin(self, head: ResponseHead, extra: bytes) -> None:
         headers = tuple(header for header in head.headers() if header[0].lower() != b"content-length")

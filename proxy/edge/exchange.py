@@ -18,7 +18,7 @@ from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late
-from proxy.wire.pump import End, Tap
+from proxy.wire.pump import End, Sieve, Tap
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.uplink import Uplink
 
@@ -130,7 +130,7 @@ class FastExchange:
         self.sent_bytes = len(body)
         return True
 
-    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None, sieve: Sieve | None = None) -> End:
         head = answer.head
         if head.framing == UNTIL_CLOSE:
             self.closing = self._until_close = True
@@ -146,7 +146,7 @@ class FastExchange:
             return await self._send_whole(prefix, whole)
         self._pumped = answer
         try:
-            end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s)
+            end = await answer.pump_into(self._link, prefix, tap, self._limits.write_timeout_s, sieve)
         finally:
             self._pumped = None
             self.sent_bytes = answer.received_bytes

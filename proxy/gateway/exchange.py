@@ -10,7 +10,7 @@ from proxy.upstream.answer import Answer
 from proxy.upstream.client import BodySource
 from proxy.wire.form import RequestHead
 from proxy.wire.parking import Parking
-from proxy.wire.pump import End, Tap
+from proxy.wire.pump import End, Sieve, Tap
 from proxy.wire.response_head import ResponseHead
 
 
@@ -64,8 +64,10 @@ class Exchange(BodySource, Protocol):
     def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
         """HOT. `relay`, without waiting, of an answer that is here whole. False, and nothing done: `relay` it."""
 
-    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None, sieve: Sieve | None = None) -> End:
         """The upstream's answer as it is, with the header lines `extra` added. Commits.
+
+        `sieve`: of an answer in chunks, what is not for the client.
 
         Ends with the connection cut when the answer did not come whole.
         """

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
-from proxy.pricing.rates import Rates
+from proxy.pricing.rates import Beside, Rates
 from proxy.types import Usage
 
 WITHOUT = " without "
 """In a source: what was used and has no price here, so that it is not in the cost."""
 _MILLI = 1000
 """Seconds are counted in thousandths."""
-
-
-class Beside(msgspec.Struct, frozen=True, gc=False):
-    """What it costs, and the tokens that are in it and so are no text."""
-
-    femto: int
-    sent: int = 0
-    made: int = 0
-    read: int = 0
-    without: str = ""
 
 
 def is_text(usage: Usage) -> bool:

@@ -67,6 +67,16 @@ def _first(*rates: int | None) -> int | None:
     return next((rate for rate in rates if rate is not None), None)
 
 
+class Beside(msgspec.Struct, frozen=True, gc=False):
+    """What costs money beside text, and how many of the tokens that makes: sent, made, and read from the cache."""
+
+    femto: int
+    sent: int = 0
+    made: int = 0
+    read: int = 0
+    without: str = ""
+
+
 class Row(msgspec.Struct, frozen=True):
     """Rates that hold for one service tier, from so many prompt tokens on."""
 

@@ -14,7 +14,7 @@ from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing
 from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
-from proxy.wire.pump import End, Pump, Tap
+from proxy.wire.pump import End, Pump, Sieve, SievingPump, Tap
 from proxy.wire.response_head import ResponseHead
 
 DISCARD_BYTES = 64 * 1024
@@ -167,11 +167,16 @@ class Answer:
             self._framing.whole = says
             self._framing.said_all = said_all
 
-    async def pump_into(self, client: Link, prefix: bytes, tap: Tap | None, write_s: float) -> End:
-        """Relay the body as it is framed, behind `prefix`."""
-        self._pump = pump = Pump(
-            self._connection.link, client, self._framing, tap, self._gap_s, write_s, self.until
-        )
+    async def pump_into(
+        self, client: Link, prefix: bytes, tap: Tap | None, write_s: float, sieve: Sieve | None = None
+    ) -> End:
+        """Relay the body as it is framed, behind `prefix`; of one in chunks what `sieve` leaves."""
+        link, framing, gap_s = self._connection.link, self._framing, self._gap_s
+        if sieve is None:
+            pump = Pump(link, client, framing, tap, gap_s, write_s, self.until)
+        else:
+            pump = SievingPump(link, client, framing, tap, gap_s, write_s, self.until, sieve)
+        self._pump = pump
         try:
             end = await pump.run(prefix, *self._take_pieces())
         except Exception:  # a bug, of a tap's perhaps: nobody knows how far it came

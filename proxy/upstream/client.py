@@ -69,6 +69,8 @@ class Outbound(msgspec.Struct, frozen=True):
     """Takes interim answers (102, 103) on to the client, where its door can."""
     translation: Translation | None = None
     """What the request is, and its answer must be, in another language. It is passed along here, and not used."""
+    asks_usage: bool = False
+    """Of a stream, for the gateway's own sake: it is not for the client. Passed along as well."""
 
 
 Dial = Callable[[Parking, Endpoint, float], Awaitable[socket.socket]]

@@ -12,7 +12,7 @@ import select
 import time
 from typing import Protocol
 
-from proxy.wire.framing import BadFraming, Framing
+from proxy.wire.framing import LAST_CHUNK, BadFraming, Framing, encode_chunk
 from proxy.wire.link import Link
 from proxy.wire.parking import Late
 
@@ -39,6 +39,14 @@ class Tap(Protocol):
     """Sees the payload, without its framing, just before it is sent on."""
 
     def feed(self, payload: bytes) -> None: ...
+
+
+class Sieve(Protocol):
+    """Takes some of the payload out, of a message in chunks."""
+
+    def feed(self, payload: bytes) -> bytes: ...
+    def finish(self) -> bytes:
+        """What it held, at the message's end."""
 
 
 class Pump:
@@ -283,3 +291,55 @@ class Pump:
         self._source.mover = self._sink.mover = None
         self._parking.deadline = math.inf
         self._parking.wake()
+
+
+class SievingPump(Pump):
+    """Of a message in chunks: the tap sees all of it, the sink gets what the sieve leaves, in chunks of its own.
+
+    Trailers stay behind.
+    """
+
+    __slots__ = ("_sieve",)
+
+    def __init__(
+        self,
+        source: Link,
+        sink: Link,
+        framing: Framing,
+        tap: Tap | None,
+        gap_s: float,
+        write_s: float,
+        until: float,
+        sieve: Sieve,
+    ) -> None:
+        super().__init__(source, sink, framing, tap, gap_s, write_s, until)
+        self._sieve = sieve
+
+    def _measure(self, data: bytes) -> bytes | None:
+        """HOT."""
+        pieces: list[bytes] = []
+        framing = self._framing
+        try:
+            taken = framing.feed(data, pieces)
+        except BadFraming:
+            return None
+        left = b""
+        if pieces:
+            payload = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if self._tap is not None:
+                self._tap.feed(payload)
+            left = encode_chunk(self._sieve.feed(payload))
+        if framing.done:
+            left += encode_chunk(self._sieve.finish()) + LAST_CHUNK
+        self.moved_bytes += len(left)
+        if left:
+            self.last = left if len(left) >= ENDING_BYTES else (self.last + left)[-ENDING_BYTES:]
+        if taken != len(data):
+            self.leftover = data[taken:]
+        return left
+
+    def _send(self, data: bytes) -> None:
+        if data:
+            super()._send(data)
+        else:  # the source speaks, and nothing of that is for the sink
+            self._parking.deadline = min(time.monotonic() + self._gap_s, self._until)

@@ -89,6 +89,7 @@ def attempt_settings(config: Config) -> AttemptSettings:
         response_headers=limits.response_headers,
         total_s=limits.total_timeout_s,
         first_token_s=limits.first_token_timeout_s,
+        asks_usage=limits.ask_stream_usage,
         drain_s=limits.drain_limit_s,
         hold=HoldSettings(limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE)),
     )

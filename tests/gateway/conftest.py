@@ -16,7 +16,7 @@ from proxy.upstream.answer import Answer
 from proxy.wire.form import RequestHead
 from proxy.wire.head import CHUNKED, NO_BODY
 from proxy.wire.parking import Parking
-from proxy.wire.pump import End, Tap
+from proxy.wire.pump import End, Sieve, Tap
 from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.uplink import Uplink
@@ -88,11 +88,12 @@ class FakeExchange:
     def relay_at_once(self, answer: Answer, extra: bytes, tap: Tap | None) -> bool:
         return False
 
-    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None) -> End:
+    async def relay(self, answer: Answer, extra: bytes, tap: Tap | None, sieve: Sieve | None = None) -> End:
         self.committed, self.extra = True, extra
         while piece := await answer.read():
             if tap is not None:
                 tap.feed(piece)
+            piece = piece if sieve is None else sieve.feed(piece)
             self.written.append(piece)
             self.sent_bytes += len(piece)
         return End.DONE

@@ -29,7 +29,7 @@ from proxy.routing.affinity import ObjectStore
 from proxy.types import Deployment, Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.wire.head import UNTIL_CLOSE
-from proxy.wire.pump import End, Tap
+from proxy.wire.pump import End, Sieve, Tap
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.unheld import unheld_lines
 
@@ -71,11 +71,12 @@ async def relay(
     drain_s: float = 0.0,
     counted: Counted = ALWAYS,
     priced: Priced = bytes,
+    sieve: Sieve | None = None,
 ) -> Delivery:
     """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun.
 
     `drain_s`: how long it is read on when its client has left. `priced`: what its head says of its cost, where it is
-    here whole.
+    here whole. `sieve`: of an answer in chunks, what is not for the client.
     """
     head = answer.head
     usage = tap_for(head.content_type)
@@ -95,7 +96,7 @@ async def relay(
         extra += priced() if result.kind is _OK else b""
     if exchange.relay_at_once(answer, extra, tap):
         return Delivery(outcome_of(result.status, result.kind), result)
-    end = await exchange.relay(answer, extra, tap)
+    end = await exchange.relay(answer, extra, tap, sieve)
     good = result.kind is _OK
     hidden = hidden_error(call, usage) if good else None
     if end in _ENDS:

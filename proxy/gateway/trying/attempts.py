@@ -37,6 +37,8 @@ from proxy.upstream.destination import Destination
 log = logging.getLogger("sluice")
 
 _OK = ResultKind.OK
+MISUNDERSTOOD = frozenset((400, 422))
+"""How upstreams answer a parameter that they do not know."""
 _NEUTRAL = ResultKind.NEUTRAL
 PLAIN = FollowingSettings()
 
@@ -145,6 +147,8 @@ class Attempts:
             outbound = self._sending.outbound(run, lane)
             answer = await self._sending.send(run, lane, outbound)
             try:
+                if answer.head.status in MISUNDERSTOOD and outbound.asks_usage:
+                    outbound, answer = await self._sending.unasked(run, lane, outbound, answer)
                 if answer.head.status != 200 or answer.head.mentions(PLACES):
                     answer = await self._sending.follow(run, lane, outbound, answer)
                 answer.until = run.until
@@ -162,7 +166,7 @@ class Attempts:
                     if following is not None:
                         self._costing.lost(run, lane, answer)
                         return following
-                delivery = await self._delivering.deliver(run, lane, answer, result, outbound.translation)
+                delivery = await self._delivering.deliver(run, lane, answer, result, outbound)
                 delivery = judging.learned(run, lane, answer.head, delivery)
                 result = _told(run, delivery, failed)
             finally:

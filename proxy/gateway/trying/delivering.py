@@ -9,6 +9,7 @@ from proxy.accounting.counting import Counted
 from proxy.gateway.telling.answering import Priced, relay, remember
 from proxy.gateway.telling.cors import is_cors
 from proxy.gateway.telling.delivery import Delivery
+from proxy.gateway.telling.ends import streams
 from proxy.gateway.telling.mock import send_mock
 from proxy.gateway.telling.opened import relay_into_open
 from proxy.gateway.telling.refusals import SHOULD_NOT_RETRY, SHOULD_NOT_RETRY_LINE
@@ -19,12 +20,29 @@ from proxy.gateway.trying.own_lines import OwnLines
 from proxy.gateway.trying.run import Run
 from proxy.providers.objects import IdTap
 from proxy.providers.outcome import retryable
+from proxy.providers.usage_asked import UsageSieve
 from proxy.routing.router import Router
 from proxy.types import Outcome, Result, ResultKind, Translation
 from proxy.upstream.answer import Answer
+from proxy.upstream.client import Outbound
+from proxy.wire.head import CHUNKED
 from proxy.wire.header_lines import without
+from proxy.wire.response_head import ResponseHead
 
 _OK = ResultKind.OK
+
+
+def _as_it_is(body: bytes) -> bytes:
+    return body
+
+
+SIEVED = Translation(path=b"", body=b"", answer=_as_it_is, stream=UsageSieve)
+"""A stream that was asked for its usage, in the words of one that was not."""
+
+
+def _is_plain_stream(head: ResponseHead) -> bool:
+    """HOT."""
+    return streams(head) and not head.content_encoding
 
 
 class Delivering:
@@ -50,9 +68,10 @@ class Delivering:
         self._costing = costing
 
     def deliver(
-        self, run: Run, lane: Lane, answer: Answer, result: Result, translation: Translation | None
+        self, run: Run, lane: Lane, answer: Answer, result: Result, outbound: Outbound
     ) -> Awaitable[Delivery]:
         """HOT. Raises UpstreamFailure, ClientGone."""
+        translation = outbound.translation
         deployment, exchange, record = lane.destination.deployment, run.exchange, run.record
         if run.cause is not None and result.kind is _OK:  # what failed it before did so of its own
             self._router.cleared(deployment, run.cause, self._clock())
@@ -63,6 +82,7 @@ class Delivering:
             answer.head.lines = without(answer.head.lines, is_cors)
         if exchange.opened_early:
             counted = self._counted
+            translation = SIEVED if outbound.asks_usage else translation
             return relay_into_open(exchange, run.call, answer, result, record, drain_s, counted, translation)
         extra = self._own.of_answer(record, lane, run.sent - run.started)
         if run.reservation is not None:
@@ -75,8 +95,20 @@ class Delivering:
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
             return self._relay_and_remember(run, lane, answer, result, extra, drain_s)
+        if outbound.asks_usage and answer.head.status == 200 and _is_plain_stream(answer.head):
+            return self._relay_sieved(run, answer, result, extra, drain_s)
         priced = self._priced(run, lane)
         return relay(exchange, run.call, answer, result, extra, record, None, drain_s, self._counted, priced)
+
+    def _relay_sieved(
+        self, run: Run, answer: Answer, result: Result, extra: bytes, drain_s: float
+    ) -> Awaitable[Delivery]:
+        """HOT. Without what only the gateway has asked for. Chunks are what nearly every stream comes in."""
+        exchange, call, record = run.exchange, run.call, run.record
+        if answer.head.framing != CHUNKED:
+            return relay_translated(exchange, call, answer, result, extra, record, SIEVED, drain_s)
+        counted, sieve = self._counted, UsageSieve()
+        return relay(exchange, call, answer, result, extra, record, None, drain_s, counted, bytes, sieve)
 
     def _priced(self, run: Run, lane: Lane) -> Priced:
         return partial(self._price, run, lane) if self._own.told else bytes

@@ -25,6 +25,8 @@ class AttemptSettings(msgspec.Struct, frozen=True):
     """All attempts and the whole answer."""
     first_token_s: float = math.inf
     """Where the deployment does not say."""
+    asks_usage: bool = True
+    """A stream's usage is asked of the upstream, and taken out again, where the client does not ask."""
     drain_s: float = 60.0
     """How long an answer is read on after its client left, where the deployment drains."""
     hold: HoldSettings = HoldSettings(5.0, 4 * 1024 * 1024)
@@ -41,6 +43,8 @@ class Lane(msgspec.Struct, frozen=True):
     """`x-litellm-model-id`, `x-litellm-model-group`"""
     first_token_s: float
     dialect: Dialect
+    asks_usage: bool
+    """A stream's usage is asked for where the client does not."""
     prices: Prices | None
     """Of its one model; None: not known."""
     one_model: bool
@@ -61,6 +65,7 @@ def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook
         % (_header_value(deployment.id), _header_value(deployment.group)),
         deployment.first_token_timeout_s or settings.first_token_s,
         dialect_of(deployment),
+        settings.asks_usage and "stream_options" not in deployment.parameters.omits,
         None if book is None else book.prices(deployment, None),
         "*" not in deployment.model,
     )

@@ -17,6 +17,7 @@ from proxy.providers.body import outbound_body, upstream_model
 from proxy.providers.prepare import Prepared, Request, prepare
 from proxy.providers.splice import MAX_FIELDS, remove_field
 from proxy.providers.url import refuse_dot_segments, target
+from proxy.providers.usage_asked import PATHS, with_usage_asked
 from proxy.types import Deployment
 from proxy.upstream.client import Outbound
 from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
@@ -41,6 +42,12 @@ class Sender:
         self._written_here = {
             base: base.without(CODINGS) for base in (*self._recoded, *self._recoded.values())
         }
+        self._native_written_here = self._written_here[native]
+        self._refusing: set[str] = set()
+        """Deployments whose upstream does not know how to be asked for a stream's usage."""
+
+    def refuses_to_say_usage(self, lane: Lane) -> None:
+        self._refusing.add(lane.destination.deployment.id)
 
     def outbound(self, call: Call, choice: Choice, lane: Lane, exchange: Exchange) -> Outbound:
         """Raises GatewayError 400 for a path that climbs, or a request that cannot be said there."""
@@ -53,18 +60,28 @@ class Sender:
             return self._from_spool(call, call.spool, choice, destination, exchange)
         prepared = _prepared(call, choice, lane)
         body, translation = prepared.body, prepared.translation
+        asking = self._asking(call, body, lane) if call.stream and translation is None else None
+        body = asking or body
         # A request without a body stays one: `Content-Length: 0` is only sent on where the client sent it.
         length = call.length if call.rest or call.length == NO_BODY else len(body)
         if call.rest and length != CHUNKED:
             length += len(body) - len(call.body)
         forwarding = self._forwarding(call, body)
-        if (call.stream and destination.deployment.keepalive_s) or translation is not None:
+        if (call.stream and destination.deployment.keepalive_s) or translation is not None or asking:
             forwarding = self._written_here.get(forwarding, forwarding)
         head = self._head(call, choice, destination, forwarding, length, prepared)
         if call.rest and length == CHUNKED and body:
             body = encode_chunk(body)
         rest = exchange if call.rest else None
-        return Outbound(call.head.method, head, body, rest, exchange.inform, translation)
+        return Outbound(call.head.method, head, body, rest, exchange.inform, translation, asking is not None)
+
+    def _asking(self, call: Call, body: bytes, lane: Lane) -> bytes | None:
+        """HOT. The body of a request for a stream that asks for its usage; None: it is not to be asked for."""
+        if not lane.asks_usage or call.route.path not in PATHS or call.route.kind is not _NATIVE:
+            return None
+        if call.json is None or lane.destination.deployment.id in self._refusing:
+            return None
+        return with_usage_asked(body)
 
     def _unchanged(self, call: Call, choice: Choice, lane: Lane, exchange: Exchange) -> Outbound | None:
         """HOT. Of JSON for a native route that goes on as it came: the same model's name on both sides, and nothing
@@ -79,6 +96,9 @@ class Sender:
             if dialect.adapts or path in dialect.translations or destination.deployment.keepalive_s:
                 return None
             target = destination.plain_targets[path] = _target(call, choice, destination, path)
+        if call.stream and (asking := self._asking(call, body, lane)) is not None:
+            sent = destination.head(head, self._native_written_here, len(asking), target)
+            return Outbound(head.method, sent, asking, None, exchange.inform, None, True)  # noqa: FBT003 - it does
         sent = destination.head(head, self._native, len(body), target)
         return Outbound(head.method, sent, body, None, exchange.inform)
 

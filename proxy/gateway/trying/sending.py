@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from functools import partial
 
+from proxy.gateway.telling.holding import error_text
 from proxy.gateway.trying.lane import Lane
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.redirects import Trail, follow
 from proxy.gateway.trying.run import Run
+from proxy.providers.usage_asked import NAMES
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Endpoint
@@ -35,6 +37,21 @@ class Sending:
         if destination.deployment.drains and not run.call.rest:
             return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
         return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
+
+    async def unasked(
+        self, run: Run, lane: Lane, outbound: Outbound, answer: Answer
+    ) -> tuple[Outbound, Answer]:
+        """An upstream that does not know how to be asked for a stream's usage is not asked again, by anybody.
+
+        Raises UpstreamFailure, ClientGone.
+        """
+        text = await error_text(answer)
+        if not any(name in text for name in NAMES):
+            return outbound, answer
+        self.sender.refuses_to_say_usage(lane)
+        answer.close()
+        outbound = self.outbound(run, lane)
+        return outbound, await self.send(run, lane, outbound)
 
     async def follow(self, run: Run, lane: Lane, outbound: Outbound, answer: Answer) -> Answer:
         """Where its redirects end; what it says of places is the client's to use. Raises GatewayError 502."""

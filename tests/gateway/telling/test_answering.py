@@ -110,7 +110,7 @@ def door(exchange: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     made = exchange()
     made.end_of_relay = End.DONE
 
-    async def relayed(answer: FakeAnswer, extra: bytes, tap: Tap | None) -> End:
+    async def relayed(answer: FakeAnswer, extra: bytes, tap: Tap | None, _sieve: object = None) -> End:
         made.committed, made.extra = True, extra
         for piece in answer.pieces:
             if tap is not None:

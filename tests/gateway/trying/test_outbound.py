@@ -249,7 +249,8 @@ def test_a_path_that_climbs_is_400(
 @pytest.mark.parametrize(
     ("deployment", "stream", "asked"),
     [
-        ({}, True, True),
+        ({}, True, False),
+        ({}, False, True),
         ({"keepalive_s": 1.0}, True, False),
         ({"keepalive_s": 1.0}, False, True),
         ({"provider": "text-completion-openai"}, False, False),
