@@ -127,6 +127,10 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds that an upstream's list is kept for `/v1/models`, where a pattern (`openai/*`) stands for its models."""
     remembered_objects: Count = 100_000
     """Ids of files, threads and the like whose key is remembered, per worker: about 20 MiB."""
+    objects_keep: Positive = 1_000_000
+    """Such ids in the state file, for all workers and over restarts: about 200 MiB; the longest unused go first."""
+    objects_keep_days: Days = 400.0
+    """Days that such an id stays there unused: vector stores and fine-tuned models are used for years."""
     state: Text | None = None
     """File of what outlives a restart (SQLite), or `off`. Without it `sluice.db` in systemd's `$STATE_DIRECTORY`, else
     beside the configuration, else in the working directory."""

@@ -31,7 +31,7 @@ from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.run import Run
-from proxy.gateway.trying.selection import choose
+from proxy.gateway.trying.selection import Choice, choose
 from proxy.routing.router import Router
 from proxy.types import Outcome, Page, PageRequest
 from proxy.wire.form import RequestHead, asks_for_websocket
@@ -59,6 +59,8 @@ SHOWN_PATH_BYTES = 200
 
 Seek: TypeAlias = Callable[[bytes], Awaitable[bool]]
 """Looks for the key of a digest where other processes write theirs. True: it is known now."""
+SeekObjects: TypeAlias = Callable[[], Awaitable[bool]]
+"""Looks for what the router's store has missed. True: some of it is known now."""
 
 
 class Pipeline:
@@ -77,12 +79,13 @@ class Pipeline:
         guard: HomeGuard | None = None,
         seek: Seek | None = None,
         accounts: Accounts | None = None,
+        seek_objects: SeekObjects | None = None,
         *,
         traces: bool = False,
     ) -> None:
         """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
-        here yet. `accounts`: who may have how much; None: everybody, all. `traces`: records say which span of the
-        client's they are of."""
+        here yet. `accounts`: who may have how much; None: everybody, all. `seek_objects`: as `seek`, for objects that
+        the router's store has missed. `traces`: records say which span of the client's they are of."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -94,6 +97,7 @@ class Pipeline:
         self._guard = guard
         self._seek = seek
         self._accounts = accounts
+        self._seek_objects = seek_objects
         self._traces = traces
 
     async def serve(self, exchange: Exchange) -> None:
@@ -127,7 +131,8 @@ class Pipeline:
                 limits = self._limits
                 call = read_at_once(exchange, known, limits) or await read_call(exchange, known, limits)
                 call = self._noted(call, record)
-                run = Run(exchange, call, choose(call, self._router), record, started, [], scope)
+                choice = self._choose(call) or await self._choose_anew(exchange, call)
+                run = Run(exchange, call, choice, record, started, [], scope)
                 if (plan := self._plan(call, record)) is not None:
                     await self._reserve(plan, run)
                 await self._attempts.run(run)
@@ -216,6 +221,24 @@ class Pipeline:
         if self._seek is None or not await self._seek(unknown.digest):
             raise unknown
         return self._introduce(exchange.head, record)
+
+    def _choose(self, call: Call) -> Choice | None:
+        """HOT. None: an object that it names may be known elsewhere. Raises as `choose` does."""
+        missed = self._router.store.missed
+        try:
+            choice = choose(call, self._router)
+        except GatewayError:
+            if missed:
+                return None
+            raise
+        return None if missed and choice.scope is None else choice
+
+    async def _choose_anew(self, exchange: Exchange, call: Call) -> Choice:
+        """It may be one that another worker saw made, or that was made before a restart. Raises as `choose` does."""
+        if self._seek_objects is not None:
+            await exchange.parking.own()
+            await self._seek_objects()
+        return choose(call, self._router)
 
     def _who(self, head: RequestHead, route: Route, now: float) -> Caller:
         if (route.page is not None and route.page.public) or (

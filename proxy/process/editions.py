@@ -33,6 +33,8 @@ FIXED: dict[str, tuple[str, ...]] = {
         "metrics_host",
         "metrics_port",
         "metrics_series",
+        "objects_keep",
+        "objects_keep_days",
         "records_keep_days",
         "records_keep_mb",
         "records_queue",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 ID_LIMIT_CHARS = 256
@@ -18,6 +18,11 @@ _HASH_BITS = 52
 
 
 class ObjectStore(Protocol):
+    @property
+    def missed(self) -> Sequence[str]:
+        """Ids that were asked for and may be known elsewhere, until they have been looked for there."""
+        ...
+
     def get(self, object_id: str) -> str | None:
         """The scope that holds the object; None when unknown."""
 
@@ -36,9 +41,11 @@ class MemoryStore:
     """The `limit` most recently used objects of this process. An owner of more than half of them makes room for its
     own: it takes nobody else's place."""
 
-    __slots__ = ("_limit", "_objects", "_owned")
+    __slots__ = ("_limit", "_objects", "_owned", "missed")
 
     def __init__(self, limit: int) -> None:
+        self.missed: Sequence[str] = ()
+        """There is no elsewhere."""
         self._limit = limit
         self._objects: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         """Scope and owner. Least recently used first, here and below."""

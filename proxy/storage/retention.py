@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import trio
@@ -28,6 +28,10 @@ KEPT_WRITERS_S: Final = 7 * DAY_S
 """Numbers of batches of processes that are gone."""
 
 
+Step: TypeAlias = Callable[[sqlite3.Connection, float], bool]
+"""One step, given the Unix seconds; whether there is more to do."""
+
+
 class RetentionLimits(msgspec.Struct, frozen=True):
     records_s: float = 90 * DAY_S
     """How old records get."""
@@ -41,11 +45,16 @@ class Retention:
     """Of one worker."""
 
     def __init__(
-        self, limits: RetentionLimits, state: StateFile, now: Callable[[], float] = time.time
+        self,
+        limits: RetentionLimits,
+        state: StateFile,
+        now: Callable[[], float] = time.time,
+        others: Sequence[Step] = (),
     ) -> None:
-        """`now`: in Unix seconds."""
+        """`now`: in Unix seconds. `others`: what else goes."""
         self._limits = limits
         self._state = state
+        self._others = others
         self._now = now
 
     async def run(self) -> None:
@@ -64,7 +73,8 @@ class Retention:
         for table in ("days", "customer_days", "tag_days"):
             connection.execute(f"DELETE FROM {table} WHERE day < ?", (day,))
         connection.execute("DELETE FROM writers WHERE seen_s < ?", (now - KEPT_WRITERS_S,))
-        if not self._forget(connection, now):
+        more = [self._forget(connection, now), *(step(connection, now) for step in self._others)]
+        if not any(more):
             return False
         connection.execute(_GIVE_UP_TURN)
         return True

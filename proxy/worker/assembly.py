@@ -40,10 +40,11 @@ from proxy.pricing.book import PriceBook
 from proxy.process.limits import lone_ledger
 from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
 from proxy.providers.table import deployments, env_deployment
-from proxy.routing.affinity import MemoryStore
+from proxy.routing.affinity import MemoryStore, ObjectStore
 from proxy.routing.facts import FactBoard
 from proxy.routing.router import Hold, Router, Suspicion
 from proxy.storage.file import StateFile
+from proxy.storage.objects import StoredObjects
 from proxy.storage.problems import StateError
 from proxy.types import Deployment, Layer, Page
 from proxy.upstream.client import Dial, UpstreamClient
@@ -79,7 +80,7 @@ from proxy.worker.telemetry import Telemetry
 class Parts:
     """What one configuration makes, and the next replaces."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], store: MemoryStore) -> None:
+    def __init__(self, config: Config, environ: Mapping[str, str], store: ObjectStore) -> None:
         """Raises ConfigError when the deployments cannot be made."""
         env = env_deployment(environ)
         served = [
@@ -114,6 +115,7 @@ class Gateway:
         state: StateFile | None = None,
         telemetry: Telemetry | None = None,
         spending: Spending | None = None,
+        objects: StoredObjects | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
@@ -122,6 +124,7 @@ class Gateway:
         learn of upstreams. `counted`: whose usage one of them has counted; None: this is the only one. `state`: what
         outlives this process; None: nothing does. `telemetry`: what `/metrics` shows; None: there is no such page.
         `spending`: who has had how much; None: this process knows alone, and forgets it at its end.
+        `objects`: which project holds which; None: this process remembers alone.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -134,7 +137,8 @@ class Gateway:
         self.directory.configure(configured_keys(config))
         self.register = None if state is None else Register(state, self.directory)
         self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None)
-        self._store = MemoryStore(limits.remembered_objects)
+        self._objects = objects
+        self._store = MemoryStore(limits.remembered_objects) if objects is None else objects
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
         self._memory = Budget(int(limits.held_bodies_mb * MEBIBYTE), memory_share_taken)
@@ -177,6 +181,16 @@ class Gateway:
     @property
     def model_names(self) -> tuple[str, ...]:
         return self._parts.model_names
+
+    def finish(self) -> None:
+        """Once its tasks have ended: what is to be kept is written. Blocks, for as long as each bounds it."""
+        self.pool.close()
+        self.recorder.flush()
+        if self._objects is not None:
+            with suppress(StateError):  # it has been told
+                self._objects.finish()
+        if self.state is not None:
+            self.state.close()
 
     @property
     def background(self) -> list[Callable[[], Awaitable[object]]]:
@@ -345,6 +359,7 @@ class Gateway:
             None if general.master_key else HomeGuard(origins),
             None if self.register is None else self._seek,
             self._accounts(config, book),
+            None if self._objects is None else self._objects.seek,
             traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
         )
 

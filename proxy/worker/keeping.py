@@ -1,8 +1,9 @@
-"""What one worker keeps in the state file: records, their sums, what everybody has spent; and what goes again."""
+"""What one worker keeps in the state file: records, their sums, what everybody has spent, objects; and what goes."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,11 +11,12 @@ from proxy.accounting.bus import Consumer
 from proxy.config.schema import Config
 from proxy.limits.ledger import Ledger
 from proxy.storage.file import StateFile
+from proxy.storage.objects import StoredObjects, tidy
 from proxy.storage.records import RecordRows
 from proxy.storage.retention import Retention
 from proxy.storage.spend import SpendRows
 from proxy.types import Deployment
-from proxy.worker.settings import retention_limits, row_limits, state_limits
+from proxy.worker.settings import object_limits, retention_limits, row_limits, state_limits
 from proxy.worker.spending import Spending
 
 
@@ -34,6 +36,7 @@ class Keeping:
         self.consumers: Sequence[Consumer] = ()
         self.tasks: Sequence[Callable[[], Awaitable[object]]] = ()
         """While the gateway serves, beside the file's own."""
+        self.objects: StoredObjects | None = None
         self._rows: RecordRows | None = None
         if path is not None:
             self.file = StateFile(path, state_limits(config))
@@ -41,7 +44,10 @@ class Keeping:
         if self.file is not None:
             self._rows = RecordRows(self.file, row_limits(config), [SpendRows(self.spending.moved)])
             self.consumers = (self._rows,)
-            self.tasks = (Retention(retention_limits(config), self.file).run, self.spending.run)
+            self.objects = StoredObjects(self.file, object_limits(config))
+            tidy_objects = partial(tidy, object_limits(config))
+            retention = Retention(retention_limits(config), self.file, others=[tidy_objects])
+            self.tasks = (retention.run, self.spending.run, self.objects.run)
 
     def watch(self, gateway: Keeper) -> None:
         if self._rows is not None:

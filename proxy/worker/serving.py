@@ -52,10 +52,7 @@ async def serve_accepted(
                 trio.current_time() + gateway.config.sluice_settings.drain_timeout_s
             )
         background.cancel_scope.cancel()
-    gateway.pool.close()
-    gateway.recorder.flush()
-    if gateway.state is not None:
-        gateway.state.close()
+    gateway.finish()
 
 
 async def _accept_until(

@@ -32,9 +32,10 @@ from proxy.gateway.trying.retrying import Policy
 from proxy.pricing.book import PriceBook, priced_by
 from proxy.providers.dialect import own_headers
 from proxy.providers.url import origin
-from proxy.routing.affinity import MemoryStore
+from proxy.routing.affinity import ObjectStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.storage.file import StateLimits
+from proxy.storage.objects import ObjectLimits
 from proxy.storage.records import RowLimits
 from proxy.storage.retention import RetentionLimits
 from proxy.storage.rollups import DAY_S
@@ -52,7 +53,7 @@ ORGANIZATION = b"openai-organization"
 
 
 def router_of(
-    config: Config, served: Sequence[Deployment], env: Deployment | None, store: MemoryStore
+    config: Config, served: Sequence[Deployment], env: Deployment | None, store: ObjectStore
 ) -> Router:
     settings = config.router_settings
     aliases = settings.model_group_alias
@@ -279,3 +280,8 @@ def retention_limits(config: Config) -> RetentionLimits:
         size_bytes=int(ours.records_keep_mb * MEBIBYTE),
         days=int(ours.spend_keep_days),
     )
+
+
+def object_limits(config: Config) -> ObjectLimits:
+    ours = config.sluice_settings
+    return ObjectLimits(ours.remembered_objects, ours.objects_keep, ours.objects_keep_days * DAY_S)

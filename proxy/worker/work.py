@@ -106,6 +106,7 @@ def work(
         state=keeping.file,
         telemetry=telemetry,
         spending=keeping.spending,
+        objects=keeping.objects,
     )
     if telemetry is not None:
         telemetry.watch(gateway, bus, sinks)
