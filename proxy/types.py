@@ -318,6 +318,8 @@ class PageRequest(msgspec.Struct, frozen=True):
     """Its sender holds the master key, or is an administrator."""
     accept: str = ""
     """What kinds of answers it takes."""
+    may_use: Callable[[str], bool] = lambda _: True
+    """Whether its sender may use a model."""
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -290,7 +290,7 @@ def test_configurations_are_valid(block: str, tmp_path: Path) -> None:
         return
     path = tmp_path / "config.yaml"
     path.write_text(block)
-    asked = dict.fromkeys(re.findall(r"os\.environ/(\w+)", block), "sk-long-enough-for-a-key")
+    asked = {name: f"sk-long-enough-for-{name}" for name in re.findall(r"os\.environ/(\w+)", block)}
     examined = examine(path, asked)
     assert (examined.errors, examined.warnings) == ((), ())
 

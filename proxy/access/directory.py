@@ -201,7 +201,7 @@ class Directory:
 
     def key(self, key_id: str) -> VirtualKey | None:
         found = self._configured.get(key_id) or self._of["key"].get(key_id)
-        return None if found is None else self._filled(cast(VirtualKey, found))
+        return None if found is None else self.filled(cast(VirtualKey, found))
 
     def key_named(self, text: str) -> VirtualKey | None:
         """By its id, its token, or its secret."""
@@ -229,9 +229,10 @@ class Directory:
 
     def _identity(self, kind: str, id_: str, struct: type[_E]) -> _E | None:
         found = self._of[kind].get(id_)
-        return self._filled(found) if isinstance(found, struct) else None
+        return self.filled(found) if isinstance(found, struct) else None
 
-    def _filled(self, entity: _E) -> _E:
+    def filled(self, entity: _E) -> _E:
+        """With its budget's values where it has none of its own."""
         budget = None if entity.budget_id is None else self.budget(entity.budget_id)
         if budget is None:
             return entity

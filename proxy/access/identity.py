@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from proxy.access.patterns import ModelGate, RouteGate
+
+Role: TypeAlias = Literal[
+    "proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer", "team", "customer"
+]
+Dollars: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
 
 
 class ModelBudget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of one model, inside its holder's budget."""
 
-    max_budget: float
+    max_budget: Dollars
     """US dollars."""
     budget_duration: str | None = None
     """How long until it is whole again (`access.periods`); None: never."""
@@ -26,21 +33,21 @@ class ModelBudget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Allowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How much its holder may have. None: as much as it likes."""
 
-    max_budget: float | None = None
+    max_budget: Dollars | None = None
     """US dollars."""
-    soft_budget: float | None = None
+    soft_budget: Dollars | None = None
     """US dollars; who spends more is told of, and goes on."""
     budget_duration: str | None = None
     """How long until both are whole again (`access.periods`); None: never."""
-    rpm_limit: int | None = None
+    rpm_limit: Count | None = None
     """Requests in any minute."""
-    tpm_limit: int | None = None
+    tpm_limit: Count | None = None
     """Tokens in any minute."""
-    max_parallel_requests: int | None = None
+    max_parallel_requests: Count | None = None
     model_max_budget: Mapping[str, ModelBudget] = {}
     """By the model asked for."""
-    model_rpm_limit: Mapping[str, int] = {}
-    model_tpm_limit: Mapping[str, int] = {}
+    model_rpm_limit: Mapping[str, Count] = {}
+    model_tpm_limit: Mapping[str, Count] = {}
 
 
 class Identity(Allowance, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,7 +111,7 @@ class User(Identity, frozen=True, kw_only=True, omit_defaults=True):
     user_id: str
     user_email: str | None = None
     user_alias: str | None = None
-    user_role: str = "internal_user"
+    user_role: Role = "internal_user"
     """`proxy_admin` may what the master key may; all others are LiteLLM's names for who may not."""
     models: tuple[str, ...] = ()
     """As a key's, for keys without a team; empty: all."""

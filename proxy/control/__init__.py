@@ -11,6 +11,7 @@ from proxy.control.admin import HoldDeployment, Word, admin_pages
 from proxy.control.docs import docs_pages
 from proxy.control.layers import Snapshot as LayerSnapshot
 from proxy.control.layers import layer_pages
+from proxy.control.management import EMPTY, Office, management_pages
 from proxy.control.metrics import Render, metrics_page
 from proxy.control.model_info import FindDeployment, model_info_pages
 from proxy.control.models import Behind, ModelNames, Serves, model_pages
@@ -25,6 +26,7 @@ from proxy.types import Page
 __all__ = [
     "DeploymentStatus",
     "HttpProbe",
+    "Office",
     "Probe",
     "ProbeResult",
     "Render",
@@ -59,12 +61,14 @@ def pages(
     metrics: Page | None = None,
     reports: Reports = NOTHING_KEPT,
     known: Known = NOBODY_KNOWN,
+    office: Office = EMPTY,
 ) -> tuple[Page, ...]:
     """Every page of the gateway's own. Those for GET answer HEAD too, by leaving out the body.
 
     `worker`: the number of the one that answers. `contained`: the errors that its walls have stopped.
     `state`: how the state file is.
     `metrics`: the page of the numbers, where it is served here. `reports`: of what was spent. `known`: keys and teams.
+    `office`: where keys, teams and users are made and changed.
     """
     described = (
         *model_pages(model_names, serves, behind),
@@ -73,6 +77,7 @@ def pages(
         *admin_pages(snapshot, hold, worker),
         *layer_pages(layers, hold_layer, worker),
         *spend_pages(reports, known),
+        *management_pages(office),
         routes_page(routes),
         *([] if metrics is None else [metrics]),
     )

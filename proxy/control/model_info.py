@@ -78,7 +78,8 @@ def model_info_pages(snapshot: Snapshot, find: FindDeployment, worker: int) -> t
     async def info(request: PageRequest) -> Reply:
         wanted = fields_of(request).get("litellm_model_id") or None
         now_unix_s = time.time()
-        found = [(find(status.id), status) for status in snapshot() if wanted in (None, status.id)]
+        seen = [status for status in snapshot() if request.may_use(status.group)]
+        found = [(find(status.id), status) for status in seen if wanted in (None, status.id)]
         shown = [_shown(deployment, status, now_unix_s) for deployment, status in found if deployment]
         return Reply(200, msgspec.json.encode(ModelInfoList(shown, worker)))
 

@@ -48,11 +48,12 @@ def model_pages(model_names: ModelNames, serves: Serves, behind: Behind) -> tupl
     async def listed(request: PageRequest) -> Reply:
         cards = {name: ModelCard(name) for name in model_names()}
         cards |= {card.id: card for card in await behind.cards() if card.id not in cards}
-        return Reply(200, msgspec.json.encode(ModelList(list(cards.values()))))
+        shown = [card for card in cards.values() if request.may_use(card.id)]
+        return Reply(200, msgspec.json.encode(ModelList(shown)))
 
     async def one(request: PageRequest) -> Reply:
         name = _asked_for(request.path)
-        card = await behind.card(name) if serves(name) else None
+        card = await behind.card(name) if serves(name) and request.may_use(name) else None
         if card is None:
             return model_not_found(name).reply()
         return Reply(200, msgspec.json.encode(card))

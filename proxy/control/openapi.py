@@ -44,6 +44,7 @@ TAGS: tuple[tuple[str, str], ...] = (
         "Spend",
         "What was used and what it cost, from the state file; days are those of UTC. In LiteLLM's shapes.",
     ),
+    ("Keys and teams", "Virtual keys and whose they are, by LiteLLM's endpoints."),
     ("Admin", "The operator's word on single deployments. Only the master key may."),
     ("Health", "The liveness and readiness pages need no key."),
     ("Documentation", "This page, and what it is made of."),
@@ -236,6 +237,9 @@ def _page(page: Page, method: str, shown: PageAnswer, schema_of: JsonSchemas) ->
         "parameters": [*_path_parameters(page.path), *_query_parameters(shown.query)],
         "responses": {"200": answer, **others} if page.public else {"200": answer, **others, **_ERRORS},
     }
+    if shown.body is not None:
+        content: Node = {JSON: {"schema": {"type": "object"}, "example": shown.body}}
+        operation["requestBody"] = {"content": content}
     if page.public:
         operation["security"] = []
     return operation

@@ -8,6 +8,7 @@ import msgspec
 
 from proxy.control.admin import Deployments
 from proxy.control.layers import ShownLayers
+from proxy.control.management import OPERATIONS, POST, REGENERATE
 from proxy.control.model_info import ModelInfoList
 from proxy.control.models import ModelCard, ModelList
 from proxy.control.routes_page import RouteList
@@ -28,6 +29,8 @@ class PageAnswer(msgspec.Struct, frozen=True):
     """Query parameter -> what it does."""
     other_statuses: Mapping[str, str] = {}
     """Status -> when it is answered."""
+    body: Mapping[str, object] | None = None
+    """An example of what it is told; None: nothing."""
 
 
 _LIVE = PageAnswer("Health", str)
@@ -140,4 +143,13 @@ PAGE_ANSWERS: dict[str, PageAnswer] = {
     "/docs": _HTML,
     "/docs/static/{name}": PageAnswer("Documentation", media_type="*/*"),
     "/openapi.json": PageAnswer("Documentation", Object),
+    **{
+        operation.path: PageAnswer(
+            "Keys and teams",
+            query=operation.query,
+            body=operation.example if operation.method == POST else None,
+        )
+        for operation in OPERATIONS
+    },
+    REGENERATE: PageAnswer("Keys and teams", body={"grace_period": "24h"}),
 }

@@ -62,9 +62,16 @@ def status_pages(
     async def health(request: PageRequest) -> Reply:
         asked = fields_of(request)
         model = asked.get("model") or None
-        statuses = [status for status in snapshot() if model in (None, status.group)]
+        seen = [status for status in snapshot() if request.may_use(status.group)]
+        statuses = [status for status in seen if model in (None, status.group)]
         wanted = [status.id for status in statuses] if asked.get("probe") == "true" else []
-        report = _report(statuses, await probe_all(probe, wanted), worker, contained(), state())
+        report = _report(
+            statuses,
+            await probe_all(probe, wanted),
+            worker,
+            contained(),
+            state() if request.key is None else None,
+        )
         return Reply(200, msgspec.json.encode(report))
 
     return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeAlias
 
 import trio
@@ -23,7 +24,7 @@ from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import IntakeLimits, page_body, read_at_once, read_call
 from proxy.gateway.reading.introduction import Introduction, introduce
 from proxy.gateway.reading.labels import NONE as NO_LABELS
-from proxy.gateway.reading.permission import check_customer, check_route, permitted
+from proxy.gateway.reading.permission import check_customer, check_route, may_use, permitted
 from proxy.gateway.reading.routes import Kind, Route, Routes
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
@@ -278,6 +279,7 @@ class Pipeline:
             None if caller.key is None else caller.key.id,
             admin=caller.admin,
             accept=(head.get(b"accept") or b"").decode("latin-1"),
+            may_use=partial(may_use, caller),
         )
         await exchange.parking.own()
         reply = await page.answer(request)

@@ -11,6 +11,7 @@ from functools import partial
 from proxy import __version__, control
 from proxy.access.directory import Directory
 from proxy.access.keys import Keys
+from proxy.access.periods import zone_of
 from proxy.accounting.bus import UNRECORDED, Records
 from proxy.accounting.counting import Counted, CountedHere
 from proxy.config.callbacks import named
@@ -18,7 +19,7 @@ from proxy.config.schema import Config
 from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
-from proxy.errors import state_unusable, workers_not_told
+from proxy.errors import workers_not_told
 from proxy.gateway.accounts.accounts import Accounts
 from proxy.gateway.accounts.estimate import Estimator
 from proxy.gateway.accounts.plans import Plans
@@ -53,7 +54,7 @@ from proxy.upstream.pool import Pool
 from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
 from proxy.worker.facts import Facts
-from proxy.worker.register import Register
+from proxy.worker.register import Desk, Register, SpendDesk
 from proxy.worker.reporting import Known, StateReports
 from proxy.worker.settings import (
     MEBIBYTE,
@@ -139,6 +140,7 @@ class Gateway:
         self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None)
         self._objects = objects
         self._store = MemoryStore(limits.remembered_objects) if objects is None else objects
+        self._desk = None if self.register is None else Desk(self.register, self.directory)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
         self._memory = Budget(int(limits.held_bodies_mb * MEBIBYTE), memory_share_taken)
@@ -270,13 +272,6 @@ class Gateway:
                 await self.register.refresh()
         await self.spending.inherit()
 
-    async def _seek(self, digest: bytes) -> bool:
-        assert self.register is not None
-        try:
-            return await self.register.seek(digest)
-        except StateError as error:
-            raise state_unusable() from error
-
     def _confirm_for(self, router: Router) -> None:
         """Keys that are suspected there are asked for."""
 
@@ -357,7 +352,7 @@ class Gateway:
             Cors(origins),
             self.reactor.walls.requests,
             None if general.master_key else HomeGuard(origins),
-            None if self.register is None else self._seek,
+            None if self._desk is None else self._desk.seek,
             self._accounts(config, book),
             None if self._objects is None else self._objects.seek,
             traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
@@ -414,6 +409,9 @@ class Gateway:
             reports=control.NOTHING_KEPT if self.state is None else StateReports(self.state),
             known=Known(self.directory),
             metrics=self._metrics_page(parts.config),
+            office=control.Office(
+                self._desk, SpendDesk(self.spending), zone_of(parts.config.litellm_settings.timezone)
+            ),
         )
 
     def _metrics_page(self, config: Config) -> Page | None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
+from typing import cast
 
 import trio
 
 from proxy.access.directory import Change, Directory
+from proxy.errors import state_unusable
+from proxy.limits.subjects import Kind
 from proxy.storage import identities
 from proxy.storage.file import StateFile
 from proxy.storage.problems import StateError
+from proxy.worker.spending import Spending
 
+NANO = 1e9
+"""To a dollar."""
 POLL_S = 0.25
 """What is changed holds in all workers within a second: four looks, of some 0.1 ms in the state file's thread."""
 GAP_S = 0.02
@@ -79,3 +85,46 @@ class Register:
         """Written, all or none, and known here. Raises Stale, AliasTaken, StateError."""
         await self._state.write(partial(identities.commit, changes=changes, now=self._clock()))
         await self.refresh()
+
+
+class Desk:
+    """The register as the gateway's pages have it: what is wrong with the state file is an answer of theirs."""
+
+    def __init__(self, register: Register, directory: Directory) -> None:
+        self._register = register
+        self.directory = directory
+
+    async def refresh(self) -> None:
+        """Raises GatewayError 503."""
+        with _told():
+            await self._register.refresh()
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Raises Stale, AliasTaken, GatewayError 503."""
+        with _told():
+            await self._register.commit(changes)
+
+    async def seek(self, digest: bytes) -> bool:
+        """Raises GatewayError 503."""
+        with _told():
+            return await self._register.seek(digest)
+
+
+class SpendDesk:
+    """The same of what has been spent: what refusals go by."""
+
+    def __init__(self, spending: Spending) -> None:
+        self._spending = spending
+
+    async def dollars(self, kind: str, id_: str, since_unix_s: float) -> float:
+        """Raises GatewayError 503."""
+        with _told():
+            return await self._spending.spent(cast(Kind, kind), id_, since_unix_s) / NANO
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except StateError as error:
+        raise state_unusable() from error

@@ -120,12 +120,14 @@ def ask(house: House) -> Ask:
     """Answers as the pipeline would: the page of that path, else the one whose `{name}` takes the rest."""
     by_path = {page.path: page for page in house.pages()}
 
-    async def answer(path: str, query: str = "", method: str = "GET", base_url: str = "") -> Reply:
+    async def answer(
+        path: str, query: str = "", method: str = "GET", base_url: str = "", **more: object
+    ) -> Reply:
         page = by_path.get(path) or next(
             page
             for known, page in by_path.items()
             if "{" in known and path.startswith(known.partition("{")[0])
         )
-        return await page.answer(PageRequest(method, path, query, base_url))
+        return await page.answer(PageRequest(method, path, query, base_url, **more))
 
     return answer

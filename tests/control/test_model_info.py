@@ -60,3 +60,10 @@ async def test_one_by_its_id(ask, two):
 async def test_no_secret_is_shown(ask, two):
     body = (await ask("/model/info")).body
     assert not any(secret in body for secret in (b"sk-", b"hidden", b"someone"))
+
+
+async def test_a_key_is_shown_what_it_may_use(ask, house, status):
+    for name in ("a", "b"):
+        house.statuses.append(status(id=name, group=name))
+    found = msgspec.json.decode((await ask("/health", may_use=lambda name: name == "a")).body)
+    assert [one["model_group"] for one in found["healthy_endpoints"]] == ["a"]

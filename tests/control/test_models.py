@@ -46,3 +46,10 @@ async def test_a_model_that_is_not_served_is_not_found(ask, path):
     reply = await ask(path)
     assert reply.status == 404
     assert msgspec.json.decode(reply.body)["error"]["code"] == "model_not_found"
+
+
+async def test_a_key_is_shown_what_it_may_use(ask, house):
+    listed = await ask("/v1/models", may_use=lambda name: name == "gpt-4o")
+    assert [card["id"] for card in msgspec.json.decode(listed.body)["data"]] == ["gpt-4o"]
+    assert (await ask("/v1/models/gpt-4o", may_use=lambda name: name == "gpt-4o")).status == 200
+    assert (await ask("/v1/models/gpt-4o", may_use=lambda name: name != "gpt-4o")).status == 404

@@ -443,3 +443,12 @@ async def test_an_administrators_page_is_not_for_every_key(house: House, exchang
     house.keys.directory.configure([virtual("sk-v")])
     door = exchange(target=b"/admin", method=b"GET", headers=((b"authorization", b"Bearer sk-v"),))
     assert (await house.serve(door)).status == 403
+
+
+async def test_a_page_is_told_what_its_sender_may_use(house: House, exchange: Any) -> None:
+    house.keys.directory.configure([virtual("sk-v", models=("m",))])
+    await house.serve(
+        exchange(target=b"/closed", method=b"GET", headers=((b"authorization", b"Bearer sk-v"),))
+    )
+    (request,) = house.asked
+    assert (request.may_use("m"), request.may_use("n"), request.key) == (True, False, virtual("sk-v").id)

@@ -45,6 +45,11 @@ def permitted(call: Call) -> Call:
     return call if meant is None else msgspec.structs.replace(call, model=meant)
 
 
+def may_use(caller: Caller, model: str) -> bool:
+    meant = caller.aliases.get(model, model)
+    return all(gate.allows(model, meant) for gate in caller.gates)
+
+
 def check_model(caller: Caller, model: str) -> None:
     """Raises GatewayError 403."""
     meant = caller.aliases.get(model, model)

@@ -1,0 +1,123 @@
+"""New keys: their secrets, and how far whoever makes one may go."""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+from proxy.access.callers import caller_of
+from proxy.access.identity import VirtualKey, key_name, token_of
+from proxy.control.management.asking import (
+    SELF_SERVED_ROLES,
+    Asker,
+    Given,
+    forbidden,
+    not_found,
+    taken,
+    wrong,
+)
+from proxy.control.management.fields import changes_of
+
+SECRET_BYTES = 24
+"""Of chance: 32 characters."""
+SHORTEST_SECRET = 16
+LONGEST_SECRET = 256
+_NARROWED = (
+    "max_budget", "soft_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests", "expires",
+    "models", "allowed_routes", "tags", "aliases", "model_max_budget", "model_rpm_limit", "model_tpm_limit",
+    "budget_id",
+)  # fmt: skip
+"""What a key that is made with a key has of it, unless it is given less."""
+
+
+def secret_of(asker: Asker, given: Given, name: str) -> str:
+    """The one that is asked for, or a new one. Raises GatewayError 400."""
+    wanted = given.get(name)
+    if wanted is None or wanted == "":
+        return "sk-" + secrets.token_urlsafe(SECRET_BYTES)
+    usable = (
+        isinstance(wanted, str) and wanted.startswith("sk-") and wanted.isascii() and wanted.isprintable()
+    )
+    if not (usable and SHORTEST_SECRET <= len(str(wanted)) <= LONGEST_SECRET and " " not in str(wanted)):
+        raise wrong(
+            name,
+            f"`{name}` must begin with `sk-` and have {SHORTEST_SECRET} to {LONGEST_SECRET} characters of ASCII,"
+            " none of them blank.",
+        )
+    if asker.directory.key_named(str(wanted)) is not None:
+        raise taken("key", "sk-...", name)
+    return str(wanted)
+
+
+def new_key(asker: Asker, given: Given, secret: str) -> VirtualKey:
+    """Raises GatewayError 400, 403, 404."""
+    fields = changes_of(VirtualKey, given, asker.now)
+    _check_holders(asker, fields)
+    if not asker.admin:
+        fields = _as_far_as_allowed(asker, fields)
+    token = token_of(secret.encode())
+    return VirtualKey(
+        id=token,
+        token=token,
+        key_name=key_name(secret),
+        created_at=asker.now,
+        updated_at=asker.now,
+        created_by=asker.name,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def check_holders(asker: Asker, fields: dict[str, object]) -> None:
+    """Raises GatewayError 404 for a team or budget that is not there: its limits would hold nobody back."""
+    _check_holders(asker, fields)
+
+
+def _check_holders(asker: Asker, fields: dict[str, object]) -> None:
+    team_id, budget_id = fields.get("team_id"), fields.get("budget_id")
+    if team_id is not None and asker.directory.team(str(team_id)) is None:
+        raise not_found("team", team_id, "team_id")
+    if budget_id is not None and asker.directory.budget(str(budget_id)) is None:
+        raise not_found("budget", budget_id, "budget_id")
+
+
+def _as_far_as_allowed(asker: Asker, fields: dict[str, object]) -> dict[str, object]:
+    """A team's administrator makes the team's keys, a user its own, none of them wider than the key it is made with."""
+    mine, user = asker.key, asker.user
+    team_id = fields.get("team_id")
+    if mine is None:
+        raise forbidden("Only who has a key may make one.")
+    runs_it = team_id is not None and asker.runs(str(team_id))
+    if not runs_it:
+        if user is None or user.user_role not in SELF_SERVED_ROLES:
+            raise forbidden("Only the master key, a team's administrator or a user's own key may make keys.")
+        if fields.get("user_id") not in (None, mine.user_id) or team_id not in (None, mine.team_id):
+            raise forbidden("A user's key makes keys for the same user and team only.")
+        fields = {**fields, "user_id": mine.user_id, "team_id": mine.team_id}
+    return _narrowed(asker, mine, fields)
+
+
+def _narrowed(asker: Asker, mine: VirtualKey, fields: dict[str, object]) -> dict[str, object]:
+    """Raises GatewayError 403 for what is wider."""
+    inherited = {name: getattr(mine, name) for name in _NARROWED if not fields.get(name)}
+    wanted = {**fields, **{name: value for name, value in inherited.items() if value}}
+    gates = caller_of(asker.directory.filled(mine), None, None).gates
+    for model in _models_of(wanted) if gates else ():
+        if not all(gate.allows(model, model) for gate in gates):
+            raise forbidden(f"The key that this is made with may not use the model `{model}` itself.")
+    if mine.allowed_routes and not set(_texts(wanted, "allowed_routes")) <= set(mine.allowed_routes):
+        raise forbidden("The key that this is made with may not use all of these `allowed_routes` itself.")
+    for name in ("max_budget", "rpm_limit", "tpm_limit", "max_parallel_requests", "expires"):
+        most, value = getattr(mine, name), wanted.get(name)
+        if most is not None and (not isinstance(value, int | float) or value > most):
+            raise forbidden(f"The key that this is made with has a smaller `{name}` itself.")
+    return wanted
+
+
+def _models_of(fields: dict[str, object]) -> list[str]:
+    aliases = fields.get("aliases")
+    return [*_texts(fields, "models"), *(aliases.values() if isinstance(aliases, dict) else ())]
+
+
+def _texts(fields: dict[str, object], name: str) -> tuple[str, ...]:
+    return msgspec.convert(fields.get(name) or (), tuple[str, ...])
