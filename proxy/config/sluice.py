@@ -111,6 +111,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Idle connections kept per upstream: the burst that needs no new handshakes."""
     upstream_idle_timeout_s: Seconds = 50.0
     """Seconds an idle upstream connection is kept: shorter than the usual 60 of the other side."""
+    upstream_preopened_connections: Count = 32
+    """Connections per upstream that are opened ahead of need, as many as were missing at once lately; 0: none are."""
     metrics: bool = True
     """false: nothing is counted for Prometheus, and there is no `/metrics`."""
     metrics_token: Secret | None = None

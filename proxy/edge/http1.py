@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
@@ -234,25 +234,14 @@ def peer_of(sock: socket.socket) -> str:
 
 
 class FastDoor:
-    """Serves one accepted connection when it is awaited: as fast as it can be, or under hypercorn."""
+    """Serves accepted connections: as fast as it can be, or under hypercorn."""
 
-    def __init__(
-        self,
-        doorway: Doorway,
-        app: AppWrapper,
-        config: Config,
-        context: WorkerContext,
-        stream: trio.SocketStream,
-    ) -> None:
+    def __init__(self, doorway: Doorway, app: AppWrapper, config: Config, context: WorkerContext) -> None:
         self._doorway = doorway
         self._hypercorn = (app, config, context)
-        self._accepted = stream
 
-    def __await__(self) -> Generator[object, None, None]:
-        return self._run().__await__()
-
-    async def _run(self) -> None:
-        sock = socket.socket(fileno=self._accepted.socket.detach())
+    async def serve(self, sock: socket.socket) -> None:
+        """One connection to its end. Raises nothing but cancellation."""
         await serve_socket(self._doorway, sock, self._fall_back)
 
     async def _fall_back(self, sock: socket.socket, replayed: bytes) -> None:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import socket
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
-import trio
 
-from proxy.errors import ClientGone, UpstreamFailure
-from proxy.types import Layer, ResultKind, Translation
+from proxy.errors import UpstreamFailure
+from proxy.types import ResultKind, Translation
 from proxy.upstream.answer import Answer
+from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Endpoint
-from proxy.upstream.pool import Connection, Pool
+from proxy.upstream.pool import Pool
 from proxy.wire.head import find_head_end
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late, Parking
-from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.response_parser import ResponseParser
 from proxy.wire.response_rules import BadResponse
-from proxy.wire.tls import TlsLink, client_context
 from proxy.wire.uplink import Answered, Uplink
 
 MAX_ANSWER_HEAD_BYTES = 64 * 1024
@@ -35,9 +30,6 @@ STALE_S = 1.0
 Later, its upstream had the request and may have worked on it."""
 MAX_INTERIM_ANSWERS = 16
 """1xx answers before the real one."""
-_OUR_OWN = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
-"""This process, or machine, has no descriptors, ports or memory left: that says nothing of any upstream."""
-_EXHAUSTED = "this gateway has no sockets left to connect with"
 DROPPED_FROM_ANSWERS = frozenset((b"set-cookie",))
 """An upstream's cookies are between it and the gateway."""
 
@@ -73,18 +65,12 @@ class Outbound(msgspec.Struct, frozen=True):
     """Of a stream, for the gateway's own sake: it is not for the client. Passed along as well."""
 
 
-Dial = Callable[[Parking, Endpoint, float], Awaitable[socket.socket]]
-"""A connected socket, before the deadline (monotonic seconds). Raises OSError, Late, ClientGone."""
-
-
 class UpstreamClient:
     """Sends requests over pooled connections; one per worker."""
 
-    def __init__(self, reactor: Reactor, pool: Pool, dial: Dial | None = None) -> None:
-        """`dial`: how a connection is made; over TCP if None."""
-        self._reactor = reactor
+    def __init__(self, pool: Pool, connector: Connector) -> None:
         self._pool = pool
-        self._dial = dial or _dial
+        self._connector = connector
         self._parser = ResponseParser(DROPPED_FROM_ANSWERS)
 
     async def send(
@@ -100,23 +86,23 @@ class UpstreamClient:
         connection = self._pool.take(endpoint) if outbound.rest is None else None
         while True:
             if connection is None:
-                connection = await self._connect(parking, endpoint, patience)
+                connection = await self._connector.connect(parking, endpoint, patience.connect_s)
             link = connection.link
             link.parking = parking
             # What a connection says that carried another request before is an answer only if it comes after this one.
-            link.wary = connection.used
+            link.wary = connection.kept
             answered = False
             try:
                 complete = _post(link, outbound) or await _write(link, outbound, patience.write_s, until)
                 head, rest = await _read_head(link, outbound, self._parser, patience.first_byte_s, until)
-                if not complete and connection.used:
+                if not complete and connection.kept:
                     _believe(head)
                 answered = True
             except _Unasked as unasked:
                 if unasked.said:
                     self._pool.distrust(endpoint)
             except _NoAnswer as closed:
-                if not connection.used or closed.after_s > STALE_S:
+                if not connection.kept or closed.after_s > STALE_S:
                     raise UpstreamFailure(
                         ResultKind.BROKEN, "the upstream closed the connection unanswered"
                     ) from closed
@@ -131,62 +117,6 @@ class UpstreamClient:
             if answered:
                 return Answer(head, rest, connection, self._pool, patience.gap_s, spoilt=not complete)
             connection = None  # RFC 9112 section 9.3.1: nothing was answered, so the request may go again
-
-    async def _connect(self, parking: Parking, endpoint: Endpoint, patience: Patience) -> Connection:
-        deadline = time.monotonic() + patience.connect_s
-        try:
-            sock = await self._dial(parking, endpoint, deadline)
-            if not endpoint.tls:
-                return Connection(endpoint, Link(self._reactor, sock, parking))
-            return Connection(endpoint, await self._secure(sock, parking, endpoint, deadline))
-        except Late as late:
-            raise UpstreamFailure(ResultKind.REFUSED, "connecting to the upstream took too long") from late
-        except ssl.SSLError as error:
-            raise UpstreamFailure(
-                ResultKind.REFUSED, f"TLS with the upstream failed: {error.reason}"
-            ) from error
-        except OSError as error:
-            if _is_our_own(error):
-                raise UpstreamFailure(ResultKind.REFUSED, _EXHAUSTED, Layer.NOBODY) from error
-            raise UpstreamFailure(ResultKind.REFUSED, "the upstream cannot be reached") from error
-
-    async def _secure(
-        self, sock: socket.socket, parking: Parking, endpoint: Endpoint, deadline: float
-    ) -> TlsLink:
-        context = client_context(endpoint.verify, endpoint.bundle)
-        session = self._pool.session(endpoint)
-        link = TlsLink(self._reactor, sock, parking, context, endpoint.host, session)
-        established = False
-        try:
-            await link.handshake(deadline)
-            established = True
-        finally:
-            if not established:
-                link.close()
-        return link
-
-
-def _is_our_own(error: OSError) -> bool:
-    """Trio says of several addresses that all failed, and of each why."""
-    if isinstance(error.__cause__, ExceptionGroup):
-        return any(isinstance(each, OSError) and _is_our_own(each) for each in error.__cause__.exceptions)
-    return error.errno in _OUR_OWN
-
-
-async def _dial(parking: Parking, endpoint: Endpoint, deadline: float) -> socket.socket:
-    """A connected TCP socket. Raises OSError, Late, ClientGone."""
-    stream: trio.SocketStream | None = None
-    try:
-        async with parking.guard(deadline):
-            stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
-    except ClientGone:
-        if stream is not None:  # it came in the moment that the client left
-            stream.socket.close()
-        raise
-    assert stream is not None
-    sock = socket.socket(fileno=stream.socket.detach())
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
 
 
 class _Unasked(Exception):  # noqa: N818 - a fact, not an error

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import ssl
+import sys
 import time
+from collections.abc import Callable
 
 import trio
 
@@ -28,14 +30,17 @@ TIMED_OUT = (b"HTTP/1.1 408", b"HTTP/1.0 408")
 class Connection:
     """A link to an endpoint, and since when it has been idle (monotonic seconds)."""
 
-    __slots__ = ("endpoint", "idle_since", "link", "used")
+    __slots__ = ("endpoint", "idle_since", "kept", "link")
 
     def __init__(self, endpoint: Endpoint, link: Link) -> None:
         self.endpoint = endpoint
         self.link = link
         self.idle_since = 0.0
-        self.used = False
-        """It has carried a whole exchange before, so its peer may have closed it meanwhile."""
+        self.kept = False
+        """It has idled, after an exchange or ahead of its first, so its peer may have closed it meanwhile."""
+
+
+def _nobody_asks(_endpoint: Endpoint) -> None: ...
 
 
 class Pool:
@@ -51,6 +56,8 @@ class Pool:
         self._stacks: dict[Endpoint, list[Connection]] = {}
         self._sessions: dict[Endpoint, ssl.SSLSession] = {}
         self._distrusted: dict[Endpoint, None] = {}
+        self.on_miss: Callable[[Endpoint], None] = _nobody_asks
+        """Told of a request that found no idle connection."""
 
     def take(self, endpoint: Endpoint) -> Connection | None:
         """HOT. The connection used last, if it is still good: young enough, and nothing came while it was idle."""
@@ -61,6 +68,7 @@ class Pool:
             if heard is None and connection.idle_since > time.monotonic() - self._idle_s:
                 return connection
             self._drop(connection, heard)
+        self.on_miss(endpoint)
         return None
 
     def _drop(self, connection: Connection, heard: bytes | None) -> None:
@@ -95,8 +103,8 @@ class Pool:
             return self._drop(connection, heard)
         link.parking = None
         connection.idle_since = time.monotonic()
-        if not connection.used:
-            connection.used = True
+        if not connection.kept:
+            connection.kept = True
             self._remember_session(connection)
         stack.append(connection)
         return None
@@ -112,6 +120,10 @@ class Pool:
     def session(self, endpoint: Endpoint) -> ssl.SSLSession | None:
         """The newest TLS session with the endpoint."""
         return self._sessions.get(endpoint)
+
+    def idle_at(self, endpoint: Endpoint) -> int:
+        """How many wait there; those that distrust lets carry one request each are never opened ahead."""
+        return len(self._stacks.get(endpoint, ())) if endpoint not in self._distrusted else sys.maxsize
 
     def idle(self) -> int:
         return sum(map(len, self._stacks.values()))

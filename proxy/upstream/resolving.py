@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, NoReturn, TypeAlias, cast
 
 import trio
@@ -67,6 +68,8 @@ class Resolver(trio.abc.HostnameResolver):
         self._hosts: dict[_Key, _Host] = {}
         self._limiter = trio.CapacityLimiter(MAX_LOOKUPS)
         self._nursery: trio.Nursery | None = None
+        self._waiting: list[tuple[_Key, _Host, trio.Event]] = []
+        """Look-ups that were asked for before `run` had begun."""
 
     def configure(self, fresh_s: float, stale_s: float) -> None:
         """What a reload says."""
@@ -76,10 +79,13 @@ class Resolver(trio.abc.HostnameResolver):
         """Resolve for all of trio, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            while self._waiting:
+                nursery.start_soon(self._look_up, *self._waiting.pop())
             before = trio.socket.set_custom_hostname_resolver(self)
             try:
                 await trio.sleep_forever()
             finally:
+                self._nursery = None
                 trio.socket.set_custom_hostname_resolver(before)
         raise AssertionError("it sleeps for ever")
 
@@ -105,6 +111,28 @@ class Resolver(trio.abc.HostnameResolver):
             self._begin(key, known)
         return [_at_port(address, int(port or 0)) for address in known.addresses]
 
+    def at_hand(self, host: str, port: int) -> list[Address] | None:
+        """HOT. The TCP addresses of a host, where they are known well enough to be used unasked; None: `look_up`."""
+        numeric = _numeric(host)
+        if numeric is not None:
+            return [_at_port(numeric, port)]
+        known = self._hosts.get(_key_of(host))
+        if known is None or not known.addresses:
+            return None
+        now = self._clock()
+        age_s = now - known.known_at
+        if age_s >= self._fresh_s:
+            if age_s >= self._fresh_s + self._stale_s:
+                return None
+            if now >= known.asked_again_at:
+                self._begin(_key_of(host), known)
+        return [_at_port(address, port) for address in known.addresses]
+
+    async def look_up(self, host: str, port: int) -> list[Address]:
+        """The same, waiting for them. Raises OSError."""
+        name, *what = _key_of(host)
+        return await self.getaddrinfo(name, port, *what)
+
     async def getnameinfo(
         self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
     ) -> tuple[str, str]:
@@ -123,9 +151,11 @@ class Resolver(trio.abc.HostnameResolver):
     def _begin(self, key: _Key, known: _Host) -> trio.Event:
         """A look-up, unless one is under way. The event of its end."""
         if known.under_way is None:
-            assert self._nursery is not None, "it resolves while it runs"
             known.under_way = trio.Event()
-            self._nursery.start_soon(self._look_up, key, known, known.under_way)
+            if self._nursery is None:
+                self._waiting.append((key, known, known.under_way))
+            else:
+                self._nursery.start_soon(self._look_up, key, known, known.under_way)
         return known.under_way
 
     async def _look_up(self, key: _Key, known: _Host, ended: trio.Event) -> None:
@@ -142,6 +172,25 @@ class Resolver(trio.abc.HostnameResolver):
         finally:
             known.under_way = None
             ended.set()
+
+
+@lru_cache(maxsize=MAX_HOSTS)
+def _numeric(host: str) -> Address | None:
+    """What is an address already is not looked up."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    return found[0]
+
+
+@lru_cache(maxsize=MAX_HOSTS)
+def _key_of(host: str) -> _Key:
+    """Raises OSError for what cannot be a name."""
+    try:
+        return host.encode("idna"), 0, socket.SOCK_STREAM, 0, 0
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, "no host has such a name") from error
 
 
 def _at_port(address: Address, port: int) -> Address:

@@ -117,11 +117,11 @@ class Reactor:
         self.woken = 0
         """Tasks that were woken and have not run yet."""
 
-    def add(self, link: Dispatched) -> None:
-        """Register a connected or connecting non-blocking socket, once, for all its events."""
+    def add(self, link: Dispatched, edges: int = EDGES) -> None:
+        """Register a non-blocking socket that is connected, connecting or listening, once, for all its events."""
         fd = link.fileno()
         self._links[fd] = link
-        self._poller.register(fd, EDGES)
+        self._poller.register(fd, edges)
 
     def remove(self, link: Dispatched) -> None:
         """Forget the socket. Call before it is closed or handed on."""

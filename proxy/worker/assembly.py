@@ -48,9 +48,12 @@ from proxy.storage.file import StateFile
 from proxy.storage.objects import StoredObjects
 from proxy.storage.problems import StateError
 from proxy.types import Deployment, Layer, Page
-from proxy.upstream.client import Dial, UpstreamClient
+from proxy.upstream.client import UpstreamClient
+from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Forwarding
+from proxy.upstream.dialling import Dial, Dialler
 from proxy.upstream.pool import Pool
+from proxy.upstream.preopening import Preopener
 from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
 from proxy.worker.facts import Facts
@@ -148,7 +151,6 @@ class Gateway:
         self._counted: Counted = CountedHere() if counted is None else counted
         self.unpriced = Unpriced()
         self._pass_on = pass_on
-        self._dial = dial
         self._said = LastWords()
         self.facts = Facts(board)
         self.telemetry = telemetry
@@ -156,8 +158,14 @@ class Gateway:
         self._page_paths: frozenset[str] = frozenset()
         self.tasks: Sequence[Callable[[], Awaitable[object]]] = ()
         """Kept up beside the gateway's own, while it serves."""
-        client = UpstreamClient(self.reactor, self.pool, dial)
+        self._connector = Connector(
+            self.reactor, self.pool, dial or Dialler(self.reactor, self.resolver).dial
+        )
+        client = UpstreamClient(self.pool, self._connector)
         self.confirmer = Confirmer(self.reactor, client, partial(destination_of, forwards_organization=False))
+        self.preopener = Preopener(
+            self.reactor, self.pool, self._connector, limits.upstream_preopened_connections
+        )
         self._parts, self.pipeline = self.prepare(config, environ)
         self.router.on_change(self.facts.changed)
         self._confirm_for(self._parts.router)
@@ -197,7 +205,13 @@ class Gateway:
     @property
     def background(self) -> list[Callable[[], Awaitable[object]]]:
         """The tasks that it has for good."""
-        upkeep = [self.resolver.run, self.pool.reap, self.recorder.run, self.confirmer.run]
+        upkeep = [
+            self.resolver.run,
+            self.pool.reap,
+            self.preopener.run,
+            self.recorder.run,
+            self.confirmer.run,
+        ]
         state = [] if self.state is None else [self.state.run]
         register = [] if self.register is None else [self.register.run]
         telemetry = [] if self.telemetry is None else [self.telemetry.run]
@@ -254,6 +268,7 @@ class Gateway:
                 _hold_layer(parts.router, layer, hold, now)
         limits = parts.config.sluice_settings
         self.resolver.configure(limits.dns_fresh_s, limits.dns_stale_s)
+        self.preopener.most = limits.upstream_preopened_connections
         self._budget.configure(limits.retry_budget_percent, limits.retry_budget_min)
         self._room.configure(limits.queue_limit, limits.queue_timeout_s)
         self._memory.limit_bytes = int(limits.held_bodies_mb * MEBIBYTE)
@@ -324,7 +339,7 @@ class Gateway:
         forwards_organization = general.forward_openai_org_id is True
         served = {id_: d for id_, d in parts.by_id.items() if d.unservable is None}
         destinations = {id_: destination_of(d, forwards_organization) for id_, d in served.items()}
-        client = UpstreamClient(self.reactor, self.pool, self._dial)
+        client = UpstreamClient(self.pool, self._connector)
         everything = Forwarding(self._withheld(config))
         sender = Sender(native_forwarding(general, everything), everything)
         book = price_book(config)

@@ -13,6 +13,8 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.http1 import FastDoor
+from proxy.wire.accepting import Take, listen
+from proxy.wire.reactor import Reactor
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
 from proxy.worker.side_door import SideDoor
@@ -72,15 +74,28 @@ async def _accept_until(
         doors.append(([side.listener], side.doorway, side.app))
     async with trio.open_nursery() as acceptors:
         for socks, doorway, app in doors:
-            door = partial(FastDoor, doorway, ASGIWrapper(app), config, context)
-            accepting = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in socks]
-            acceptors.start_soon(partial(trio.serve_listeners, door, accepting, handler_nursery=connections))
+            door = FastDoor(doorway, ASGIWrapper(app), config, context)
+            await acceptors.start(listen, gateway.reactor, socks, _taking(door, gateway.reactor, connections))
         ready()
         await stop.wait()
         acceptors.cancel_scope.cancel()
     for _, doorway, _ in doors:
         doorway.drain()
     await context.terminated.set()
+
+
+def _taking(door: FastDoor, reactor: Reactor, connections: trio.Nursery) -> Take:
+    """Each connection's task begins right after the round: the dispatcher gives way to it as to one that was woken."""
+
+    async def begin(sock: socket.socket) -> None:
+        reactor.woken -= 1
+        await door.serve(sock)
+
+    def take(sock: socket.socket) -> None:
+        reactor.woken += 1
+        connections.start_soon(begin, sock)
+
+    return take
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -10,11 +10,13 @@ import trio
 
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound, Patience, UpstreamClient
+from proxy.upstream.client import Outbound, Patience
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
+from proxy.upstream.resolving import Resolver
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
+from tests.upstream_client import upstream_client
 
 PATIENT = Patience(connect_s=5, write_s=5, first_byte_s=5, gap_s=5)
 
@@ -25,7 +27,8 @@ class Caller:
     def __init__(self, endpoint: Endpoint, pool: Pool) -> None:
         self.reactor = Reactor()
         self.pool = pool
-        self.client = UpstreamClient(self.reactor, pool)
+        self.resolver = Resolver(30.0, 300.0)
+        self.client = upstream_client(self.reactor, pool, resolver=self.resolver)
         self.endpoint = endpoint
         self.patience = PATIENT
 
@@ -66,6 +69,7 @@ async def mock() -> AsyncIterator[MockUpstream]:
 async def caller(mock: MockUpstream, nursery: trio.Nursery) -> AsyncIterator[Caller]:
     made = Caller(Endpoint("127.0.0.1", mock.port, tls=False), Pool(idle_limit=3, idle_s=30))
     nursery.start_soon(made.reactor.run)
+    nursery.start_soon(made.resolver.run)
     yield made
     made.pool.close()
     assert len(made.reactor) == 0, "every link that was made is closed"

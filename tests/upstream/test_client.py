@@ -16,13 +16,14 @@ from loadtest.certificates import make_certificates
 from loadtest.mock_upstream import mock_upstream, unanswered_port
 from proxy.errors import ClientGone, UpstreamFailure
 from proxy.types import Layer, ResultKind
-from proxy.upstream import client
-from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS, UpstreamClient
+from proxy.upstream import client, dialling
+from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
 from proxy.wire.uplink import Uplink
 from tests.upstream.conftest import Caller
+from tests.upstream_client import upstream_client
 
 SHORT_S = 0.05
 
@@ -438,7 +439,7 @@ async def test_another_dial_may_make_the_connections(mock, nursery) -> None:
         return socket.create_connection(("127.0.0.1", mock.port))
 
     elsewhere = Caller(Endpoint("nowhere.invalid", 1, tls=False), Pool(1, 30))
-    elsewhere.client = UpstreamClient(elsewhere.reactor, elsewhere.pool, dial)
+    elsewhere.client = upstream_client(elsewhere.reactor, elsewhere.pool, dial)
     nursery.start_soon(elsewhere.reactor.run)
     assert await elsewhere.whole() == chat().body
     assert asked == [elsewhere.endpoint]
@@ -449,16 +450,22 @@ async def test_another_dial_may_make_the_connections(mock, nursery) -> None:
     ("number", "blame"),
     [(errno.EMFILE, Layer.NOBODY), (errno.EADDRNOTAVAIL, Layer.NOBODY), (errno.ECONNREFUSED, None)],
 )
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("failing", ["made", "connected"])
 async def test_a_gateway_without_sockets_blames_no_upstream(
-    caller, monkeypatch, host: str, number: int, blame: Layer | None
+    caller, monkeypatch, failing: str, number: int, blame: Layer | None
 ) -> None:
     """Whoever opens so many connections that none are left must not take a host from all others."""
 
-    def none_left(*_socket_args: object) -> None:
-        raise OSError(number, "none")
+    class NoneLeft(socket.socket):
+        def __init__(self, *args: int) -> None:
+            if failing == "made":
+                raise OSError(number, "none")
+            super().__init__(*args)
 
-    monkeypatch.setattr(trio._highlevel_open_tcp_stream, "socket", none_left)
-    caller.endpoint = Endpoint(host, 1, tls=False)
+        def connect_ex(self, _place: object) -> int:
+            return number
+
+    monkeypatch.setattr(dialling.socket, "socket", NoneLeft)
+    caller.endpoint = Endpoint("127.0.0.1", 1, tls=False)
     failed = await failure(caller.ask())
     assert (failed.kind, failed.blame) == (ResultKind.REFUSED, blame)

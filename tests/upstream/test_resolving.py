@@ -190,3 +190,24 @@ async def test_trio_has_its_own_resolver_back_afterwards() -> None:
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert trio.socket.set_custom_hostname_resolver(None) is None
+
+
+async def test_who_asks_before_it_runs_waits_for_it(nursery: trio.Nursery) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
+    resolver = Resolver(FRESH_S, STALE_S, lambda *_what: found)
+    answers: list[object] = []
+
+    async def ask() -> None:
+        answers.append(await resolver.look_up("upstream.test", 443))
+
+    nursery.start_soon(ask)
+    await trio.testing.wait_all_tasks_blocked()
+    assert resolver.at_hand("upstream.test", 443) is None
+    nursery.start_soon(resolver.run)
+    with trio.fail_after(5):
+        while not answers:  # noqa: ASYNC110 - a thread tells
+            await trio.sleep(0.001)
+    assert answers == [[(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]]
+    assert resolver.at_hand("upstream.test", 80) == [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
+    ]

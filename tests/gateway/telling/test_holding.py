@@ -22,11 +22,12 @@ from proxy.gateway.telling import holding
 from proxy.gateway.telling.holding import ERROR_BYTES, HoldSettings, error_body, hold
 from proxy.types import Header, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound, Patience, UpstreamClient
+from proxy.upstream.client import Outbound, Patience
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
+from tests.upstream_client import upstream_client
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -52,7 +53,7 @@ class Upstream:
         self.reactor = Reactor()
         self.pool = Pool(9, 9.0)
         self.parking = Parking(self.reactor)
-        self._client = UpstreamClient(self.reactor, self.pool)
+        self._client = upstream_client(self.reactor, self.pool)
         self._answers: list[Answer] = []
 
     async def says(self, said: Said) -> Answer:

@@ -30,7 +30,7 @@ from proxy.providers.dialect import own_headers
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Outcome, StreamMode
-from proxy.upstream.client import Patience, UpstreamClient
+from proxy.upstream.client import Patience
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
@@ -38,6 +38,7 @@ from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
 from proxy.wire.uplink import Uplink
 from proxy.wire.walls import Wall
+from tests.upstream_client import upstream_client
 
 PATIENCE = Patience(connect_s=1.0, write_s=1.0, first_byte_s=0.2, gap_s=0.2)
 FILES = Route(Kind.THROUGH, "/files", b"/v1/files")
@@ -63,7 +64,7 @@ class Stage:
             for d, mock in zip(deployments, mocks, strict=True)
         }
         settings = AttemptSettings(PATIENCE, math.inf, response_headers=True)
-        client = UpstreamClient(self.reactor, self.pool)
+        client = upstream_client(self.reactor, self.pool)
         following = FollowingSettings(num_retries=retries, **following_fields)
         self.attempts = Attempts(
             self.router,

@@ -17,10 +17,10 @@ from proxy.gateway.trying.confirming import AT_ONCE, WAITING, Confirmer
 from proxy.providers.dialect import own_headers
 from proxy.routing.router import Suspicion
 from proxy.types import Deployment, Result, ResultKind
-from proxy.upstream.client import UpstreamClient
 from proxy.upstream.destination import Destination, Endpoint
 from proxy.upstream.pool import Pool
 from proxy.wire.reactor import Reactor
+from tests.upstream_client import upstream_client
 
 SCOPES = "You have insufficient permissions for this operation. Missing scopes: api.model.read."
 
@@ -36,7 +36,7 @@ class Stage:
         endpoint = Endpoint("127.0.0.1", mock.port, False)
         self.confirmer = Confirmer(
             reactor,
-            UpstreamClient(reactor, pool),
+            upstream_client(reactor, pool),
             lambda d: Destination(d, endpoint, b"/v1", b"mock", own=own_headers(d)),
         )
         self.told: list[bool] = []
