@@ -82,9 +82,18 @@ class Network:
         return near, far
 
     async def dial(self, parking: Parking, endpoint: Endpoint, deadline: float) -> socket.socket:
-        """Implements proxy.upstream.client.Dial."""
+        """Implements proxy.upstream.dialling.Dial."""
+        return await self._dial(parking, endpoint, deadline, ahead=False)
+
+    async def dial_ahead(self, parking: Parking, endpoint: Endpoint, deadline: float) -> socket.socket:
+        """The same, for no request."""
+        return await self._dial(parking, endpoint, deadline, ahead=True)
+
+    async def _dial(
+        self, parking: Parking, endpoint: Endpoint, deadline: float, *, ahead: bool
+    ) -> socket.socket:
         host = endpoint.host.removesuffix(SUFFIX)
-        connecting = _Connecting(Dial(host, self._clock.now))
+        connecting = _Connecting(Dial(host, self._clock.now, ahead))
         self._story.dials.append(connecting.dial)
         self._story.tell(host, "dialled")
         listener = self.listeners[host]
@@ -111,7 +120,9 @@ class Network:
             self._story.tell(host, "refuses")
         else:
             near, far = self._pair(listener.latency_s, listener.capacity_bytes, f"gateway->{host}", host)
-            connection = connecting.connection = Connection(host, connecting.dial.at_s, near, far)
+            connection = connecting.connection = Connection(
+                host, connecting.dial.at_s, near, far, connecting.dial.ahead
+            )
             self._story.connections.append(connection)
             listener.accepts(connection)
         connecting.over.set()

@@ -28,6 +28,7 @@ from loadtest.sim.story import AtRest, Chronicle
 from loadtest.sim.upstreams import Upstream
 from proxy.config.load import Loaded, load
 from proxy.edge.http1 import serve_socket
+from proxy.upstream.connecting import Connector
 from proxy.worker.assembly import Gateway
 from proxy.worker.serving import serve_accepted
 
@@ -65,6 +66,8 @@ class _Run:
             poller=self._network.poller,
             dial=self._network.dial,
         )
+        gateway = self._gateway
+        gateway.preopener.connector = Connector(gateway.reactor, gateway.pool, self._network.dial_ahead)
         self._watch()
 
     async def run(self) -> None:

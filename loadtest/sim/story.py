@@ -63,7 +63,13 @@ class Connection:
     dialled_s: float
     gateway: End
     host: End
+    ahead: bool = False
+    """Opened before any request asked for it."""
     attempts: list[Attempt] = field(default_factory=list)
+
+    def kept(self, attempt: Attempt) -> bool:
+        """It had idled when this attempt took it."""
+        return self.ahead or self.attempts[0] is not attempt
 
 
 @dataclass
@@ -72,6 +78,7 @@ class Dial:
 
     upstream: str
     at_s: float
+    ahead: bool = False
     refused_s: float | None = None
 
 

@@ -67,7 +67,7 @@ class Preopener:
         """`most`: idle connections per endpoint that are opened unasked; 0: none."""
         self._reactor = reactor
         self._pool = pool
-        self._connector = connector
+        self.connector = connector
         self._turns = trio.CapacityLimiter(AT_ONCE)
         self.most = most
         self.demand = Demand()
@@ -87,7 +87,7 @@ class Preopener:
         parking = Parking(self._reactor)
         async with self._turns:
             try:
-                self._pool.give(await self._connector.connect(parking, endpoint, LIMIT_S))
+                self._pool.give(await self.connector.connect(parking, endpoint, LIMIT_S))
                 self.opened += 1
             except (UpstreamFailure, ClientGone) as error:
                 self.demand.leave_alone(endpoint)  # the next request will see for itself

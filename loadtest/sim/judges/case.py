@@ -37,5 +37,5 @@ class Case:
 
 
 def _may_be_stale(attempt: Attempt) -> bool:
-    """Nothing was answered on a connection that was used before."""
-    return attempt.head_sent_s is None and attempt.connection.attempts[0] is not attempt
+    """Nothing was answered on a connection that had idled."""
+    return attempt.head_sent_s is None and attempt.connection.kept(attempt)

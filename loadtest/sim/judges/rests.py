@@ -44,12 +44,13 @@ def _starts(case: Case, name: str) -> Iterator[tuple[float, int]]:
     """When each attempt was begun by the gateway: its dial, or its sending on a connection that was there."""
     for connection in case.story.connections:
         if connection.upstream == name:
-            for nth, attempt in enumerate(connection.attempts):
-                sent_s = attempt.asked_s - case.latency_s[name] if nth else connection.dialled_s
+            for attempt in connection.attempts:
+                kept = connection.kept(attempt)
+                sent_s = attempt.asked_s - case.latency_s[name] if kept else connection.dialled_s
                 if not _goes_again(case, attempt):
                     yield sent_s, attempt.number
     for dial in case.story.dials:
-        if dial.upstream == name and dial.refused_s is not None:
+        if dial.upstream == name and dial.refused_s is not None and not dial.ahead:
             yield dial.at_s, 0
 
 
@@ -94,7 +95,7 @@ def _benches(case: Case, target: Target) -> Iterator[tuple[float, float, str, Ki
                 kind = case.kinds.get(attempt.number) if limited else None
                 yield attempt.head_sent_s + latency_s, length_s, why, kind
     for dial in case.story.dials:
-        if dial.upstream == target.name and dial.refused_s is not None:
+        if dial.upstream == target.name and dial.refused_s is not None and not dial.ahead:
             yield dial.refused_s, target.cooldown_s, "refused", None
 
 
