@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import select
 import socket
 from collections.abc import Callable, Sequence
 
@@ -20,7 +19,6 @@ EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 """Nothing is left to take a connection with. It waits in the kernel, and no edge will tell of it again."""
 PAUSE_S = 0.1
 """Until the next try then: connections that end meanwhile leave their descriptors."""
-EDGES = select.EPOLLIN | select.EPOLLET
 
 Take = Callable[[socket.socket], None]
 """Is handed an accepted socket, and owns it."""
@@ -40,7 +38,7 @@ class Listener:
         self._sock = sock
         self._take = take
         self._nursery = nursery
-        reactor.add(self, EDGES)
+        reactor.add_listener(self)
 
     def fileno(self) -> int:
         return self._sock.fileno()

@@ -29,6 +29,7 @@ from proxy.wire.parking import Carrier, Parking
 from proxy.wire.walls import Walls
 
 EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+ARRIVALS = select.EPOLLIN | select.EPOLLET
 HOLD_S = 0.001
 """How long the dispatcher waits on its own epoll before it goes back to trio's. Under load the next event comes
 sooner, and is spared trio's whole turn (some 40 us)."""
@@ -106,6 +107,7 @@ class Reactor:
         self.walls = walls or Walls()
         self.arrived = self._poller.arrived
         self._links: dict[int, Dispatched] = {}
+        self._listening: set[int] = set()
         self._again: list[Dispatched] = []
         self.deadlines: Filing = Deadlines() if deadlines is None else deadlines
         self._outbox: list[tuple[Posted, bytes]] = []
@@ -117,15 +119,23 @@ class Reactor:
         self.woken = 0
         """Tasks that were woken and have not run yet."""
 
-    def add(self, link: Dispatched, edges: int = EDGES) -> None:
-        """Register a non-blocking socket that is connected, connecting or listening, once, for all its events."""
+    def add(self, link: Dispatched) -> None:
+        """Register a connected or connecting non-blocking socket, once, for all its events."""
         fd = link.fileno()
         self._links[fd] = link
-        self._poller.register(fd, edges)
+        self._poller.register(fd, EDGES)
+
+    def add_listener(self, link: Dispatched) -> None:
+        """Register a listening non-blocking socket."""
+        fd = link.fileno()
+        self._links[fd] = link
+        self._listening.add(fd)
+        self._poller.register(fd, ARRIVALS)
 
     def remove(self, link: Dispatched) -> None:
         """Forget the socket. Call before it is closed or handed on."""
         fd = link.fileno()
+        self._listening.discard(fd)
         if self._links.pop(fd, None) is not None:
             self._poller.unregister(fd)
 
@@ -134,7 +144,8 @@ class Reactor:
         self._again.append(link)
 
     def __len__(self) -> int:
-        return len(self._links)
+        """Connections."""
+        return len(self._links) - len(self._listening)
 
     async def run(self) -> None:
         """Serve events and deadlines until cancelled."""
