@@ -19,9 +19,22 @@ class Subcommand(msgspec.Struct, frozen=True):
     module: str
     """Imported when it is called: `--help` and a start need not wait for it."""
     summary: str
+    noun: str | None = None
+    """Of a module that has several: it makes the `main` of each."""
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
+    **{
+        noun: Subcommand("proxy.command.identities", summary, noun)
+        for noun, summary in (
+            ("keys", "virtual keys: create, list, info, update, delete, block, unblock, regenerate"),
+            ("teams", "teams, and who is in them"),
+            ("users", "users"),
+            ("customers", "customers, on whose behalf requests are sent"),
+            ("budgets", "budgets that many may have"),
+            ("tags", "tags with limits of their own"),
+        )
+    },
     "spend": Subcommand("proxy.command.spend", "what was spent, by key, team, model, day ..."),
     "db": Subcommand("proxy.command.db", "check, back up or shrink the state file"),
 }
@@ -31,7 +44,9 @@ def run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     from proxy.errors import ConfigError  # noqa: PLC0415 - `--help` must answer at once
     from proxy.storage.problems import StateError  # noqa: PLC0415
 
-    main = cast("Main", import_module(SUBCOMMANDS[name].module).main)
+    found = SUBCOMMANDS[name]
+    module = import_module(found.module)
+    main = cast("Main", module.main if found.noun is None else module.command_of(found.noun))
     try:
         return main(arguments, environ)
     except ConfigError as problem:

@@ -26,6 +26,7 @@ __all__ = [
     "REGENERATE",
     "Office",
     "Operation",
+    "Plan",
     "Registry",
     "Spending",
     "management_pages",
