@@ -19,6 +19,7 @@ from proxy.providers.translation.chat_turns import Turns, names_of
 from proxy.providers.translation.coding import decode_any, decode_fields
 from proxy.providers.translation.models import EFFORTS, Model, model_of, thinking_of
 from proxy.providers.translation.refusing import Telling, Terms, wrong
+from proxy.providers.translation.renamed import Renamed
 from proxy.providers.translation.tool_names import ToolNames
 
 NO_WORD: dict[str, frozenset[bytes]] = {
@@ -59,8 +60,8 @@ _decode_str = msgspec.json.Decoder(str).decode
 _decode_int = msgspec.json.Decoder(int).decode
 
 
-def request(body: bytes, terms: Terms) -> tuple[bytes, chat_words.Asked]:
-    """The body for /v1/messages, and what its answer depends on.
+def request(body: bytes, terms: Terms) -> tuple[bytes, chat_words.Asked, Renamed]:
+    """The body for /v1/messages, what its answer depends on, and what was said otherwise.
 
     Raises GatewayError 400, msgspec.DecodeError when the body is no JSON object.
     """
@@ -79,7 +80,9 @@ def request(body: bytes, terms: Terms) -> tuple[bytes, chat_words.Asked]:
     return _whole(telling, turns, tools, names)
 
 
-def _whole(telling: Telling, turns: Turns, tools: Tools, names: ToolNames) -> tuple[bytes, chat_words.Asked]:
+def _whole(
+    telling: Telling, turns: Turns, tools: Tools, names: ToolNames
+) -> tuple[bytes, chat_words.Asked, Renamed]:
     said, terms, model = telling.said, telling.terms, model_of(telling.terms.model)
     max_tokens = _max_tokens(telling, model)
     said |= {"model": terms.model, "max_tokens": max_tokens, "messages": turns.turns}
@@ -97,12 +100,9 @@ def _whole(telling: Telling, turns: Turns, tools: Tools, names: ToolNames) -> tu
     asked = chat_words.Asked(
         terms.now_unix,
         options is not None and options.include_usage is True,
-        names.back(),
-        json_tool,
         tools.legacy,
-        frozenset(tools.customs),
     )
-    return telling.body(), asked
+    return telling.body(), asked, Renamed(names.back(), json_tool, frozenset(tools.customs))
 
 
 def _max_tokens(telling: Telling, model: Model) -> int:

@@ -5,8 +5,6 @@ https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 from msgspec import Raw
 
@@ -49,14 +47,8 @@ class Asked(msgspec.Struct, frozen=True):
     """Seconds since 1970, where the upstream's dialect has no time."""
     usage: bool = False
     """`stream_options.include_usage`"""
-    names: Mapping[str, str] = {}
-    """The client's own name of a tool whose name had to be written otherwise."""
-    json_tool: str | None = None
-    """The tool whose arguments are the content: it stands in for a response format."""
     functions: bool = False
     """Asked with `functions`, the form before `tools`."""
-    customs: frozenset[str] = frozenset()
-    """Names, as they were sent, of tools that take text, where the upstream knows only functions."""
 
 
 def usage(spent: Spent) -> Fields:

@@ -14,7 +14,7 @@ from proxy.errors import UpstreamFailure
 from proxy.providers.translation import chat_words
 from proxy.providers.translation.chat_words import FINISH_REASONS, Asked
 from proxy.providers.translation.citations import annotation_of
-from proxy.providers.translation.coding import UNREADABLE, Fields, decode_any, decode_fields, encode
+from proxy.providers.translation.coding import Fields, decode_fields, encode
 from proxy.providers.translation.events import (
     CALL,
     CUSTOM,
@@ -58,8 +58,6 @@ class ChatDeltas:
         self._foreign: dict[int, tuple[Raw, list[str]]] = {}
         self._unsaid: set[int] = set()
         """Calls whose arguments have not begun."""
-        self._texts: dict[int, list[str]] = {}
-        """Arguments of a function that stands in for a tool that takes text: they are read when they are whole."""
         self._lengths: dict[int, int] = {}
         """Characters of a choice's text so far."""
         self._starts: dict[int, int] = {}
@@ -68,11 +66,6 @@ class ChatDeltas:
 
     def opened(self, event: Opened) -> Delta | None:
         part, kind = event.part, event.kind
-        if kind is CALL and event.name == self.asked.json_tool:
-            kind = TEXT
-        elif kind is CALL and event.name in self.asked.customs:
-            kind = CUSTOM
-            self._texts[part] = []
         self._kinds[part], self.choice[part] = kind, event.choice
         if kind is TEXT:
             self._starts[part] = self._lengths.get(event.choice, 0)
@@ -109,14 +102,7 @@ class ChatDeltas:
             self._hold(len(event.text))
             self._foreign[part][1].append(event.text)
             return None
-        if part in self._texts:
-            self._hold(len(event.text))
-            self._texts[part].append(event.text)
-            return None
-        return self._input(part, event.text)
-
-    def _input(self, part: int, text: str) -> Delta:
-        return {"tool_calls": [{"index": self._numbers.get(part, 0), "custom": {"input": text}}]}
+        return {"tool_calls": [{"index": self._numbers.get(part, 0), "custom": {"input": event.text}}]}
 
     def signed(self, event: Signed) -> Delta:
         thought: Delta = {"type": "thinking", "thinking": "", "signature": event.signature}
@@ -136,8 +122,6 @@ class ChatDeltas:
 
     def closed(self, event: Closed) -> Delta | None:
         part = event.part
-        if part in self._texts:
-            return self._input(part, text_in("".join(self._texts.pop(part))))
         if part in self._unsaid:  # a call without arguments: clients read them as JSON
             return self._arguments(part, "{}")
         held = self._foreign.pop(part, None)
@@ -168,7 +152,7 @@ class ChatDeltas:
         return number
 
     def _call(self, event: Opened, number: int, *, custom: bool) -> Delta:
-        name = self.asked.names.get(event.name, event.name)
+        name = event.name
         if self.asked.functions:
             self._unsaid.add(event.part)
             return {"function_call": {"name": name, "arguments": ""}}
@@ -198,21 +182,7 @@ class ChatDeltas:
 
     def finish_reason(self, event: Ended) -> str:
         reason = FINISH_REASONS.get(event.reason, event.reason)
-        if reason == "tool_calls":
-            if (event.choice, "call") not in self._counts and self.asked.json_tool is not None:
-                return "stop"
-            return "function_call" if self.asked.functions else reason
-        return reason
-
-
-def text_in(arguments: str) -> str:
-    """Of `{"input": "..."}`."""
-    try:
-        found = decode_any(arguments)
-    except UNREADABLE:
-        return arguments
-    text = found.get("input") if isinstance(found, dict) else None
-    return text if isinstance(text, str) else arguments
+        return "function_call" if reason == "tool_calls" and self.asked.functions else reason
 
 
 class ChatWriter:

@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Raw
 
 from proxy.errors import GatewayError
-from proxy.providers.translation import messages_words
 from proxy.providers.translation.chat_tools import NO_SCHEMA
 from proxy.providers.translation.coding import decode_fields
 from proxy.providers.translation.messages_request import (
@@ -28,6 +27,7 @@ from proxy.providers.translation.messages_request import (
 from proxy.providers.translation.messages_turns import Messages
 from proxy.providers.translation.models import effort_of
 from proxy.providers.translation.refusing import Telling, Terms, read, wrong
+from proxy.providers.translation.renamed import Renamed
 from proxy.providers.translation.tool_names import CHAT_CHARS, ToolNames
 
 NO_WORD: dict[str, frozenset[bytes]] = {
@@ -68,8 +68,8 @@ _decode_int = msgspec.json.Decoder(int).decode
 _decode_bool = msgspec.json.Decoder(bool).decode
 
 
-def request(body: bytes, terms: Terms) -> tuple[bytes, messages_words.Asked]:
-    """The body for /chat/completions, and what its answer depends on.
+def request(body: bytes, terms: Terms) -> tuple[bytes, Renamed]:
+    """The body for /chat/completions, and what in it was said otherwise.
 
     Raises GatewayError 400, msgspec.DecodeError when the body is no JSON object.
     """
@@ -91,7 +91,7 @@ def request(body: bytes, terms: Terms) -> tuple[bytes, messages_words.Asked]:
     telling.refuse_all(NO_WORD)
     for name in LET_GO:
         telling.take(name)
-    return telling.body(), messages_words.Asked(names.back())
+    return telling.body(), Renamed(names.back())
 
 
 def _limits(telling: Telling) -> None:

@@ -5,10 +5,6 @@ https://platform.claude.com/docs/en/api/messages and .../api/errors
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import msgspec
-
 from proxy.providers.translation.coding import encode
 from proxy.providers.translation.events import Failed, Spent
 
@@ -39,13 +35,6 @@ _BY_CODE = {
     "model_not_found": "not_found_error",
 }
 """Of errors inside a stream, which have no status."""
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What of a Messages request its answer depends on."""
-
-    names: Mapping[str, str] = {}
-    """The client's own name of a tool whose name had to be written otherwise."""
 
 
 def usage(spent: Spent) -> dict[str, object]:

@@ -33,7 +33,6 @@ from proxy.providers.translation.events import (
     Spent,
     Used,
 )
-from proxy.providers.translation.messages_words import Asked
 
 _OWN_BLOCKS = ("server_tool_use", "_tool_result", "container_upload")
 """How the types of blocks end that are Anthropic's alone."""
@@ -44,8 +43,7 @@ Block = dict[str, object]
 class MessagesWriter:
     """One stream's."""
 
-    def __init__(self, asked: Asked = Asked()) -> None:  # noqa: B008 - frozen
-        self._asked = asked
+    def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
         """Blocks are numbered without a gap; parts of other choices, and what has no block, are left out."""
         self._kinds: dict[int, str] = {}
@@ -98,7 +96,7 @@ class MessagesWriter:
         )
 
     def _opened(self, event: Opened) -> bytes:
-        block = block_of(event, self._asked)
+        block = block_of(event)
         if block is None or event.choice:
             return b""
         self._refused |= event.kind is REFUSAL
@@ -134,7 +132,7 @@ class MessagesWriter:
         return sse("message_delta", encode(said))
 
 
-def whole(events: Iterable[Event], asked: Asked) -> bytes:
+def whole(events: Iterable[Event]) -> bytes:
     """The same events as one message; an error as one error."""
     message: dict[str, object] = {}
     blocks: dict[int, Block] = {}
@@ -147,7 +145,7 @@ def whole(events: Iterable[Event], asked: Asked) -> bytes:
         if isinstance(event, Began):
             message, spent = envelope(event), event.spent or _NO_SPENT
         elif isinstance(event, Opened) and not event.choice:
-            block = block_of(event, asked)
+            block = block_of(event)
             refused |= event.kind is REFUSAL
             if block is not None:
                 blocks[event.part] = block
@@ -172,12 +170,11 @@ def envelope(began: Began) -> dict[str, object]:
     return {**kind, **began.extra}
 
 
-def block_of(event: Opened, asked: Asked) -> Block | None:
+def block_of(event: Opened) -> Block | None:
     """As a stream begins it. None: Anthropic has none of its kind."""
     kind = event.kind
     if kind in (CALL, CUSTOM):
-        name = asked.names.get(event.name, event.name)
-        return {"type": "tool_use", "id": event.id, "name": name, "input": {}, **event.extra}
+        return {"type": "tool_use", "id": event.id, "name": event.name, "input": {}, **event.extra}
     if kind is THINKING:
         return {"type": "thinking", "thinking": "", "signature": ""}
     if kind is REDACTED:

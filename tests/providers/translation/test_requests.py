@@ -157,7 +157,9 @@ def test_functions_of_before_tools() -> None:
 )
 def test_each_field_in_anthropics_words(fields: dict[str, Any], said: dict[str, Any]) -> None:
     request = {"model": "gpt", "messages": USER, **fields}
-    body, _ = chat_to_messages.request(json.dumps(request).encode(), Terms("claude-sonnet-4-5", "anthropic"))
+    body, _, _ = chat_to_messages.request(
+        json.dumps(request).encode(), Terms("claude-sonnet-4-5", "anthropic")
+    )
     found = json.loads(body)
     assert {name: found[name] for name in said} == said
     assert set(found) - {"model", "messages", "max_tokens"} == set(said) - {"max_tokens"}
@@ -274,7 +276,9 @@ def test_sampling_is_refused_where_the_api_has_none() -> None:
 
 def test_fields_that_nobody_knows_go_as_they_came() -> None:
     request = {"model": "gpt", "messages": USER, "brand_new": {"a": [1]}}
-    body, _ = chat_to_messages.request(json.dumps(request).encode(), Terms("claude-sonnet-4-5", "anthropic"))
+    body, _, _ = chat_to_messages.request(
+        json.dumps(request).encode(), Terms("claude-sonnet-4-5", "anthropic")
+    )
     assert json.loads(body)["brand_new"] == {"a": [1]}
 
 

@@ -15,6 +15,7 @@ from proxy.providers.translation.chat_words import Asked
 from proxy.providers.translation.chat_writer import ChatWriter
 from proxy.providers.translation.messages_reader import MessagesReader
 from proxy.providers.translation.messages_writer import MessagesWriter
+from proxy.providers.translation.renamed import NOTHING, Renamed
 from proxy.providers.translation.stream import StreamTranslator
 from tests.providers.translation.conftest import (
     ANTHROPIC_STREAM,
@@ -28,8 +29,8 @@ from tests.providers.translation.conftest import (
 ASKED = Asked(created=1_700_000_000, usage=True)
 
 
-def to_chat(asked: Asked = ASKED) -> StreamTranslator:
-    return StreamTranslator(MessagesReader(), ChatWriter(asked))
+def to_chat(asked: Asked = ASKED, renamed: Renamed = NOTHING) -> StreamTranslator:
+    return StreamTranslator(MessagesReader(), ChatWriter(asked), renamed)
 
 
 def to_messages() -> StreamTranslator:
@@ -286,19 +287,19 @@ def test_a_tool_that_stands_in_for_json_is_the_content() -> None:
         {"type": "content_block_stop", "index": 0},
         *ANTHROPIC_STREAM[-2:],
     ]
-    said = to_chat(Asked(json_tool="json_tool_call")).feed(as_anthropic(events))
+    said = to_chat(Asked(), Renamed(json_tool="json_tool_call")).feed(as_anthropic(events))
     assert added_up(said)["content"] == '{"a":1}'
     assert datas(said)[-2]["choices"][0]["finish_reason"] == "stop"
 
 
 def test_names_of_tools_are_the_clients_own_again(anthropic_stream: bytes) -> None:
-    message = added_up(to_chat(Asked(names={"weather": "get.weather"})).feed(anthropic_stream))
+    message = added_up(to_chat(renamed=Renamed({"weather": "get.weather"})).feed(anthropic_stream))
     assert message["tool_calls"][0]["function"]["name"] == "get.weather"
 
 
 def test_a_tool_of_text_stands_behind_a_function(anthropic_stream: bytes) -> None:
     said = anthropic_stream.replace(b"city", b"input")
     message: dict[Any, Any] = {}
-    for data in datas(to_chat(Asked(customs=frozenset(("weather",)))).feed(said))[:-1]:
-        message = accumulate_delta(message, data["choices"][0]["delta"])
+    for data in datas(to_chat(renamed=Renamed(customs=frozenset(("weather",)))).feed(said))[:-1]:
+        message = accumulate_delta(message, data["choices"][0]["delta"]) if data["choices"] else message
     assert message["tool_calls"][0]["custom"] == {"name": "weather", "input": "Berlin"}
