@@ -24,6 +24,7 @@ from pathlib import Path
 import trio
 
 from loadtest.answers import Answer, Answerer, RawRequest, default_answer, error
+from loadtest.anthropic_answers import anthropic_answer
 from loadtest.mock_connection import Connection
 from loadtest.orders import HEADER, BadOrder, ordered
 from loadtest.own_time import done_within
@@ -96,7 +97,8 @@ class MockUpstream:
         chosen = self._answerer(request) if self._answerer else None
         if chosen is not None:
             return chosen
-        answer = default_answer(request, self._pace_s)
+        anthropics = request.method == b"POST" and b"/messages" in request.target
+        answer = anthropic_answer(request) if anthropics else default_answer(request, self._pace_s)
         orders = request.header(HEADER)
         if orders is None:
             return answer

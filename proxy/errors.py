@@ -61,6 +61,15 @@ class CannotSay(GatewayError):  # noqa: N818 - a fact about one upstream
         super().__init__(400, message, param=param, code=code)
 
 
+class Answered(Exception):  # noqa: N818 - no error at all
+    """The gateway answers itself, in place of the upstream: nothing is sent."""
+
+    def __init__(self, body: bytes) -> None:
+        """`body`: JSON."""
+        super().__init__("answered by the gateway")
+        self.body = body
+
+
 def error_body(message: str, kind: str, param: str | None = None, code: str | None = None) -> bytes:
     return _encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 

@@ -64,6 +64,8 @@ class Parameters(msgspec.Struct, frozen=True):
     """What the upstream refuses is left out."""
     removed: tuple[str, ...] = ()
     """Left out of every request: names, or paths such as `tools[*].strict`."""
+    allowed: frozenset[str] = frozenset()
+    """Sent under their own names, whatever is known of the upstream."""
     modifies: bool = False
     """Messages may be changed where the upstream would refuse them as they are (`modify_params`)."""
 
@@ -143,6 +145,20 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     def __repr__(self) -> str:
         # Header values may be credentials.
         return f"Deployment(id={self.id!r}, group={self.group!r}, model={self.model!r}, api_base={self.api_base!r})"
+
+
+class Moment(msgspec.Struct, frozen=True, eq=False):
+    """What a translation needs to know beside the request and its deployment."""
+
+    now_unix: int = 0
+    call_id: str = ""
+    """The gateway's own: what it answers with an id of its own has it from here."""
+    max_tokens: int | None = None
+    """The most that the model writes; None: not known."""
+    before: tuple[msgspec.Raw, ...] = ()
+    """What was said before the request: items of /responses."""
+    keep: Callable[[str, list[object]], None] | None = None
+    """Told the id of an answer that may be gone on from, and the whole conversation with it."""
 
 
 class StreamTranslator(Protocol):

@@ -30,6 +30,7 @@ from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
+from proxy.gateway.telling.shapes import reply_of
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import Choice, choose
@@ -298,7 +299,7 @@ class Pipeline:
             return
         record.status = error.status
         try:
-            await exchange.answer(error.reply(), self._attempts.call_line(record))
+            await exchange.answer(reply_of(error, record.route), self._attempts.call_line(record))
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
 

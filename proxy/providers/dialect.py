@@ -1,33 +1,50 @@
 """In which language a deployment is spoken to, made once with it. OpenAI's own is the identity: nothing is translated.
 
 A language is added by a row of `_TRANSLATIONS`: for each of the gateway's endpoints that it says differently, a pure
-function that makes a Translation of a request. What is in no row goes on byte for byte.
+function that makes a Translation of a request (`translation/translations.py`). What is in no row goes on byte for byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 import msgspec
 
-from proxy.providers import text_completion
-from proxy.types import Deployment, Headers, Parameters, Translation
-
-Translate: TypeAlias = Callable[[bytes, Deployment], Translation]
-"""Of a JSON body in the language of the endpoint that it came to, with the upstream's name of its model.
-
-Raises CannotSay for what the other language has no words for, msgspec.DecodeError for what is no JSON object.
-"""
+from proxy.providers.translation.translations import (
+    ANTHROPIC,
+    OF_ANTHROPIC,
+    OF_CHAT,
+    OF_CHAT_ALONE,
+    OF_COMPLETIONS,
+    OF_OPENAI,
+    Translate,
+)
+from proxy.types import Deployment, Headers, Parameters
 
 MODELS = b"/models"
 
 _TRANSLATIONS: Mapping[str, Mapping[bytes, Translate]] = {
-    "text-completion-openai": {b"/chat/completions": text_completion.translate},
+    "text-completion-openai": OF_COMPLETIONS,
+    ANTHROPIC: OF_ANTHROPIC,
 }
-"""By provider, and by the endpoint's path as OpenAI has it, without `/v1`."""
-_OPENAI: Mapping[bytes, Translate] = {}
+"""By provider, and by the endpoint's path as OpenAI has it, without `/v1`: a pure function of a JSON body with the
+upstream's name of its model. It raises CannotSay for what the other language has no words for, msgspec.DecodeError for
+what is no JSON object."""
+WITH_RESPONSES = frozenset({
+    "custom_openai", "docker_model_runner", "fireworks_ai", "groq", "hosted_vllm", "huggingface", "lemonade",
+    "litellm_proxy", "llamafile", "lm_studio", "ollama", "ollama_chat", "openai_like", "openrouter", "poe",
+    "vercel_ai_gateway", "vllm", "xai", "xinference",
+})  # fmt: skip
+"""Compatible providers that have /responses themselves, and servers of one's own, which may: nothing is translated."""
+WITHOUT_COMPLETIONS = frozenset({
+    "ai21_chat", "cohere", "deepseek", "gemini", "github", "meta_llama", "mistral", "moonshot", "perplexity", "zai",
+})  # fmt: skip
+"""Those that only chat."""
 PLAIN = Parameters()
+ANTHROPIC_VERSION = (b"anthropic-version", b"2023-06-01")
+"""For requests that do not say for which edition of its API they are written; sampling parameters are in this one."""
+_OAUTH = "sk-ant-oat"
+"""How tokens begin that are no API keys."""
 
 
 class Dialect(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -43,11 +60,26 @@ class Dialect(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
 def dialect_of(deployment: Deployment) -> Dialect:
     return Dialect(
-        translations=_TRANSLATIONS.get(deployment.provider, _OPENAI),
+        translations=_translations(deployment),
         adapts=bool(deployment.default_params)
         or not deployment.supports_system_message
-        or deployment.parameters != PLAIN,
+        or changes(deployment.parameters),
     )
+
+
+def changes(parameters: Parameters) -> bool:
+    """Whether requests in the deployment's own language may need to be changed for them."""
+    found = parameters
+    return bool(found.renames or found.refuses or found.omits or found.removed or found.modifies)
+
+
+def _translations(deployment: Deployment) -> Mapping[bytes, Translate]:
+    found = _TRANSLATIONS.get(deployment.provider)
+    if found is not None:
+        return found
+    if deployment.whole_api or deployment.provider in WITH_RESPONSES:
+        return OF_OPENAI
+    return OF_CHAT_ALONE if deployment.provider in WITHOUT_COMPLETIONS else OF_CHAT
 
 
 def own_headers(deployment: Deployment) -> Headers:
@@ -55,8 +87,21 @@ def own_headers(deployment: Deployment) -> Headers:
     own: list[tuple[bytes, bytes]] = []
     key = deployment.api_key.reveal()
     configured = {name.lower() for name, _ in deployment.headers}
-    if key and b"authorization" not in configured:
+    if deployment.provider == ANTHROPIC:
+        own += _anthropics(key, configured)
+    elif key and b"authorization" not in configured:
         own.append((b"Authorization", b"Bearer " + key.encode()))
     if deployment.organization and b"openai-organization" not in configured:
         own.append((b"OpenAI-Organization", deployment.organization.encode()))
     return (*own, *deployment.headers)
+
+
+def _anthropics(key: str, configured: set[bytes]) -> list[tuple[bytes, bytes]]:
+    """https://platform.claude.com/docs/en/api/overview#authentication"""
+    own: list[tuple[bytes, bytes]] = []
+    if key and configured.isdisjoint((b"x-api-key", b"authorization")):
+        token = key.startswith(_OAUTH)
+        own.append((b"Authorization", b"Bearer " + key.encode()) if token else (b"x-api-key", key.encode()))
+    if ANTHROPIC_VERSION[0] not in configured:
+        own.append(ANTHROPIC_VERSION)
+    return own

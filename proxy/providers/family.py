@@ -11,7 +11,7 @@ READS = ".read"
 _FAMILIES = frozenset(
     {
         "assistants", "audio", "batches", "chat", "completions", "containers", "conversations", "embeddings",
-        "evals", "files", "fine_tuning", "images", "models", "moderations", "organization", "realtime",
+        "evals", "files", "fine_tuning", "images", "messages", "models", "moderations", "organization", "realtime",
         "responses", "skills", "threads", "uploads", "vector_stores", "videos",
     }
 )  # fmt: skip

@@ -47,10 +47,12 @@ _EMPTY = frozenset((b"", b"null", b'""', b"[]", b"{}"))
 _PREPARING = frozenset((
     "keepalive", "response.created", "response.queued", "response.in_progress", "response.output_item.added",
     "response.content_part.added", "response.reasoning_summary_part.added",
+    "message_start", "ping", "content_block_start",
 ))  # fmt: skip
-"""Events of the responses API before its first delta.
+"""Events of the responses API, and of Anthropic's, before the first delta.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
+https://platform.claude.com/docs/en/build-with-claude/streaming
 """
 _PREPARING_OBJECTS = frozenset(("thread", "thread.run", "thread.run.step", "thread.message"))
 """What an assistant's stream tells of before its first delta.

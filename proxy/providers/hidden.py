@@ -27,6 +27,7 @@ _GENERATING = frozenset(
     for path in (
         b"chat/completions", b"completions", b"responses", b"embeddings", b"moderations", b"images/generations",
         b"images/edits", b"images/variations", b"audio/speech", b"audio/transcriptions", b"audio/translations",
+        b"messages",
     )
 )  # fmt: skip
 """Whose answers are made for the request, and have an `error` only where that failed.

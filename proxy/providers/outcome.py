@@ -48,6 +48,11 @@ _LEFT_REQUESTS, _RESET_REQUESTS = b"x-ratelimit-remaining-requests", b"x-ratelim
 _LEFT_TOKENS, _RESET_TOKENS = b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"
 _LIMITS = ((_LEFT_REQUESTS, _RESET_REQUESTS), (_LEFT_TOKENS, _RESET_TOKENS))
 _LIMIT_DIGITS = 15
+_ANTHROPIC = b"anthropic-ratelimit-"
+_ANTHROPICS = tuple(
+    (_ANTHROPIC + kind + b"-remaining", _ANTHROPIC + kind + b"-reset") for kind in (b"requests", b"tokens")
+)
+"""https://platform.claude.com/docs/en/api/rate-limits#response-headers"""
 
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
 _DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?(?:ms|us|ns|h|m|s))+")
@@ -112,13 +117,36 @@ def refusal_of(status: int, body: bytes) -> Refusal | None:
     return _REFUSALS.get(detail.code or "") or next(found, None)
 
 
-def limits_of(get_header: GetHeader) -> Limits | None:
-    """What is left of the key's limits; None where the answer does not say. -1 is Azure's 'unknown'."""
+def limits_of(get_header: GetHeader, now_unix: float = 0.0) -> Limits | None:
+    """What is left of the key's limits; None where the answer does not say. -1 is Azure's 'unknown'.
+
+    `now_unix`: seconds since 1970, for providers that tell the time of a reset.
+    """
     requests, tokens = get_header(_LEFT_REQUESTS), get_header(_LEFT_TOKENS)
     if requests is None and tokens is None:
-        return None
+        return _anthropics_limits(get_header, now_unix)
     resets = duration_s(get_header(_RESET_REQUESTS)), duration_s(get_header(_RESET_TOKENS))
     return Limits(_left(requests, resets[0]), _left(tokens, resets[1]), *resets)
+
+
+def _anthropics_limits(get_header: GetHeader, now_unix: float) -> Limits | None:
+    (left_requests, ends_requests), (left_tokens, ends_tokens) = _ANTHROPICS
+    requests, tokens = get_header(left_requests), get_header(left_tokens)
+    if requests is None and tokens is None:
+        return None
+    resets = (_until(get_header(ends), now_unix) for ends in (ends_requests, ends_tokens))
+    requests_s, tokens_s = resets
+    return Limits(_left(requests, requests_s), _left(tokens, tokens_s), requests_s, tokens_s)
+
+
+def _until(value: bytes | None, now_unix: float) -> float | None:
+    """A time of RFC 3339: `2026-11-29T23:59:00Z`."""
+    try:
+        ends = datetime.fromisoformat((value or b"").decode("latin-1"))
+    except ValueError:
+        return None
+    seconds = ends.timestamp() - now_unix if ends.tzinfo is not None else 0.0
+    return seconds if seconds > 0 else None
 
 
 def _left(value: bytes | None, reset_s: float | None) -> int | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from proxy.providers.body import outbound_body
-from proxy.providers.dialect import PLAIN, Dialect
+from proxy.providers.dialect import PLAIN, Dialect, changes
 from proxy.providers.parameters import adapt, without
-from proxy.types import Deployment, Headers, Translation
+from proxy.types import Deployment, Headers, Moment, Translation
 
 CHAT = b"/chat/completions"
+NO_MOMENT = Moment()
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -23,6 +24,8 @@ class Request(msgspec.Struct, frozen=True):
     """The body's own; None: it has none."""
     model: str | None = None
     """The upstream's name for it; None leaves it alone."""
+    moment: Moment = NO_MOMENT
+    """Where it is translated."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -47,13 +50,15 @@ def prepare(deployment: Deployment, dialect: Dialect, request: Request) -> Prepa
         chat=request.path == CHAT,
     )
     parameters = deployment.parameters
-    if parameters is not PLAIN:
+    if parameters is not PLAIN and changes(parameters):
         if parameters.removed:
             body = without(body, parameters.removed)
-        if request.path == CHAT:
+        if request.path == CHAT and CHAT not in dialect.translations:
             body = adapt(body, parameters, deployment.provider)
     translate = dialect.translations.get(request.path)
     if translate is None:
         return Prepared(request.path, body)
-    said = translate(body, deployment)
+    said = translate(body, deployment, request.moment)
+    if said.path == CHAT and parameters is not PLAIN:
+        said = msgspec.structs.replace(said, body=adapt(said.body, parameters, deployment.provider))
     return Prepared(said.path, said.body, said.headers, said)

@@ -21,6 +21,7 @@ from proxy.providers.compatible.found import (
     vendor_of,
 )
 from proxy.providers.compatible.provider import Provider
+from proxy.providers.translation.translations import ANTHROPIC
 from proxy.providers.url import normalise_base, origin
 from proxy.types import Headers, Secret
 
@@ -33,10 +34,19 @@ PLAIN = Provider(OPENAI, OPENAI_BASE, (KEY_VARIABLE,), ("OPENAI_BASE_URL", "OPEN
 OWN: Mapping[str, Provider] = {
     OPENAI: PLAIN,
     TEXT_COMPLETION: msgspec.structs.replace(PLAIN, name=TEXT_COMPLETION),
+    ANTHROPIC: Provider(
+        ANTHROPIC,
+        "https://api.anthropic.com/v1",
+        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+        ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"),
+        version="/v1",
+    ),
 }
-"""Those that are in no table: OpenAI itself."""
+"""Those that are in no table of compatible providers."""
+_BEARING = "ANTHROPIC_AUTH_TOKEN"
+"""Its value is a token, not an API key."""
 UNSERVED = frozenset({
-    "a2a_agent", "aleph_alpha", "anthropic", "anthropic_text", "aws_polly", "azure", "azure_ai", "azure_text",
+    "a2a_agent", "aleph_alpha", "anthropic_text", "aws_polly", "azure", "azure_ai", "azure_text",
     "bedrock", "bedrock_mantle", "black_forest_labs", "bytez", "chatgpt", "cloudflare", "databricks", "deepgram",
     "elevenlabs", "fal_ai", "github_copilot", "infinity", "jina_ai", "langflow", "langgraph", "manus", "maritalk",
     "nlp_cloud", "nvidia_riva", "oci", "oobabooga", "palm", "petals", "predibase", "ragflow", "recraft", "replicate",
@@ -50,7 +60,7 @@ _SERVER = BY_NAME["openai_like"]
 _MODEL = ("litellm_params", "model")
 _API_BASE = ("litellm_params", "api_base")
 _API_KEY = ("litellm_params", "api_key")
-_ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses")
+_ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages")
 """What people copy out of a curl line."""
 _BRIDGE = "responses/"
 _NO_BRIDGE = (
@@ -101,6 +111,8 @@ def reach(entry: ModelEntry, environ: Mapping[str, str]) -> Reached:
         model, said = model.removeprefix(_BRIDGE), (*said, (_MODEL, _NO_BRIDGE))
     variable, api_key = _key(params, provider, api_base, environ)
     headers = _headers(provider, api_key, environ)
+    if variable == _BEARING:
+        headers = (*headers, (b"Authorization", b"Bearer " + api_key.reveal().encode()))
     return Reached(provider, model, api_base, api_key, headers, variable, (*notes, *said))
 
 
@@ -134,7 +146,7 @@ def _of_bare_name(params: LitellmParams) -> Provider:
             f"`{params.model}` is served by many: write who shall in front, as in `ollama/{params.model}`,"
             f" or for a server of your own `openai/{params.model}` and its `api_base`",
         )
-    found = PLAIN if vendor is None else named(vendor)
+    found = PLAIN if vendor is None else OWN.get(vendor) or named(vendor)
     if found is None:
         raise _not_served(vendor or "")
     return found
@@ -194,6 +206,8 @@ def _placed(api_base: str, provider: Provider) -> str:
     path = place.base_path.decode()
     if path in provider.moves:
         return f"{place.scheme}://{place.host_header.decode()}{provider.moves[path]}"
+    if provider.version and not path.endswith((provider.version, *_ENDPOINTS)):
+        return normalise_base(api_base.rstrip("/") + provider.version)
     return api_base.rstrip("/") if provider.bare and not path else normalise_base(api_base)
 
 

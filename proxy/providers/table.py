@@ -222,11 +222,10 @@ def _parameters(params: LitellmParams, provider: Provider, defaults: LitellmSett
         omits=found.omits.difference(params.allowed_openai_params),
         drops=defaults.drop_params if params.drop_params is None else params.drop_params,
         removed=params.additional_drop_params,
+        allowed=frozenset(params.allowed_openai_params),
         modifies=defaults.modify_params,
     )
-    return (
-        PLAIN if not (made.renames or made.refuses or made.omits or made.removed or made.modifies) else made
-    )
+    return PLAIN if made == PLAIN else made
 
 
 def _said(*candidates: float | None) -> float:

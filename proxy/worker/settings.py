@@ -30,7 +30,7 @@ from proxy.gateway.trying.following import FollowingSettings
 from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.retrying import Policy
 from proxy.pricing.book import PriceBook, priced_by
-from proxy.providers.dialect import own_headers
+from proxy.providers.dialect import ANTHROPIC_VERSION, own_headers
 from proxy.providers.url import origin
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.router import Router, RouterSettings
@@ -177,6 +177,8 @@ def destination_of(deployment: Deployment, forwards_organization: bool) -> Desti
     endpoint = Endpoint(place.host, place.port, secure, deployment.ssl_verify, bundle)
     yielding = frozenset((ORGANIZATION,)) if forwards_organization else frozenset[bytes]()
     own = own_headers(deployment)
+    if ANTHROPIC_VERSION in own and ANTHROPIC_VERSION not in deployment.headers:
+        yielding |= {ANTHROPIC_VERSION[0]}
     return Destination(deployment, endpoint, place.base_path, place.host_header, yielding, own)
 
 

@@ -75,6 +75,8 @@ NATIVE_NEEDS_MODEL = {
     b"audio/transcriptions": True,
     b"audio/translations": True,
     b"responses": False,
+    b"messages": True,
+    b"messages/count_tokens": True,
 }
 """OpenAI's endpoints that generate, and whether they can do without `model`."""
 FAMILIES = frozenset(

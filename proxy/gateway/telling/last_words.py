@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from proxy.errors import Fault, GatewayError
+from proxy.gateway.telling.shapes import anthropic_body
 
 Told: TypeAlias = Callable[[GatewayError, int], bytes]
 
@@ -94,7 +95,13 @@ def _as_assistants(error: GatewayError, _number: int) -> bytes:
     return b"event: error\ndata: %b\n\n" % _encode({**_fields(error), "error": _fields(error)})
 
 
+def _as_messages(error: GatewayError, _number: int) -> bytes:
+    """https://platform.claude.com/docs/en/build-with-claude/streaming#error-events"""
+    return b"event: error\ndata: %b\n\n" % anthropic_body(error)
+
+
 _BY_FAMILY: dict[str, Told] = {
+    "messages": _as_messages,
     "responses": _as_responses,
     "threads": _as_assistants,
     "images": _as_typed,

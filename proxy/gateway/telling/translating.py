@@ -27,6 +27,9 @@ from proxy.wire.unheld import unheld_lines
 
 MAX_TRANSLATED_BYTES = 16 * 1024 * 1024
 """A whole answer held to be translated: it is text, or calls of tools."""
+UNAVAILABLE = 503
+RETRY_AFTER_S = 5
+"""Where an upstream is overloaded, by a status that the client's language has not, and does not say for how long."""
 MAX_ERROR_BYTES = 64 * 1024
 """Of an upstream's error that is told in other words, or inside a stream."""
 
@@ -94,6 +97,8 @@ async def _translate_error(
 ) -> Delivery:
     """Its status may be another one in the client's language."""
     status, body = error_in(translation, answer.head.status, await answer.read_all(MAX_ERROR_BYTES))
+    if status != answer.head.status and status == UNAVAILABLE and answer.head.get(b"retry-after") is None:
+        extra += b"Retry-After: %d\r\n" % RETRY_AFTER_S
     tell_as(answer.head, status)
     record.status = status
     await exchange.begin(answer.head, extra)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.record import Record
-from proxy.errors import CannotSay, ClientGone, UpstreamFailure
+from proxy.errors import Answered, CannotSay, ClientGone, UpstreamFailure
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.holding import is_plainly_good
 from proxy.gateway.telling.mock import mocks
@@ -173,6 +173,8 @@ class Attempts:
                 answer.close()
         except UpstreamFailure as failure:
             return self._broken(run, deployment, failure)
+        except Answered as answered:
+            await self._delivering.own(run, lane, answered.body)
         except CannotSay:
             return self._unsaid(run, deployment)
         finally:

@@ -10,7 +10,7 @@ from proxy.gateway.telling.answering import Priced, relay, remember
 from proxy.gateway.telling.cors import is_cors
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import streams
-from proxy.gateway.telling.mock import send_mock
+from proxy.gateway.telling.mock import send_mock, send_own
 from proxy.gateway.telling.opened import relay_into_open
 from proxy.gateway.telling.refusals import SHOULD_NOT_RETRY, SHOULD_NOT_RETRY_LINE
 from proxy.gateway.telling.translating import relay_translated
@@ -121,6 +121,12 @@ class Delivering:
         extra = self._own.of_answer(run.record, lane, self._clock() - run.started)
         run.record.status, run.record.outcome, run.record.error = 200, Outcome.OK, None
         await send_mock(run.exchange, run.call, lane.destination.deployment, extra)
+
+    async def own(self, run: Run, lane: Lane, body: bytes) -> None:
+        """What the gateway answers in place of its upstream."""
+        extra = self._own.of_answer(run.record, lane, self._clock() - run.started)
+        run.record.status, run.record.outcome, run.record.error = 200, Outcome.OK, None
+        await send_own(run.exchange, body, extra)
 
     async def _relay_and_remember(
         self, run: Run, lane: Lane, answer: Answer, result: Result, extra: bytes, drain_s: float

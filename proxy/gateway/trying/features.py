@@ -40,7 +40,7 @@ class _Request(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Request).decode
 _NONE = frozenset((b"", b"null", b"[]"))
-_PARTS = {"image_url": "vision", "input_image": "vision", "input_audio": "audio"}
+_PARTS = {"image_url": "vision", "input_image": "vision", "image": "vision", "input_audio": "audio"}
 NOTHING_SPECIAL = Features()
 
 

@@ -25,7 +25,8 @@ from proxy.types import Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
 from proxy.wire.response_head import ResponseHead
 
-RATE_LIMITS = b"\r\nx-ratelimit-remaining-"
+RATE_LIMITS = b"ratelimit-"
+"""Of OpenAI's `x-ratelimit-remaining-requests`, and of Anthropic's `anthropic-ratelimit-requests-remaining`."""
 _OK = ResultKind.OK
 GOOD = Result(_OK, 200)
 
@@ -67,7 +68,7 @@ class Judging:
         if head.mentions(RATE_LIMITS) and not foreign(
             run.call.head, lane.destination, self._sender.forwards(run.call)
         ):
-            result = msgspec.structs.replace(result, limits=limits_of(head.get))
+            result = msgspec.structs.replace(result, limits=limits_of(head.get, time.time()))
         if result.kind is _OK and self._router.answered(
             deployment, run.answered, result.limits, run.sent, run.choice.wish
         ):

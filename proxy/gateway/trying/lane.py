@@ -10,6 +10,7 @@ from proxy.gateway.telling.holding import HoldSettings
 from proxy.pricing.book import PriceBook
 from proxy.pricing.rates import Prices
 from proxy.providers.dialect import Dialect, dialect_of
+from proxy.types import Deployment
 from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination
 
@@ -47,6 +48,8 @@ class Lane(msgspec.Struct, frozen=True):
     """A stream's usage is asked for where the client does not."""
     prices: Prices | None
     """Of its one model; None: not known."""
+    max_tokens: int | None
+    """The most that its one model writes; None: not known."""
     one_model: bool
     """No pattern: every request that names a model is for the same one."""
 
@@ -67,8 +70,14 @@ def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook
         dialect_of(deployment),
         settings.asks_usage and "stream_options" not in deployment.parameters.omits,
         None if book is None else book.prices(deployment, None),
+        _most(deployment, book),
         "*" not in deployment.model,
     )
+
+
+def _most(deployment: Deployment, book: PriceBook | None) -> int | None:
+    model = None if book is None else book.find(deployment).model
+    return None if model is None else model.max_output_tokens
 
 
 def _header_value(text: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
 from proxy.errors import UNREADABLE, GatewayError
@@ -11,14 +13,16 @@ from proxy.gateway.reading.multipart import Range, splice
 from proxy.gateway.reading.query import with_model
 from proxy.gateway.reading.routes import Kind
 from proxy.gateway.reading.spool import Spool
+from proxy.gateway.trying.before import NOTHING_BEFORE
 from proxy.gateway.trying.lane import Lane
+from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import Choice
 from proxy.providers.body import outbound_body, upstream_model
-from proxy.providers.prepare import Prepared, Request, prepare
+from proxy.providers.prepare import NO_MOMENT, Prepared, Request, prepare
 from proxy.providers.splice import MAX_FIELDS, remove_field
 from proxy.providers.url import refuse_dot_segments, target
 from proxy.providers.usage_asked import PATHS, with_usage_asked
-from proxy.types import Deployment
+from proxy.types import Deployment, Moment
 from proxy.upstream.client import Outbound
 from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
 from proxy.wire.framing import encode_chunk
@@ -49,7 +53,9 @@ class Sender:
     def refuses_to_say_usage(self, lane: Lane) -> None:
         self._refusing.add(lane.destination.deployment.id)
 
-    def outbound(self, call: Call, choice: Choice, lane: Lane, exchange: Exchange) -> Outbound:
+    def outbound(
+        self, call: Call, choice: Choice, lane: Lane, exchange: Exchange, run: Run | None = None
+    ) -> Outbound:
         """Raises GatewayError 400 for a path that climbs, or a request that cannot be said there."""
         if call.json is call.body and call.route.kind is _NATIVE:
             unchanged = self._unchanged(call, choice, lane, exchange)
@@ -58,7 +64,7 @@ class Sender:
         destination = lane.destination
         if call.spool is not None:
             return self._from_spool(call, call.spool, choice, destination, exchange)
-        prepared = _prepared(call, choice, lane)
+        prepared = _prepared(call, choice, lane, run)
         body, translation = prepared.body, prepared.translation
         asking = self._asking(call, body, lane) if call.stream and translation is None else None
         body = asking or body
@@ -179,10 +185,10 @@ def _path(call: Call, destination: Destination, path: bytes) -> bytes:
     return target(destination.base_path, path, None)
 
 
-def _prepared(call: Call, choice: Choice, lane: Lane) -> Prepared:
+def _prepared(call: Call, choice: Choice, lane: Lane, run: Run | None) -> Prepared:
     """With the client's own bytes object where nothing changes. Raises GatewayError 400."""
     try:
-        return _adapted(call, choice, lane)
+        return _adapted(call, choice, lane, run)
     except UNREADABLE as error:
         raise GatewayError(
             400,
@@ -191,11 +197,11 @@ def _prepared(call: Call, choice: Choice, lane: Lane) -> Prepared:
         ) from error
 
 
-def _adapted(call: Call, choice: Choice, lane: Lane) -> Prepared:
+def _adapted(call: Call, choice: Choice, lane: Lane, run: Run | None) -> Prepared:
     deployment, path = lane.destination.deployment, call.route.path
     model = model_sent(call, choice, deployment) if _renames(call, choice, deployment) else None
     if call.json is not None:
-        return _json(call, call.json, lane, model)
+        return _json(call, call.json, lane, model, run)
     return Prepared(path, call.body if call.form is None else _form_body(call, model))
 
 
@@ -213,11 +219,13 @@ def _renames(call: Call, choice: Choice, deployment: Deployment) -> bool:
     return choice.scope is None or deployment in choice.pool.deployments
 
 
-def _json(call: Call, text: bytes, lane: Lane, model: str | None) -> Prepared:
+def _json(call: Call, text: bytes, lane: Lane, model: str | None, run: Run | None) -> Prepared:
     body = remove_field(text, "target_model_names") if call.has_target_field else text
     deployment, path = lane.destination.deployment, call.route.path
     if call.route.kind is _NATIVE:
-        prepared = prepare(deployment, lane.dialect, Request(path, body, call.body_model, model))
+        translated = path in lane.dialect.translations
+        moment = _moment(lane, run) if translated else NO_MOMENT
+        prepared = prepare(deployment, lane.dialect, Request(path, body, call.body_model, model, moment))
     elif model is not None:
         changed = outbound_body(
             body, deployment, model_asked=call.body_model, upstream_model=model, chat=call.route.chat
@@ -228,6 +236,12 @@ def _json(call: Call, text: bytes, lane: Lane, model: str | None) -> Prepared:
     if prepared.body is not text or text is call.body:
         return prepared
     return msgspec.structs.replace(prepared, body=call.body)
+
+
+def _moment(lane: Lane, run: Run | None) -> Moment:
+    before = NOTHING_BEFORE if run is None else run.before
+    call_id = "" if run is None else run.record.call_id
+    return Moment(int(time.time()), call_id, lane.max_tokens, before.items, before.keep)
 
 
 def _form_body(call: Call, model: str | None) -> bytes:

@@ -11,6 +11,7 @@ from proxy.accounting.record import Record
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.keepalive import KeepAlive
+from proxy.gateway.trying.before import NOTHING_BEFORE, Before
 from proxy.gateway.trying.selection import Choice
 from proxy.limits.ledger import Reservation
 from proxy.routing.router import Cause
@@ -50,6 +51,7 @@ class Run(msgspec.Struct):
     """Its slot has been given back."""
     charged: Usage | None = None
     """What of the record's usage is in its cost already."""
+    before: Before = NOTHING_BEFORE
     reservation: Reservation | None = None
     """What its caller has reserved for it; None: nothing of it is limited."""
     groups_left: tuple[str, ...] | None = None

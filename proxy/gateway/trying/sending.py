@@ -28,7 +28,7 @@ class Sending:
 
     def outbound(self, run: Run, lane: Lane) -> Outbound:
         """HOT. Raises GatewayError."""
-        return self.sender.outbound(run.call, run.choice, lane, run.exchange)
+        return self.sender.outbound(run.call, run.choice, lane, run.exchange, run)
 
     def send(self, run: Run, lane: Lane, outbound: Outbound) -> Awaitable[Answer]:
         """HOT. Raises UpstreamFailure, ClientGone."""

@@ -34,6 +34,8 @@ class Provider(msgspec.Struct, frozen=True):
     """Where its OpenAI-compatible API is, by the path of a base that is its own API's."""
     hosts: tuple[str, ...] = ()
     """By which an `api_base` is known to be its, beside its own base's."""
+    version: str = ""
+    """What follows every base that does not end in it."""
     whole: bool = False
     """It has OpenAI's API with files and threads, and not its models' endpoints alone."""
 

@@ -16,6 +16,7 @@ from proxy.providers.translation.coding import NULL, UNREADABLE, Fields, decode_
 from proxy.providers.translation.events import (
     CALL,
     CUSTOM,
+    END_TURN,
     FINISHED,
     FOREIGN,
     REDACTED,
@@ -73,12 +74,11 @@ class ChatReader:
     def read(self, data: bytes) -> Iterable[Event]:
         """HOT."""
         if data == _DONE:
-            self._done = True
-            return (FINISHED,)
+            return self._last()
         try:
             chunk = _decode(data)
         except UNREADABLE:
-            return (FINISHED,) if data.strip() == _DONE else _NO_EVENTS
+            return self._last() if data.strip() == _DONE else _NO_EVENTS
         said: list[Event] = []
         if not self._begun or chunk.error:
             self._begin(chunk, data, said)
@@ -93,6 +93,16 @@ class ChatReader:
         if self._done or not self._reasons:
             return _NO_EVENTS
         return (FINISHED,)
+
+    def _last(self) -> list[Event]:
+        """An end is a reason to end, where the server gives none."""
+        self._done = True
+        said: list[Event] = []
+        for choice in tuple(self._open):
+            self._close(choice, said)
+        if self._begun and not self._reasons:
+            said.append(Ended(END_TURN))
+        return [*said, FINISHED]
 
     def _begin(self, chunk: forms.Answer, data: bytes, said: list[Event]) -> None:
         if chunk.error and bytes(chunk.error) != b"null":

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw
 
-from proxy.errors import GatewayError
+from proxy.errors import CannotSay, GatewayError
 from proxy.providers.translation.coding import Fields, encode
 
 _T = TypeVar("_T")
@@ -40,11 +40,10 @@ class Terms(msgspec.Struct, frozen=True, eq=False):
     call_id: str = ""
 
 
-def refused(param: str, provider: str, why: str = "") -> GatewayError:
+def refused(param: str, provider: str, why: str = "") -> CannotSay:
     """400, naming the field."""
     reason = f": {why}" if why else ""
-    return GatewayError(
-        400,
+    return CannotSay(
         f"`{param}` cannot be said to this model's provider ({provider}){reason}."
         " Leave it out, or have the operator set drop_params.",
         param=param,
