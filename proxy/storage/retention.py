@@ -86,16 +86,36 @@ class Retention:
             return False
         id_, ended_ms = oldest
         if _used_bytes(connection) > self._limits.size_bytes:
-            connection.execute("DELETE FROM records WHERE id < ?", (id_ + STEP_ROWS,))
+            _delete(connection, id_ + STEP_ROWS, _NEVER_MS)
         elif ended_ms < too_old:
-            connection.execute(
-                "DELETE FROM records WHERE id < ? AND ended_ms < ?", (id_ + STEP_ROWS, too_old)
-            )
+            _delete(connection, id_ + STEP_ROWS, too_old)
         else:
             return False
         for _ in range(STEP_PAGES):  # `sqlite3` steps a pragma that gives no columns once
             connection.execute("PRAGMA incremental_vacuum(1)")
         return True
+
+
+_NEVER_MS: Final = 1 << 62
+
+
+def _delete(connection: sqlite3.Connection, before_id: int, before_ms: int) -> None:
+    """It is noted until when records are gone: what is counted of later ones can still be proved."""
+    which = "FROM records WHERE id < ? AND ended_ms < ?"
+    (newest,) = connection.execute(f"SELECT max(ended_ms) {which}", (before_id, before_ms)).fetchone()
+    if newest is not None:
+        connection.execute(
+            "INSERT INTO meta VALUES ('records_gone_ms', ?)"
+            " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+            (newest,),
+        )
+    connection.execute(f"DELETE {which}", (before_id, before_ms))
+
+
+def gone_until_ms(connection: sqlite3.Connection) -> int | None:
+    """Records that ended until then, in Unix milliseconds, may be gone; None: none is."""
+    found = connection.execute("SELECT value FROM meta WHERE name = 'records_gone_ms'").fetchone()
+    return None if found is None else int(found[0])
 
 
 _GIVE_UP_TURN: Final = "UPDATE meta SET value = 0 WHERE name = 'tidied_s'"
