@@ -39,6 +39,14 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """From the start of the request to the last attempt: the gateway's own time, waits and failed attempts among it."""
     first_byte_s: float | None = None
     """From the start of the request to the first byte of the answer's body."""
+    first_content_s: float | None = None
+    """Of a stream: to its first event with something that a client waits for."""
+    longest_gap_s: float | None = None
+    """Of a stream: the longest silence between two of its pieces, as they were passed on."""
+    queued_s: float = 0.0
+    """Waited for a deployment."""
+    cancel_s: float | None = None
+    """From the client's leaving until its upstream was let go."""
     duration_s: float = 0.0
     request_bytes: int = 0
     response_bytes: int = 0

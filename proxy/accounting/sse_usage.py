@@ -6,6 +6,9 @@ a usage is decoded, and the first few for the model's name.
 
 from __future__ import annotations
 
+import re
+import time
+
 import msgspec
 
 from proxy.accounting.said import NOBODY, Event, Inner
@@ -20,6 +23,10 @@ LINE_LIMIT_BYTES = 256 * 1024
 _MODEL_LOOKS = 4
 """Events searched for the model's name: Azure's first one holds none."""
 
+_CONTENT = re.compile(
+    rb'"(?:content|text|delta|reasoning(?:_content)?|refusal|thinking|arguments|partial_json|data|b64_json)"\s*:\s*"[^"]'
+)
+"""In chats, completions, responses, Anthropic's messages, sound and images: text, or a call's arguments, begins."""
 _DONE_WITHIN_BYTES = 64
 """`data: [DONE]` is the last a stream says, so it is looked for at a piece's end only."""
 
@@ -66,6 +73,7 @@ class SseUsageTap:
         "_said_by",
         "_tail",
         "_usage",
+        "content_unix_s",
         "finish_seen",
         "model",
         "suspects",
@@ -74,6 +82,8 @@ class SseUsageTap:
     def __init__(self) -> None:
         self.model: str | None = None
         self.finish_seen = False
+        self.content_unix_s: float | None = None
+        """When the first event came that holds something a client waits for."""
         self.suspects: tuple[bytes, ...] = ()
         self._usage: Usage | None = None
         self._first: UsageFields | None = None
@@ -98,6 +108,8 @@ class SseUsageTap:
         if self._after_cr or payload.find(b"\r") >= 0:
             payload = self._with_lf(payload)
         block = payload if self._is_whole(payload) else self._whole_lines(payload)
+        if self.content_unix_s is None and _CONTENT.search(block) is not None:
+            self.content_unix_s = time.time()
         if self._joins:
             self._join(block)
         elif block.find(_USAGE) >= 0 and block.count(_USAGE) != block.count(b'"usage":null'):

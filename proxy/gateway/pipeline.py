@@ -48,6 +48,7 @@ _FAULTS = {
 LAST_WORDS_S = 1.0
 """For a client to take them when the worker has run out of time: they fit into any socket's buffer."""
 _NATIVE = Kind.NATIVE
+_CLIENT_GONE = Outcome.CLIENT_GONE
 NOBODY = Caller("anonymous", b"")
 TOKEN_HOLDER = Caller("token", b"")
 """With a key that opens one page and nothing else."""
@@ -173,7 +174,10 @@ class Pipeline:
         """HOT. The record is whole, what was reserved is settled, and the record goes its way: each once."""
         if call is not None and call.held is not None:
             call.held.close()
-        record.duration_s = time.monotonic() - started
+        now = time.monotonic()
+        record.duration_s = now - started
+        if record.outcome is _CLIENT_GONE and exchange.parking.gone:
+            record.cancel_s = max(0.0, now - exchange.parking.left_at)
         record.response_bytes = exchange.sent_bytes
         if run is not None and run.reservation is not None:
             assert self._accounts is not None

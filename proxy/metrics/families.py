@@ -151,6 +151,27 @@ OVERHEAD = _histogram(
     "Seconds of the gateway's own before the upstream was asked; waiting for a key and attempts that failed count.",
     SHORT,
 )
+FIRST_CONTENT = _histogram(
+    "litellm_llm_api_time_to_first_token_metric",
+    "requested_model model_id",
+    "Seconds from the last attempt's beginning to a stream's first event with content.",
+)
+STREAM_GAP = _histogram(
+    "sluice_stream_longest_gap_seconds",
+    "requested_model model_id",
+    "Seconds of a stream's longest silence between two pieces; HTTP/1.1's streams.",
+)
+QUEUE_WAIT = _histogram(
+    "sluice_queue_wait_seconds",
+    "requested_model",
+    "Seconds that a request waited for a deployment, where it did.",
+)
+CANCEL = _histogram(
+    "sluice_cancel_latency_seconds",
+    "",
+    "Seconds from a client's leaving until its upstream was let go.",
+    SHORT,
+)
 PER_OUTPUT_TOKEN = _histogram(
     "litellm_deployment_latency_per_output_token",
     "requested_model model_id",

@@ -83,6 +83,10 @@ class RecordCounter:
             self._count_usage(kind, record, record.usage)
         if record.attempts:
             self._count_attempts(kind, record)
+        if record.queued_s:
+            self._observe(kind, f.QUEUE_WAIT, record.queued_s, kind.by_model)
+        if record.cancel_s is not None:
+            self._observe(kind, f.CANCEL, record.cancel_s, ())
 
     def _remember(self, key: Hashable, record: Record) -> _Kind:
         if len(self._kinds) >= KINDS_REMEMBERED:
@@ -122,6 +126,8 @@ class RecordCounter:
             family = f.FALLBACKS_GOOD if record.outcome is _OK else f.FALLBACKS_FAILED
             self._add(kind, family, 1, (kind.by_caller[0], self._names.group(record)))
         self._observe(kind, f.DURATION, record.duration_s, kind.by_model)
+        if record.longest_gap_s is not None:
+            self._count_stream(kind, record, record.longest_gap_s)
         if record.first_byte_s is None:
             return
         self._observe(kind, f.FIRST_BYTE, record.first_byte_s, kind.by_model)
@@ -133,6 +139,12 @@ class RecordCounter:
         tokens = None if record.usage is None else record.usage.output_tokens
         if tokens:
             self._observe(kind, f.PER_OUTPUT_TOKEN, took_s / tokens, kind.by_deployment)
+
+    def _count_stream(self, kind: _Kind, record: Record, longest_gap_s: float) -> None:
+        self._observe(kind, f.STREAM_GAP, longest_gap_s, kind.by_deployment)
+        if record.first_content_s is not None and record.sent_s is not None:
+            began_s = record.first_content_s - record.sent_s
+            self._observe(kind, f.FIRST_CONTENT, max(0.0, began_s), kind.by_deployment)
 
     def _add(self, kind: _Kind, family: Family, count: float, labels: Labels = ()) -> None:
         row = kind.rows.get(family)

@@ -192,6 +192,11 @@ class Answer:
         return end
 
     @property
+    def longest_gap_s(self) -> float | None:
+        """Between two pieces that were pumped; None: it was not."""
+        return None if self._pump is None else self._pump.longest_gap_s
+
+    @property
     def pumped_bytes(self) -> int:
         """So far."""
         return 0 if self._pump is None else self._pump.moved_bytes

@@ -152,7 +152,8 @@ class Parking:
     """
 
     __slots__ = (
-        "_carrier", "_reactor", "_waiter", "deadline", "filed_tick", "gone", "guarded", "late", "looked_at",
+        "_carrier", "_reactor", "_waiter", "deadline", "filed_tick", "gone", "guarded", "late", "left_at",
+        "looked_at",
     )  # fmt: skip
 
     def __init__(self, reactor: Dispatcher, carrier: Carrier | None = None) -> None:
@@ -167,6 +168,8 @@ class Parking:
         self.looked_at = math.inf
         """A deadline before this moment must be filed: the sweeper would look too late."""
         self.gone = False
+        self.left_at = math.inf
+        """When the client left: monotonic seconds."""
         self.late = False
 
     def another(self) -> Parking:
@@ -230,6 +233,8 @@ class Parking:
 
     def leave(self) -> None:
         """The client has left: wake the task, or cancel the guarded wait it is in."""
+        if not self.gone:
+            self.left_at = time.monotonic()
         self.gone = True
         if self.guarded is not None:
             self.guarded.cancel()

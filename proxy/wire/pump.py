@@ -53,8 +53,8 @@ class Pump:
     """One message from `source` to `sink`. `gap_s` bounds the source's silence, `write_s` the sink's."""
 
     __slots__ = (
-        "_end", "_failure", "_framing", "_gap_s", "_parking", "_pending", "_posted", "_sink", "_source", "_tap",
-        "_until", "_write_s", "last", "leftover", "moved_bytes", "sink_may_speak",
+        "_end", "_failure", "_framing", "_gap_s", "_moved_at", "_parking", "_pending", "_posted", "_sink", "_source",
+        "_tap", "_until", "_write_s", "last", "leftover", "longest_gap_s", "moved_bytes", "sink_may_speak",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +89,9 @@ class Pump:
         self.moved_bytes = 0
         self.last = b""
         """The bytes moved last: ENDING_BYTES of them at least, where there were so many."""
+        self.longest_gap_s = 0.0
+        """Between two pieces, as the sink took them."""
+        self._moved_at = math.inf
         self.sink_may_speak = True
         """False for uploads: an answer that comes before the body's end stops the pump."""
 
@@ -262,11 +265,16 @@ class Pump:
         if sent != len(data):
             self._pending = memoryview(data)[sent:]
             self._parking.set_deadline(min(time.monotonic() + self._write_s, self._until))
-        elif self._framing.done:
+            return
+        now = time.monotonic()
+        if now - self._moved_at > self.longest_gap_s:
+            self.longest_gap_s = now - self._moved_at
+        self._moved_at = now
+        if self._framing.done:
             self._finish(End.DONE)
         else:
             # The deadline only moves on: whoever looks at it next looks early enough.
-            self._parking.deadline = min(time.monotonic() + self._gap_s, self._until)
+            self._parking.deadline = min(now + self._gap_s, self._until)
 
     def _flush(self) -> None:
         try:

@@ -202,3 +202,34 @@ def test_an_event_that_broke_off_says_nothing(step: int) -> None:
         for at in range(0, len(body), step):
             tap.feed(body[at : at + step])
         assert tap.result() is None, body
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"choices":[{"delta":{"content":"hi"}}]}',
+        '{"choices":[{"delta":{"reasoning_content":"hm"}}]}',
+        '{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"{"}}]}}]}',
+        '{"choices":[{"text":"hi"}]}',
+        '{"type":"response.output_text.delta","delta":"hi"}',
+        '{"type":"content_block_delta","delta":{"type":"text_delta","text":"hi"}}',
+        '{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{"}}',
+        '{"type":"image_generation.partial_image","b64_json":"AAAA"}',
+    ],
+)
+def test_content_begins_with_the_first_event_that_holds_some(data: str) -> None:
+    tap = SseUsageTap()
+    for before in (
+        '{"choices":[{"delta":{"role":"assistant","content":""}}]}',
+        '{"choices":[{"delta":{"role":"assistant","content":null,"refusal":null}}]}',
+        '{"type":"response.created","response":{"id":"r","status":"in_progress","reasoning":{"effort":"low"}}}',
+        '{"type":"content_block_start","content_block":{"type":"text","text":""}}',
+        '{"type":"message_start","message":{"id":"m","content":[]}}',
+    ):
+        tap.feed(f"data: {before}\n\n".encode())
+    assert tap.content_unix_s is None
+    tap.feed(f"data: {data}\n\n".encode())
+    first = tap.content_unix_s
+    assert first is not None
+    tap.feed(f"data: {data}\n\n".encode())
+    assert tap.content_unix_s == first

@@ -19,6 +19,7 @@ from proxy.gateway.telling.ends import (
     delivered,
     ends_by_its_words,
     hidden_error,
+    note_pace,
     outcome_of,
     read_rest,
     streams,
@@ -97,6 +98,8 @@ async def relay(
     if exchange.relay_at_once(answer, extra, tap):
         return Delivery(outcome_of(result.status, result.kind), result)
     end = await exchange.relay(answer, extra, tap, sieve)
+    if is_stream:
+        note_pace(record, usage, answer)
     good = result.kind is _OK
     hidden = hidden_error(call, usage) if good else None
     if end in _ENDS:

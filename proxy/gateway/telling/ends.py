@@ -9,6 +9,7 @@ from functools import partial
 
 from proxy.accounting.counting import Counted, counts, owner_at, owner_of
 from proxy.accounting.record import Record
+from proxy.accounting.sse_usage import SseUsageTap
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.errors import ClientGone, GatewayError, UpstreamFailure
 from proxy.gateway.exchange import Exchange
@@ -147,6 +148,13 @@ def account(record: Record, call: Call, usage: UsageTap, counted: Counted) -> No
     owner = owner_of(text) if whole else owner_at(text)
     if counts(owner, counted, posted=posted, made=made):
         record.usage = said
+
+
+def note_pace(record: Record, usage: UsageTap, answer: Answer) -> None:
+    """When a stream began to say something, and how long it paused."""
+    record.longest_gap_s = answer.longest_gap_s
+    if isinstance(usage, SseUsageTap) and usage.content_unix_s is not None:
+        record.first_content_s = max(0.0, usage.content_unix_s - record.started_unix_s)
 
 
 async def pass_on(exchange: Exchange, answer: Answer, piece: bytes) -> None:

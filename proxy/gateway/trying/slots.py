@@ -46,15 +46,19 @@ class Slots:
             return instead
         if refusal.reason == NOT_SERVED:  # nothing to wait for
             raise nothing_to_pick(refusal)
-        picked = await self._room.turn(
-            _queue(run.choice),
-            run.exchange.parking,
-            partial(self._ask, run),
-            refusal,
-            run.until,
-            run.call.caller.id,
-            partial(self._insist, run),
-        )
+        began = self._clock()
+        try:
+            picked = await self._room.turn(
+                _queue(run.choice),
+                run.exchange.parking,
+                partial(self._ask, run),
+                refusal,
+                run.until,
+                run.call.caller.id,
+                partial(self._insist, run),
+            )
+        finally:
+            run.record.queued_s += self._clock() - began
         if isinstance(picked, Unavailable):
             raise nothing_to_pick(picked)
         return Next(picked)

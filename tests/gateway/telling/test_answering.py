@@ -60,6 +60,8 @@ def head_of(lines: bytes, status: int = 200) -> ResponseHead:
 class FakeAnswer:
     """An answer in pieces; `broken` ends it with a failure."""
 
+    longest_gap_s = None
+
     def __init__(self, lines: bytes, *pieces: bytes, status: int = 200, broken: bool = False) -> None:
         self.head = head_of(lines, status)
         self.pieces = list(pieces)
