@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from proxy.metrics.families import FAMILIES, Family, Kind
 from proxy.metrics.table import Labels, decode_series, decode_sheet
 
-STALE_S = 10.0
+STALE_S = 15.0
 """Levels older than that are of a worker that died or hangs: they are levels no more."""
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"

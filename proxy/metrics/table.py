@@ -70,7 +70,7 @@ class OwnBoard:
 
 
 Source = Callable[["Table"], None]
-"""Says what it knows, each time the numbers are published."""
+"""Says what it knows, each time it is asked."""
 
 
 def _label(value: str) -> str:
@@ -141,12 +141,15 @@ class Table:
         self.values[row + bisect_left(bounds, value)] += 1
         self.values[row + len(bounds) + 1] += value
 
-    def publish(self, board: Board, now: float) -> bool:
-        """False: the board has no room for it."""
+    def ask(self) -> None:
+        """Everybody for what they know. A level that nobody sets any more is none."""
         for row in self._levels:
             self.values[row] = math.nan
         for source in self.sources:
             source(self)
+
+    def publish(self, board: Board, now: float) -> bool:
+        """False: the board has no room for it."""
         if self._written is None:
             self._written = _encode_series(self._series)
         return board.publish(_encode(Sheet(now, self._written, self.values.tobytes())))

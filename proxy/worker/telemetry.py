@@ -23,7 +23,9 @@ from proxy.sinks.delivery import Delivery
 from proxy.types import Deployment
 
 EVERY_S = 0.5
-"""How old other workers' numbers may be; what one that is killed had not published in it is lost."""
+"""How old other workers' counts may be; what one that is killed had not published in it is lost."""
+ASKED_EVERY_S = 5.0
+"""How old their levels may be, and what is counted elsewhere: with 1,000 deployments asking takes 15 ms."""
 PAGE_BYTES = resource.getpagesize()
 _STATES = {"closed": 0, "half_open": 1}
 _RESTS = 2
@@ -61,6 +63,7 @@ class Telemetry:
         self._names = Names(self._find, self._is_configured)
         self.records = RecordCounter(self.table, self._names)
         self._watched: Watched | None = None
+        self._ask_at = 0.0
         self.table.sources.append(_tell_process)
 
     def watch(self, gateway: Watched, bus: Bus, sinks: Sequence[Delivery]) -> None:
@@ -82,15 +85,20 @@ class Telemetry:
         while True:
             due = time.monotonic() + EVERY_S
             await trio.sleep(EVERY_S)
-            self.table.observe(f.LOOP_LAG, max(0.0, time.monotonic() - due))
-            self._publish()
+            now = time.monotonic()
+            self.table.observe(f.LOOP_LAG, max(0.0, now - due))
+            if now >= self._ask_at:
+                self._ask()
+            self.table.publish(self._board, now)
 
-    def _publish(self) -> None:
-        self.table.publish(self._board, time.monotonic())
+    def _ask(self) -> None:
+        self._ask_at = time.monotonic() + ASKED_EVERY_S
+        self.table.ask()
 
     async def render(self, openmetrics: bool) -> bytes:  # noqa: FBT001 - `control.Render`
         """The numbers of all workers. This one's are published before they are shown, so that what was shown stays."""
-        self._publish()
+        self._ask()
+        self.table.publish(self._board, time.monotonic())
         sheets = self._board.sheets()
         return await trio.to_thread.run_sync(partial(_rendered, sheets, time.monotonic(), openmetrics))
 
