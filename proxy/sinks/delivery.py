@@ -64,7 +64,7 @@ class Delivery:
         """`chance`: from 0 to 1."""
         self.name = sink.name
         self.limit, self.batch, self.linger_s = limits.queue, limits.batch, limits.linger_s
-        self._sink = sink
+        self.sink = sink
         self._wanted = wanted
         self._timeout_s = limits.timeout_s
         self._spill = spill if sink.keeps else None
@@ -118,7 +118,7 @@ class Delivery:
     def _last_try(self, records: Sequence[Record], sent: threading.Event) -> None:
         async def once() -> None:
             with trio.move_on_after(LAST_S):
-                await self._sink.send(records)
+                await self.sink.send(records)
                 self.delivered += len(records)
                 sent.set()
 
@@ -159,7 +159,7 @@ class Delivery:
         asked_s: float | None = None
         with trio.move_on_after(self._timeout_s) as scope:
             try:
-                await self._sink.send(records)
+                await self.sink.send(records)
             except Away as away:
                 problem, asked_s = away, away.retry_after_s
             except Refused as refused:
@@ -169,7 +169,7 @@ class Delivery:
         if problem is None:
             return self._note_taken(records)
         self.failures += 1
-        if not self._sink.keeps:
+        if not self.sink.keeps:
             return self._note_refused(records, problem)
         self._note_away(problem)
         longest_s = FIRST_PAUSE_S * 2 ** min(self._in_a_row, 10)

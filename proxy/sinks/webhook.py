@@ -57,9 +57,7 @@ class Webhook:
     async def tell(self, event: BudgetEvent) -> None:
         """Raises Away, Refused."""
         body = _encode(_Budget(event.type, self._clock(), event))
-        await self._deliver(
-            body, uuid.uuid5(uuid.NAMESPACE_URL, f"{event.type}/{event.id}/{event.at_unix_s}").hex
-        )
+        await self._deliver(body, uuid.uuid5(uuid.NAMESPACE_URL, f"{event.type}/{event.call_id}").hex)
 
     async def _deliver(self, body: bytes, id_: str) -> None:
         lines = {"webhook-id": f"msg_{id_}", "webhook-timestamp": str(int(self._clock()))}

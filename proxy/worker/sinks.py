@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from proxy import __version__
+from proxy.accounting.record import Record
 from proxy.config.callbacks import Callback, Targets, is_path, lacks, named, targets
 from proxy.config.schema import Config
 from proxy.errors import ConfigError
+from proxy.limits.values import Rule
+from proxy.sinks.alerts import Alerts, Hears
 from proxy.sinks.delivery import Delivery, Limits
+from proxy.sinks.events import SOFT, event_of
 from proxy.sinks.sink import Sink, Spill, Wanted
 from proxy.types import Secret
 
@@ -39,6 +43,17 @@ def deliveries(
             continue
         made.append(Delivery(sink, Wanted(callback.good, callback.failed), limits, spill))
     return made
+
+
+def alerts_by(made: Sequence[Delivery]) -> list[Alerts]:
+    """Who hears of budgets: whoever can be told."""
+    return [Alerts(delivery.sink) for delivery in made if isinstance(delivery.sink, Hears)]
+
+
+def tell_soft(alerts: Sequence[Alerts], record: Record, rule: Rule, spent_nano: int) -> None:
+    """For `Spending.on_soft_budget`."""
+    for each in alerts:
+        each.tell(event_of(SOFT, record, rule.shown, spent_nano, rule.soft))
 
 
 def _sink(callback: Callback, config: Config, found: Targets, folder: Path | None) -> Sink:

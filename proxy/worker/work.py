@@ -36,7 +36,7 @@ from proxy.worker.keeping import Keeping
 from proxy.worker.serving import serve
 from proxy.worker.settings import MEBIBYTE, door_limits
 from proxy.worker.side_door import SideDoor
-from proxy.worker.sinks import deliveries
+from proxy.worker.sinks import alerts_by, deliveries, tell_soft
 from proxy.worker.telemetry import Telemetry
 
 STDOUT = 1
@@ -94,7 +94,9 @@ def work(
     ledger = overseer.limits or lone_ledger(ours.limited_subjects)
     keeping = Keeping(state, config, ledger, number)
     sinks = deliveries(config, edition.environ, folder, _spill(config, keeping.file))
-    bus = Bus([*_consumers(edition, telemetry), *keeping.consumers, *sinks])
+    alerts = alerts_by(sinks)
+    keeping.spending.on_soft_budget(partial(tell_soft, alerts))
+    bus = Bus([*_consumers(edition, telemetry), *keeping.consumers, *sinks, *alerts])
     gateway = Gateway(
         config,
         edition.environ,
@@ -111,7 +113,7 @@ def work(
     if telemetry is not None:
         telemetry.watch(gateway, bus, sinks)
     keeping.watch(gateway)
-    gateway.tasks = [*keeping.tasks, *(sink.run for sink in sinks)]
+    gateway.tasks = [*keeping.tasks, *(sink.run for sink in sinks), *(each.run for each in alerts)]
     side = None
     if metrics_listener is not None:
         side = SideDoor(metrics_listener, gateway.reactor, door_limits(ours), lambda: gateway.side)

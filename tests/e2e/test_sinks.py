@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from loadtest.gateway_process import GatewayProcess, free_port, running_gateway
+from tests.e2e.conftest import Upstream
 from tests.e2e.test_admin import until
 from tests.e2e.test_metrics import numbers
 
@@ -41,6 +42,7 @@ class Receiver:
     def __init__(self) -> None:
         self.mode = "good"
         self.calls: list[str] = []
+        self.events: list[dict[str, object]] = []
         self.asked = 0
         self.go_on = Event()
 
@@ -59,7 +61,9 @@ def receiver(port: int) -> Iterator[Receiver]:
             if found.mode == "reset":
                 return
             if found.mode == "good":
-                found.calls += [record["call_id"] for record in json.loads(body)["records"]]
+                said = json.loads(body)
+                found.calls += [record["call_id"] for record in said.get("records", ())]
+                found.events += [said["data"]] if "data" in said else []
             self.send_response(200 if found.mode == "good" else 500)
             self.send_header("content-length", "0")
             self.end_headers()
@@ -172,6 +176,41 @@ def test_sinks_beside_each_other_and_a_users_own_class(tmp_path: Path) -> None:
         assert "sink nobody.knows gets no records" in gateway.output
         hook.mode = "good"
         until(lambda: set(hook.calls) == set(owed), 60)
+
+
+BUDGETS = """
+model_list:
+  - model_name: m
+    litellm_params:
+      {{model: openai/m, api_key: k, api_base: "{url}/v1", input_cost_per_token: 0.001, output_cost_per_token: 0.001}}
+litellm_settings: {{success_callback: webhook}}
+general_settings: {{master_key: sk-test-master}}
+sluice_settings:
+  keys: [{{key: sk-of-the-ci-job, key_alias: ci, max_budget: 0.2, soft_budget: 0.05}}]
+  sinks: {{linger_s: 0.05, webhook: {{url: "http://127.0.0.1:{port}/hook"}}}}
+"""
+
+
+def test_budgets_are_told_of_once(tmp_path: Path, upstream: Upstream) -> None:
+    port = free_port()
+    config = BUDGETS.format(url=upstream.origin, port=port)
+    with receiver(port) as hook, running_gateway(tmp_path, config=config, key=KEY) as gateway:
+        statuses = [
+            httpx.post(
+                f"{gateway.url}/v1/chat/completions",
+                json={"model": "m", "messages": [], "max_tokens": 1},
+                headers={"authorization": "Bearer sk-of-the-ci-job"},
+            ).status_code
+            for _ in range(12)
+        ]
+        assert statuses[0] == 200
+        assert statuses[-1] == 429
+        until(lambda: {event["type"] for event in hook.events} == {"budget.soft_limit", "budget.exceeded"})
+        assert len(hook.events) == 2
+        assert {event["key_alias"] for event in hook.events} == {"ci"}
+        (soft,) = (event for event in hook.events if event["type"] == "budget.soft_limit")
+        assert soft["limit_nano"] == 50_000_000
+        assert "sk-of-the-ci-job" not in json.dumps(hook.events) + gateway.output
 
 
 def _calls(path: Path) -> list[str]:

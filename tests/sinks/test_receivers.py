@@ -117,14 +117,12 @@ async def test_a_webhook_is_signed_so_that_its_owner_can_tell(make_record: MakeR
 
 
 async def test_a_webhook_hears_of_budgets() -> None:
-    event = BudgetEvent(
-        type="budget.exceeded", at_unix_s=1.0, subject="key", id="ab", spend_nano=2, limit_nano=1, alias="ci"
-    )
+    event = BudgetEvent(type="budget.exceeded", at_unix_s=1.0, call_id="c", limit_nano=1, key_alias="ci")
     async with mock_upstream() as mock:
         mock.script(OK)
         await Webhook(mock.url, None, {}).tell(event)
     said = json.loads(mock.requests[-1].body)
-    assert (said["type"], said["data"]["alias"]) == ("budget.exceeded", "ci")
+    assert (said["type"], said["data"]["key_alias"]) == ("budget.exceeded", "ci")
     assert mock.requests[-1].header(b"webhook-signature") is None
 
 
