@@ -2,13 +2,14 @@
  *
  *   load --mode closed|open|hold --port N [--connections N] [--seconds S] [--ramp-ms MS] [--requests N]
  *        [--stream] [--gulp] [--events N] [--pace MS] [--size BYTES] [--body BYTES] [--key KEY] [--model NAME] [--path P]
- *        [--header 'NAME: VALUE']... [--proxied]
+ *        [--header 'NAME: VALUE']... [--proxied] [--fresh]
  *
  * closed  every connection sends its next request when the answer is there, for S seconds (or N requests)
  * open    every connection sends one request, opened over the ramp; ends when all are answered, or after S seconds
  * hold    like open, but prints its line when every connection has begun to be answered and no sooner leaves
  *         than its standard input ends
  * With --proxied no two heads are alike: each has its own X-Forwarded-For, X-Request-ID and traceparent.
+ * With --fresh each request has a connection of its own, from here to the server and from there to its upstream.
  * Prints one line of JSON. Latencies are in microseconds.
  */
 #define _GNU_SOURCE
@@ -33,10 +34,10 @@
 
 static struct {
     const char *mode, *key, *model, *path;
-    int port, connections, stream, gulp, proxied;
+    int port, connections, stream, gulp, proxied, fresh;
     long events, pace_ms, size_bytes, body_bytes, ramp_ms, requests;
     double seconds;
-} given = {"closed", "sk-bench", "gpt-4o-mini", "/v1/chat/completions", 4000, 1, 0, 0, 0, 0, 0, 0, 300, 0, 0, 3.0};
+} given = {"closed", "sk-bench", "gpt-4o-mini", "/v1/chat/completions", 4000, 1, 0, 0, 0, 0, 0, 0, 0, 300, 0, 0, 3.0};
 
 struct series {
     uint32_t *values;
@@ -168,18 +169,19 @@ static void make_request(void) {
     add_header("x-mock-events", given.events);
     add_header("x-mock-pace", given.pace_ms);
     add_header("x-mock-gulp", given.gulp);
+    add_header("x-mock-close", given.fresh);
     if (given.proxied)
         add_proxy_lines();
     request = malloc(body_bytes + 8192);
     char *at = request + sprintf(request,
                            "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept-Encoding: gzip, deflate\r\n"
-                           "Connection: keep-alive\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+                           "Connection: %s\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
                            "User-Agent: OpenAI/Python 3.52.0\r\nX-Stainless-Lang: python\r\n"
                            "X-Stainless-Package-Version: 3.52.0\r\nX-Stainless-OS: Linux\r\n"
                            "X-Stainless-Arch: x64\r\nX-Stainless-Runtime: CPython\r\n"
                            "X-Stainless-Runtime-Version: 3.11.7\r\nX-Stainless-Retry-Count: 0\r\n"
                            "Authorization: Bearer %s\r\n%sContent-Length: %ld\r\n\r\n",
-                           given.path, given.port, given.key, extra, body_bytes);
+                           given.path, given.port, given.fresh ? "close" : "keep-alive", given.key, extra, body_bytes);
     for (char *mark = request; (mark = strstr(mark, MARK)); mark += MARK_BYTES)
         marks[mark_count++] = mark;
     memcpy(at, body_start, length);
@@ -249,7 +251,7 @@ static void finish(struct connection *c) {
     seen.answered += !failed;
     note(&latencies, now_us - c->asked_us);
     c->done = 1;
-    if (strcmp(given.mode, "closed") == 0 && may_go_on()) {
+    if (!given.fresh && strcmp(given.mode, "closed") == 0 && may_go_on()) {
         begin_request(c);
         send_request(c);
     }
@@ -449,7 +451,7 @@ static const struct option OPTIONS[] = {
     {"ramp-ms", 1, 0, 'r'},  {"stream", 0, 0, 'S'}, {"events", 1, 0, 'e'},      {"pace", 1, 0, 'P'},
     {"size", 1, 0, 'z'},     {"body", 1, 0, 'b'},   {"key", 1, 0, 'k'},         {"model", 1, 0, 'M'},
     {"path", 1, 0, 'u'},     {"requests", 1, 0, 'n'}, {"header", 1, 0, 'H'}, {"gulp", 0, 0, 'g'},
-    {"proxied", 0, 0, 'x'},  {0},
+    {"proxied", 0, 0, 'x'}, {"fresh", 0, 0, 'f'},  {0},
 };
 
 static int set_option(int option) {
@@ -470,6 +472,7 @@ static int set_option(int option) {
     case 'u': given.path = optarg; break;
     case 'n': given.requests = atol(optarg); break;
     case 'x': given.proxied = 1; break;
+    case 'f': given.fresh = 1; break;
     case 'H': add_line(optarg); break;
     default: return 0;
     }

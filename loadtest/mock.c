@@ -7,6 +7,7 @@
  *   x-mock-size: BYTES    size of the completion
  *   x-mock-events: N      events of a stream
  *   x-mock-pace: MS       pause between events; 0 (default) is none
+ *   x-mock-close: 1       the connection ends after the answer, which says so
  *   x-mock-gulp: 1        the whole stream in one write; otherwise each event is its own write, as upstreams do
  */
 #define _GNU_SOURCE
@@ -39,11 +40,12 @@ static const char REPLY_HEAD[] =
     "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-limit-tokens: 2000000\r\n"
     "x-ratelimit-remaining-requests: 9999\r\nx-ratelimit-remaining-tokens: 1999981\r\n"
     "x-request-id: req_0123456789abcdef0123456789abcdef\r\n\r\n";
+#define CLOSING "Connection: close\r\n"
 static const char USAGE[] = "\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":64,\"total_tokens\":83}";
 
 /* A whole answer, made once per shape. A paced stream sends `first` bytes, then `step` bytes per event. */
 struct answer {
-    int stream, usage;
+    int stream, usage, closing;
     size_t wanted;  /* bytes of a completion, or events of a stream */
     char *data;
     size_t length, first, step;
@@ -108,7 +110,7 @@ static void make_completion(struct answer *answer) {
     size_t padding = answer->wanted > fixed ? answer->wanted - fixed : 0;
     char length[64];
     char *at = answer->data = malloc(answer->wanted + fixed + 2048);
-    sprintf(length, "Content-Length: %zu\r\n", fixed + padding);
+    sprintf(length, "%sContent-Length: %zu\r\n", answer->closing ? CLOSING : "", fixed + padding);
     at += sprintf(at, REPLY_HEAD, "application/json", length);
     at = put(at, before, strlen(before));
     at = fill(at, 'a', padding);
@@ -128,7 +130,8 @@ static void make_stream(struct answer *answer) {
     size_t padding = EVENT_BYTES - strlen(before) - strlen(after);
     put(fill(put(event, before, strlen(before)), 'a', padding), after, strlen(after));
     char *at = answer->data = malloc(answer->wanted * (EVENT_BYTES + 8) + 4096);
-    at += sprintf(at, REPLY_HEAD, "text/event-stream; charset=utf-8", "Transfer-Encoding: chunked\r\n");
+    at += sprintf(at, REPLY_HEAD, "text/event-stream; charset=utf-8",
+                  answer->closing ? CLOSING "Transfer-Encoding: chunked\r\n" : "Transfer-Encoding: chunked\r\n");
     for (size_t number = 0; number < answer->wanted; number++) {
         char *start = at;
         at = put_chunk(at, event, EVENT_BYTES);
@@ -146,12 +149,13 @@ static void make_stream(struct answer *answer) {
     answer->length = at - answer->data;
 }
 
-static struct answer *find_answer(int stream, int usage, size_t wanted) {
+static struct answer *find_answer(int stream, int usage, int closing, size_t wanted) {
     for (struct answer *answer = answers; answer; answer = answer->next)
-        if (answer->stream == stream && answer->usage == usage && answer->wanted == wanted)
+        if (answer->stream == stream && answer->usage == usage && answer->closing == closing &&
+            answer->wanted == wanted)
             return answer;
     struct answer *made = calloc(1, sizeof *made);
-    made->stream = stream, made->usage = usage, made->wanted = wanted;
+    made->stream = stream, made->usage = usage, made->closing = closing, made->wanted = wanted;
     stream ? make_stream(made) : make_completion(made);
     made->next = answers;
     return answers = made;
@@ -251,9 +255,10 @@ static int flush(struct connection *c) {
         return 1;
     wheel_remove(c);
     c->answering = 0;
-    if (c->closing)
-        drop(c);
-    return !c->closing;
+    if (!c->closing)
+        return 1;
+    drop(c);
+    return 0;
 }
 
 static int tick(struct connection *c, long long now) {
@@ -288,10 +293,11 @@ static int start_answer(struct connection *c) {
     int stream = says(body, "\"stream\"");
     long wanted = stream ? header_number(c->head, "\r\nx-mock-events:", EVENTS)
                          : header_number(c->head, "\r\nx-mock-size:", REPLY_BYTES);
-    c->answer = find_answer(stream, stream && says(body, "\"include_usage\""), wanted);
+    int leaves = header_number(c->head, "\r\nx-mock-close:", 0) != 0;
+    c->answer = find_answer(stream, stream && says(body, "\"include_usage\""), leaves, wanted);
     c->pace_ms = stream ? header_number(c->head, "\r\nx-mock-pace:", 0) : 0;
     c->gulp = header_number(c->head, "\r\nx-mock-gulp:", 0) != 0;
-    c->closing = strcasestr(c->head, "\r\nconnection: close") != NULL;
+    c->closing = leaves || strcasestr(c->head, "\r\nconnection: close") != NULL;
     c->answering = 1;
     c->sent = c->filled = 0;
     c->allowed = c->pace_ms ? c->answer->first : c->answer->length;

@@ -130,6 +130,12 @@ CASES = (
     ),
     Case("chat", "chat completions, 64 connections", f"{_CLOSED} --connections 64", per_request),
     Case(
+        "fresh",
+        "chat completions, each on a connection of its own, on both sides",
+        f"{_CLOSED} --fresh --connections 64",
+        per_request,
+    ),
+    Case(
         "burst",
         "streams of 64 events at once, 32 connections",
         f"{_CLOSED} --stream --connections 32",

@@ -19,11 +19,11 @@ def chat(gateway: list[float], nginx: list[float]) -> Results:
 @pytest.mark.parametrize(
     ("gateway", "verdict"),
     [
-        ([50.0, 50.0], Verdict.AIM),
-        ([80.0, 80.0], Verdict.MUST),
+        ([38.0, 38.0], Verdict.AIM),
+        ([48.0, 48.0], Verdict.MUST),
         ([99.0, 99.0], Verdict.MISSED),
         ([20.0, 80.0], Verdict.NOISY),
-        ([70.0, 10.0, 70.0, 200.0, 70.0], Verdict.MUST),
+        ([45.0, 10.0, 45.0, 200.0, 45.0], Verdict.MUST),
         ([70.0, 20.0, 70.0, 200.0, 200.0], Verdict.NOISY),
     ],
 )
@@ -50,13 +50,22 @@ def test_more_is_better_where_it_is() -> None:
 
 def test_differences_and_plain_numbers() -> None:
     results = {
-        "alone": {"gateway": {"p50_ms": [0.3, 0.4]}, "nginx": {"p50_ms": [0.2, 0.2]}},
-        "start": {"gateway": {"seconds": [0.4]}, "nginx": {"seconds": [0.1, 0.1]}},
+        "alone": {"gateway": {"p50_ms": [0.22, 0.24]}, "nginx": {"p50_ms": [0.2, 0.2]}},
+        "start": {"gateway": {"seconds": [0.25]}, "nginx": {"seconds": [0.1, 0.1]}},
     }
     added, start = find(results)
-    assert added.value == pytest.approx(0.15)
+    assert added.value == pytest.approx(0.03)
     assert added.verdict is Verdict.MUST
-    assert (start.value, start.verdict) == (0.4, Verdict.MUST)
+    assert (start.value, start.verdict) == (0.25, Verdict.MUST)
+
+
+def test_what_no_proxy_can_be_asked_for_is_spared_before_the_ratio() -> None:
+    first = {"cpu_us_per_event": [1.0], "first_p99_ms": [1.0]}
+    gateway, nginx = {**first, "first_p50_ms": [0.8]}, {**first, "first_p50_ms": [0.25]}
+    found = {each.bar.reading: each for each in find({"paced": {"gateway": gateway, "nginx": nginx}})}
+    assert found["first_p50_ms"].value == pytest.approx(2.0)
+    assert found["first_p50_ms"].verdict is Verdict.MUST
+    assert found["first_p99_ms"].value == pytest.approx(0.7)
 
 
 def test_only_what_was_measured_is_judged() -> None:
