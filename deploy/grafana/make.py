@@ -39,6 +39,11 @@ def share(part: str, whole: str, by: str = "") -> str:
     return f"{rate(part, by)} / {rate(whole, by)}"
 
 
+def left(whose: str, label: str) -> str:
+    part = level(f"litellm_remaining_{whose}_budget_metric", label, "min")
+    return f"{part} / {level(f'litellm_{whose}_max_budget_metric', label, 'max')}"
+
+
 def quantile(of: float, metric: str, by: str = "") -> str:
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({of}, sum by ({labels}) (rate({metric}_bucket{{{_where('')}}}[{EVERY}])))"
@@ -180,6 +185,16 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
             "Set a price beside the deployment.",
         ),
+        Panel(
+            "Budgets: what is left",
+            "percentunit",
+            (
+                (left("api_key", "api_key_alias"), "key {{api_key_alias}}"),
+                (left("team", "team"), "team {{team}}"),
+                (left("user", "user"), "user {{user}}"),
+            ),
+            "Of the budget's present period.",
+        ),
     ),
     "Upstreams": (
         Panel(
@@ -298,6 +313,15 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "s",
             ((level("sluice_sink_lag_seconds", "callback_name", "max"), "{{callback_name}}"),),
             "Age of the oldest record that they have not.",
+        ),
+        Panel(
+            "State file",
+            "short",
+            (
+                (level("sluice_state_file_waiting"), "writes that wait"),
+                (level("sluice_state_file_problem", "problem", "max"), "{{problem}}"),
+            ),
+            "1 by the reason why it cannot be used.",
         ),
         Panel(
             "Bugs contained",

@@ -213,6 +213,38 @@ LAYER_STATE = _family(
     "Of each host, key, model of a key and kind of request that rests: 1 where it waits for one request, else 2.",
 )
 
+# -- of money
+_BUDGETS: dict[str, tuple[str, str]] = {
+    "key": ("api_key", "api_key_alias"),
+    "team": ("team", "team"),
+    "user": ("user", "user"),
+}
+BUDGET_LEFT = {
+    holder: _family(
+        Kind.LEAST,
+        f"litellm_remaining_{name}_budget_metric",
+        label,
+        f"US dollars that a {holder} may still spend in its budget's period.",
+    )
+    for holder, (name, label) in _BUDGETS.items()
+}
+BUDGET_MAX = {
+    holder: _family(
+        Kind.MOST, f"litellm_{name}_max_budget_metric", label, f"US dollars of a {holder}'s budget."
+    )
+    for holder, (name, label) in _BUDGETS.items()
+}
+STATE_PROBLEM = _family(
+    Kind.MOST,
+    "sluice_state_file_problem",
+    "problem",
+    "1 while the state file cannot be used, for this reason.",
+)
+STATE_WAITING = _family(Kind.SUM, "sluice_state_file_waiting", "", "Writes that wait for the state file.")
+STATE_DROPPED = _counter(
+    "sluice_state_file_dropped", "", "Writes that were too many to wait for the state file."
+)
+
 # -- of the workers
 IN_FLIGHT = _family(Kind.SUM, "litellm_in_flight_requests", "", "Requests under way.")
 CONNECTIONS = _family(Kind.SUM, "sluice_client_connections", "", "Clients' connections of HTTP/1.1.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -37,6 +37,7 @@ from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.sending import Sending
 from proxy.gateway.trying.waiting import WaitingRoom
+from proxy.limits.values import Rule
 from proxy.pricing.book import PriceBook
 from proxy.process.limits import lone_ledger
 from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
@@ -47,6 +48,7 @@ from proxy.routing.router import Hold, Router, Suspicion
 from proxy.storage.file import StateFile
 from proxy.storage.objects import StoredObjects
 from proxy.storage.problems import StateError
+from proxy.storage.status import StateStatus
 from proxy.types import Deployment, Layer, Page
 from proxy.upstream.client import UpstreamClient
 from proxy.upstream.connecting import Connector
@@ -94,6 +96,7 @@ class Parts:
         self.config = config
         self.by_id = {deployment.id: deployment for deployment in (*served, *([env] if env else []))}
         self.router = router_of(config, served, env, store)
+        self.plans: Plans | None = None
         self.side: Pipeline | None = None
         """Of the port where there is nothing but metrics."""
 
@@ -225,6 +228,18 @@ class Gateway:
     @property
     def requests_waiting(self) -> int:
         return len(self._room)
+
+    def budgets(self) -> Iterator[tuple[Rule, int]]:
+        """Of those who have asked of late: nano-dollars that are spent, or reserved by running requests."""
+        now = time.monotonic()
+        for rule in () if self._parts.plans is None else self._parts.plans.rules():
+            standing = self.spending.ledger.standing(rule, now)
+            if standing is not None:
+                yield rule, standing.spent + standing.reserved
+
+    def state_status(self) -> StateStatus | None:
+        """None: there is no state file."""
+        return None if self.state is None else self.state.status()
 
     @property
     def client_connections(self) -> int:
@@ -368,15 +383,17 @@ class Gateway:
             self.reactor.walls.requests,
             None if general.master_key else HomeGuard(origins),
             None if self._desk is None else self._desk.seek,
-            self._accounts(config, book),
+            self._accounts(parts, book),
             None if self._objects is None else self._objects.seek,
             traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
         )
 
-    def _accounts(self, config: Config, book: PriceBook) -> Accounts:
+    def _accounts(self, parts: Parts, book: PriceBook) -> Accounts:
+        config = parts.config
+        parts.plans = Plans(self.directory, plan_settings(config))
         return Accounts(
             self.spending.ledger,
-            Plans(self.directory, plan_settings(config)),
+            parts.plans,
             Estimator(quotes(book), config.sluice_settings.assumed_output_tokens),
             self.spending,
             RefusalSettings(config.litellm_settings.budget_exceeded_status_code),
@@ -420,7 +437,7 @@ class Gateway:
             hold_layer=self._hold_a_layer,
             worker=self.worker,
             contained=self.reactor.walls.counts,
-            state=lambda: None if self.state is None else self.state.status(),
+            state=self.state_status,
             reports=control.NOTHING_KEPT if self.state is None else StateReports(self.state),
             known=Known(self.directory),
             metrics=self._metrics_page(parts.config),

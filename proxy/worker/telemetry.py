@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -13,13 +14,15 @@ import trio
 
 from proxy import BUILD, __version__
 from proxy.accounting.bus import Bus
+from proxy.limits.values import UNLIMITED, Rule
 from proxy.metrics import families as f
 from proxy.metrics.exposition import merged, text
 from proxy.metrics.names import Names
-from proxy.metrics.records import RecordCounter
+from proxy.metrics.records import NANO_DOLLARS, RecordCounter
 from proxy.metrics.table import DEFAULT_SERIES_LIMIT, Board, Labels, OwnBoard, Table
 from proxy.routing.router import DeploymentStatus, Router
 from proxy.sinks.delivery import Delivery
+from proxy.storage.status import StateStatus
 from proxy.types import Deployment
 
 EVERY_S = 0.5
@@ -27,6 +30,8 @@ EVERY_S = 0.5
 ASKED_EVERY_S = 5.0
 """How old their levels may be, and what is counted elsewhere: with 1,000 deployments asking takes 15 ms."""
 PAGE_BYTES = resource.getpagesize()
+BUDGETS_SHOWN = 1_000
+"""Keys, teams and users of which budgets are shown: those who asked first."""
 _STATES = {"closed": 0, "half_open": 1}
 _RESTS = 2
 LAYERS_SHOWN = 200
@@ -49,6 +54,8 @@ class Watched(Protocol):
     @property
     def idle_upstream_connections(self) -> int: ...
     def contained(self) -> Mapping[str, int]: ...
+    def budgets(self) -> Iterator[tuple[Rule, int]]: ...
+    def state_status(self) -> StateStatus | None: ...
 
 
 class Telemetry:
@@ -141,6 +148,9 @@ def _tell_gateway(gateway: Watched, table: Table) -> None:
     table.set(f.UPSTREAM_IDLE, gateway.idle_upstream_connections)
     for guest, count in gateway.contained().items():
         table.follow(f.CONTAINED, count, (guest,))
+    _tell_state(gateway.state_status(), table)
+    for rule, spent in islice(gateway.budgets(), BUDGETS_SHOWN):
+        _tell_budget(rule, spent, table)
     now = time.monotonic()
     for status in gateway.router.snapshot(now):
         _tell_deployment(status, table)
@@ -150,6 +160,21 @@ def _tell_gateway(gateway: Watched, table: Table) -> None:
 
 
 _STATES_RESTING = ("open", "half_open")
+
+
+def _tell_state(status: StateStatus | None, table: Table) -> None:
+    if status is not None:
+        table.set(f.STATE_WAITING, status.waiting)
+        table.follow(f.STATE_DROPPED, status.dropped)
+        if status.problem is not None:
+            table.set(f.STATE_PROBLEM, 1, (status.problem,))
+
+
+def _tell_budget(rule: Rule, spent: int, table: Table) -> None:
+    if rule.holder in f.BUDGET_LEFT and rule.budget is not None and rule.budget < UNLIMITED:
+        labels = (rule.shown.removeprefix(f"{rule.holder} `").removesuffix("`"),)
+        table.set(f.BUDGET_MAX[rule.holder], rule.budget / NANO_DOLLARS, labels)
+        table.set(f.BUDGET_LEFT[rule.holder], max(0, rule.budget - spent) / NANO_DOLLARS, labels)
 
 
 def _tell_deployment(status: DeploymentStatus, table: Table) -> None:

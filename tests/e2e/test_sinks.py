@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -210,6 +211,12 @@ def test_budgets_are_told_of_once(tmp_path: Path, upstream: Upstream) -> None:
         assert {event["key_alias"] for event in hook.events} == {"ci"}
         (soft,) = (event for event in hook.events if event["type"] == "budget.soft_limit")
         assert soft["limit_nano"] == 50_000_000
+        text = httpx.get(f"{gateway.url}/metrics", headers={"authorization": f"Bearer {KEY}"}).text
+        assert 'litellm_api_key_max_budget_metric{api_key_alias="ci"} 0.2' in text
+        left = re.search(r'litellm_remaining_api_key_budget_metric{api_key_alias="ci"} (\S+)', text)
+        assert left is not None
+        assert 0 <= float(left[1]) < 0.1
+        assert "sluice_state_file_waiting" in text
         assert "sk-of-the-ci-job" not in json.dumps(hook.events) + gateway.output
 
 

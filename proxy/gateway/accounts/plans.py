@@ -77,6 +77,10 @@ class Plans:
             plan = self._plans[place] = self._make(call, now_unix_s)
         return plan if plan.rules else None
 
+    def rules(self) -> Iterator[Rule]:
+        """Of all who have asked of late, each once."""
+        yield from {rule.subject: rule for plan in self._plans.values() for rule in plan.rules}.values()
+
     def _make(self, call: Call, now: float) -> Plan:
         if len(self._plans) >= MAX_REMEMBERED:
             self._plans.clear()
