@@ -167,7 +167,8 @@ def whole(events: Iterable[Event]) -> bytes:
 
 def envelope(began: Began) -> dict[str, object]:
     kind = {"id": began.id, "type": "message", "role": "assistant", "model": began.model}
-    return {**kind, **began.extra}
+    created = {"created": began.created} if began.created else {}
+    return {**kind, **created, **began.extra}
 
 
 def block_of(event: Opened) -> Block | None:

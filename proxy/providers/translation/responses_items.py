@@ -133,6 +133,8 @@ class Items:
         if part.type == "input_image" and part.image_url is not None:
             detail = {} if part.detail in (None, "auto") else {"detail": part.detail}
             return {"type": "image_url", "image_url": {"url": part.image_url, **detail}}
+        if part.type == "input_file" and part.detail == "low":
+            self._telling.refuse(f"{where}.detail", "`low`")
         if part.type == "input_file" and part.file_url is None:
             names = ("file_data", "file_id", "filename")
             file = {name: value for name in names if (value := getattr(part, name)) is not None}

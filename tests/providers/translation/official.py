@@ -30,6 +30,10 @@ def _is_wrapper(type_: Type) -> bool:
     return getattr(get_origin(type_), "_name", None) in ("Required", "NotRequired", "Annotated")
 
 
+def _is_required(type_: Type) -> bool:
+    return getattr(get_origin(type_), "_name", None) == "Required"
+
+
 def is_class(type_: Type) -> bool:
     return hasattr(type_, "__required_keys__") or (isinstance(type_, type) and issubclass(type_, BaseModel))
 
@@ -43,7 +47,11 @@ def fields_of(class_: Type) -> dict[str, Type]:
 def required_of(class_: Type) -> set[str]:
     if not hasattr(class_, "__required_keys__"):
         return {field.alias or name for name, field in class_.model_fields.items() if field.is_required()}
-    return set(class_.__required_keys__)
+    hints = get_type_hints(class_, include_extras=True)
+    marked = {
+        name for name, type_ in hints.items() if get_origin(type_) is typing.Required or _is_required(type_)
+    }
+    return marked | (set(class_.__required_keys__) if class_.__total__ else set())
 
 
 def members(type_: Type) -> list[Type]:
