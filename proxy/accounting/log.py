@@ -29,7 +29,6 @@ class Log:
     """An `accounting.bus.Consumer`."""
 
     name = "log"
-    batch = QUEUE_LIMIT
     linger_s = 0.0
 
     def __init__(
@@ -43,6 +42,7 @@ class Log:
     ) -> None:
         """`sink`: a file descriptor or a function. `colour`: of the text format, for a terminal."""
         self.limit = queue_limit
+        self.batch = QUEUE_LIMIT
         self._writer = Writer(FdSink(sink) if isinstance(sink, int) else sink)
         as_text = log_format == "text"
         self._format_lines = partial(text_lines, colour=colour) if as_text else json_lines
