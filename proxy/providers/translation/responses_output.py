@@ -173,7 +173,9 @@ class Reasoning(Item):
 
 class FunctionCall(Item):
     prefix = "fc"
-    kind, field, delta = "function_call", "arguments", "response.function_call_arguments"
+    kind = "function_call"
+    field = "arguments"
+    delta = "response.function_call_arguments"
 
     def __init__(self, index: int, call_id: str, opened: Opened) -> None:
         super().__init__(index, call_id)
@@ -207,7 +209,9 @@ class FunctionCall(Item):
 
 class CustomCall(FunctionCall):
     prefix = "ctc"
-    kind, field, delta = "custom_tool_call", "input", "response.custom_tool_call_input"
+    kind = "custom_tool_call"
+    field = "input"
+    delta = "response.custom_tool_call_input"
 
     def _said(self) -> str:
         return self.text
