@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import httpx
 
 from proxy.sinks.sink import Away, Refused
 
+logging.getLogger("httpx").setLevel(logging.WARNING)  # below that it tells whole URLs, which may hold tokens
 REFUSING = frozenset((400, 413, 422))
 """What is wrong is the batch: sending it again changes nothing. All else may be mended at the other side."""
 ANSWER_BYTES = 64 * 1024
