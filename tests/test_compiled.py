@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import os
@@ -32,6 +33,19 @@ providers.objects
 """
 """What each request passes: each of them fell out of what is compiled only if somebody meant it to."""
 on_compiled = pytest.mark.skipif(BUILD is not Build.COMPILED, reason="this is the pure build")
+
+
+@pytest.mark.parametrize("path", compiled(), ids=str)
+def test_mypyc_takes_what_stands_in_its_classes(path: Path) -> None:
+    """Otherwise nothing is compiled, or, where a default is no literal, an attribute is not there."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if not isinstance(node, ast.ClassDef) or any("Enum" in ast.unparse(base) for base in node.bases):
+            continue
+        for statement in node.body:
+            if isinstance(statement, ast.Assign):
+                where = f"{path}:{statement.lineno}"
+                assert all(isinstance(target, ast.Name) for target in statement.targets), where
+                assert not isinstance(statement.value, ast.Name), where
 
 
 def test_the_hot_modules_are_compiled() -> None:
