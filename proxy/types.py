@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 Header: TypeAlias = tuple[bytes, bytes]
 """(name as sent, value without surrounding blanks)"""
 Headers: TypeAlias = tuple[Header, ...]
+
+
+SessionAffinity: TypeAlias = Literal["auto", "header", "off"]
+"""What makes requests one conversation, which stays with one project: its client's name for it, or else how it begins;
+only the name; nothing."""
 
 
 class Secret:

@@ -201,6 +201,7 @@ _NEVER_EMPTY = frozenset({
 """Templates leave them empty, and LiteLLM takes that for nothing."""
 _SPELLINGS: Mapping[str, Callable[[object], object]] = {
     "access_log": _switch,
+    "session_affinity": _switch,
     "api_base": _stripped,
     "callbacks": _listed,
     "content_policy_fallbacks": _groups,

@@ -87,7 +87,7 @@ ROUTER_SETTINGS = names("""
     enable_mid_stream_fallback_continuation enable_tag_filtering enable_weighted_failover
     fallback_on_unsupported_params guardrail_list health_check_ignore_transient_errors
     health_check_staleness_threshold ignore_invalid_deployments model_group_affinity_config
-    optional_pre_call_checks polling_interval provider_budget_config redis_db redis_host
+    polling_interval provider_budget_config redis_db redis_host
     redis_kwargs redis_password redis_port redis_startup_nodes redis_url router_general_settings
     routing_groups routing_strategy_args search_tools stream_timeout_by_service_tier
     tag_filtering_match_any tag_routing_prefix timeout_by_service_tier weights

@@ -21,7 +21,7 @@ from proxy.config.fields import (
 )
 from proxy.config.models import UpstreamParams
 from proxy.config.sinks import S3Settings
-from proxy.types import Secret
+from proxy.types import Secret, SessionAffinity
 
 Strategy: TypeAlias = Literal[
     "simple-shuffle",
@@ -78,6 +78,11 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     routing_strategy: Strategy = "simple-shuffle"
     """How a deployment is chosen: `simple-shuffle` (weighted turns), `least-busy`, `latency-based-routing`,
     `usage-based-routing` or `cost-based-routing`."""
+    session_affinity: SessionAffinity | None = None
+    """Whether a conversation stays with one project, which has its prompt cached: `header`, when its client names it;
+    `auto`, also when it does not, by how it begins; `off`. Without it `header`."""
+    optional_pre_call_checks: tuple[Text, ...] = ()
+    """LiteLLM's: `prompt_caching` means `session_affinity: auto`. Others have no effect."""
     num_retries: Count = 2
     """Further attempts after the first, on other deployments where there are any."""
     retry_policy: RetryPolicy = RetryPolicy()

@@ -26,6 +26,7 @@ from proxy.gateway.reading.introduction import Introduction, introduce
 from proxy.gateway.reading.labels import NONE as NO_LABELS
 from proxy.gateway.reading.permission import check_customer, check_route, may_use, permitted
 from proxy.gateway.reading.routes import Kind, Route, Routes
+from proxy.gateway.reading.session import Named, nobody
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
@@ -85,10 +86,12 @@ class Pipeline:
         seek_objects: SeekObjects | None = None,
         *,
         traces: bool = False,
+        named: Named = nobody,
     ) -> None:
         """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
         here yet. `accounts`: who may have how much; None: everybody, all. `seek_objects`: as `seek`, for objects that
-        the router's store has missed. `traces`: records say which span of the client's they are of."""
+        the router's store has missed. `traces`: records say which span of the client's they are of.
+        `named`: which conversation a call goes on with."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -102,6 +105,7 @@ class Pipeline:
         self._accounts = accounts
         self._seek_objects = seek_objects
         self._traces = traces
+        self._named = named
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation.
@@ -232,7 +236,7 @@ class Pipeline:
         """HOT. None: an object that it names may be known elsewhere. Raises as `choose` does."""
         missed = self._router.store.missed
         try:
-            choice = choose(call, self._router)
+            choice = choose(call, self._router, self._named)
         except GatewayError:
             if missed:
                 return None
@@ -244,7 +248,7 @@ class Pipeline:
         if self._seek_objects is not None:
             await exchange.parking.own()
             await self._seek_objects()
-        return choose(call, self._router)
+        return choose(call, self._router, self._named)
 
     def _who(self, head: RequestHead, route: Route, now: float) -> Caller:
         if (route.page is not None and route.page.public) or (

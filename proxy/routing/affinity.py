@@ -88,10 +88,11 @@ def place(key: bytes, scopes: Iterable[tuple[str, int]]) -> str:
     Weighted rendezvous hashing: shares follow the weights, and when a scope leaves only its keys move.
     Score -w/ln(u): Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", 2005.
     """
-    return max(scopes, key=lambda scope: (_score(key, *scope), scope))[0]
+    return max(scopes, key=lambda scope: (score(key, *scope), scope))[0]
 
 
-def _score(key: bytes, name: str, weight: int) -> float:
+def score(key: bytes, name: str, weight: float) -> float:
+    """Of a scope for this key: the highest has it."""
     digest = hashlib.blake2b(key + b"\0" + name.encode(), digest_size=8).digest()
     number = int.from_bytes(digest, "big") >> (64 - _HASH_BITS)
     return -weight / math.log((number + 0.5) / 2**_HASH_BITS)

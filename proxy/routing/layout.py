@@ -7,7 +7,7 @@ model themselves, or ask a `*` for one of which something is remembered, or are 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from proxy.routing.dice import Dice
@@ -33,6 +33,7 @@ class Layout:
         "next_change",
         "probes",
         "refused",
+        "shares",
         "tiers",
         "usable",
     )
@@ -47,6 +48,8 @@ class Layout:
         self.tiers: dict[tuple[int, bool], Tier] = {}
         self.probes = False
         """Some of the usable stand on something benched."""
+        self.shares: Mapping[str, float] | None = None
+        """Of the usable of the lowest tier, what each project may take (`seats`); None: not asked for yet."""
         self.refused: tuple[float, Unavailable] | None = None
         """While none is usable: until when, and why."""
         self.next_change = _ALWAYS
@@ -109,6 +112,7 @@ class Layout:
         tiers: dict[tuple[int, bool], list[Member]] = {}
         for member in usable:
             tiers.setdefault(member.tier, []).append(member)
+        self.shares = None
         # Turns go on where they stood: starting anew would favour the first whenever health changes often.
         starts = {tier: laid_out.at for tier, laid_out in self.tiers.items()}
         self.tiers = {

@@ -17,6 +17,7 @@ from proxy.routing.member import Member
 from proxy.routing.pace import bar_s
 from proxy.routing.prediction import SHORTEST_WAIT_S
 from proxy.routing.refusal import Unavailable, refusal
+from proxy.routing.seats import Seats, shares_of
 from proxy.routing.strategies import STRATEGIES, Strategy
 from proxy.routing.wish import ANY, Wish
 from proxy.types import Deployment
@@ -49,6 +50,7 @@ class Pool:
         "_placements",
         "_plain",
         "_scope_weights",
+        "_seats",
         "_stars",
         "_strategy",
         "scopes",
@@ -79,6 +81,7 @@ class Pool:
         self._parts: dict[str, Pool] = {}
         self._placements: dict[bytes, str] = {}
         self._scope_weights: dict[str, int] = {}
+        self._seats = Seats()
         self.scopes = frozenset(member.deployment.object_scope for member in members)
         self.watch()
 
@@ -154,6 +157,27 @@ class Pool:
         if layout.probes or (tried and member.is_benched(layout.family)):
             member.begin_trial(now, layout.family)
         return member.deployment
+
+    def seat(
+        self, session: bytes, now: float, wish: Wish = ANY, tried: Sequence[Deployment] = ()
+    ) -> Deployment | None:
+        """HOT. As `take`, from the project that a conversation stays with; None: none that it knows can have it."""
+        layout = self._plain if self._is_plain and wish.model is None else self._layout(wish)
+        if now >= layout.next_change:
+            self._refresh(layout, now)
+        shares = layout.shares
+        if shares is None:
+            shares = layout.shares = shares_of(_weigh_scopes(layout.usable))
+        at = self._seats.first(session, shares, now)
+        refused: list[str] = []
+        while at is not None:
+            part = self._parts.get(at) or self.part(at)
+            picked = None if part is None else part.take(now, wish, tried, tries=False)
+            if isinstance(picked, Deployment):
+                return picked
+            refused.append(at)
+            at = self._seats.without(session, refused, shares)
+        return None
 
     def insist(self, now: float, wish: Wish, tried: Sequence[Deployment] = ()) -> Deployment | Unavailable:
         """As `take`; where all are foretold to have nothing left, the one that has something first."""

@@ -114,6 +114,7 @@ class Router:
         scope: str | None = None,
         caller: bytes | None = None,
         wish: Wish = ANY,
+        session: bytes | None = None,
     ) -> Deployment | Unavailable:
         """HOT. Takes a slot of the deployment it returns: `settle` it exactly once, with the same `wish`.
 
@@ -121,6 +122,7 @@ class Router:
         configuration pins nothing, so the upstream itself says that the object is unknown.
         `caller` keeps a caller's new objects together, before tiers, unless its keys are tried or at capacity: where
         those go that name no model, if the pool reaches that project.
+        `session` keeps a conversation with the project that has its prompt in a cache, while that has room.
         """
         if scope is not None:
             return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, wish, tried)
@@ -129,6 +131,10 @@ class Router:
             picked = home.take(now, wish, tried, tries=False)
             if isinstance(picked, Deployment):
                 return picked
+        elif session is not None and len(pool.scopes) > 1:
+            seated = pool.seat(session, now, wish, tried)
+            if seated is not None:
+                return seated
         return pool.take(now, wish, tried)
 
     def insist(

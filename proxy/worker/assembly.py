@@ -28,6 +28,7 @@ from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Custom, Routes, described
+from proxy.gateway.reading.session import namer
 from proxy.gateway.telling.cors import Cors
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.trying.attempts import Attempts, Lasting
@@ -78,6 +79,7 @@ from proxy.worker.settings import (
     price_book,
     quotes,
     router_of,
+    session_affinity,
 )
 from proxy.worker.spending import Spending
 from proxy.worker.telemetry import Telemetry
@@ -385,6 +387,7 @@ class Gateway:
             None if self._desk is None else self._desk.seek,
             self._accounts(parts, book),
             None if self._objects is None else self._objects.seek,
+            named=namer(session_affinity(config)),
             traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
         )
 

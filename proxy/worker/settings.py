@@ -39,7 +39,7 @@ from proxy.storage.objects import ObjectLimits
 from proxy.storage.records import RowLimits
 from proxy.storage.retention import RetentionLimits
 from proxy.storage.rollups import DAY_S
-from proxy.types import Deployment, Secret
+from proxy.types import Deployment, Secret, SessionAffinity
 from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
 from proxy.wire.tls import bundle_mark
@@ -287,3 +287,11 @@ def retention_limits(config: Config) -> RetentionLimits:
 def object_limits(config: Config) -> ObjectLimits:
     ours = config.sluice_settings
     return ObjectLimits(ours.remembered_objects, ours.objects_keep, ours.objects_keep_days * DAY_S)
+
+
+def session_affinity(config: Config) -> SessionAffinity:
+    settings = config.router_settings
+    by_litellm: SessionAffinity = (
+        "auto" if "prompt_caching" in settings.optional_pre_call_checks else "header"
+    )
+    return settings.session_affinity or by_litellm

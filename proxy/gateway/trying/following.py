@@ -106,6 +106,7 @@ class Following:
             scope=choice.scope,
             caller=choice.placed_by,
             wish=choice.wish,
+            session=choice.session,
         )
         return picked if isinstance(picked, Deployment) else None
 
@@ -163,7 +164,10 @@ class Following:
         if match is None:
             return None
         wish = wish_of(run.call, match)
-        before, run.choice = run.choice, Choice(match.pool, match.wildcard, group_named=True, wish=wish)
+        before, run.choice = (
+            run.choice,
+            Choice(match.pool, match.wildcard, group_named=True, wish=wish, session=run.choice.session),
+        )
         features = features_of(run.call.json)
         unfit = [each for each in match.pool.deployments if would_refuse(each, features)]
         picked = self.pick(run, [*run.tried, *unfit])

@@ -12,6 +12,7 @@ from proxy.errors import GatewayError, model_not_found
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import header_targets
 from proxy.gateway.reading.routes import Custom, Kind
+from proxy.gateway.reading.session import Named, nobody
 from proxy.providers.objects import names_in_body, names_in_path, names_in_query, stateful
 from proxy.providers.outline import outline
 from proxy.routing.affinity import ObjectStore
@@ -39,10 +40,15 @@ class Choice(msgspec.Struct, frozen=True):
     """Whose objects must meet: the caller, or its session."""
     stateful: bool = False
     wish: Wish = ANY
+    session: bytes | None = None
+    """The conversation, where the pool has more than one project for it to stay with."""
 
 
-def choose(call: Call, router: Router) -> Choice:
-    """Raises GatewayError 400 when nothing is named, 404 for a model that nobody serves."""
+def choose(call: Call, router: Router, named: Named = nobody) -> Choice:
+    """`named`: which conversation a call goes on with.
+
+    Raises GatewayError 400 when nothing is named, 404 for a model that nobody serves.
+    """
     if call.route.custom is not None:
         return Choice(_target_of(call.route.custom, router), wish=_as_named(call))
     keeps_state = stateful(call.head.method, call.route.path, call.store)
@@ -50,6 +56,7 @@ def choose(call: Call, router: Router) -> Choice:
     placed_by = _placed_by(call) if keeps_state and scope is None else None
     match = router.match(call.model) if call.model is not None else None
     if match is not None:
+        stays = scope is None and placed_by is None and len(match.pool.scopes) > 1
         return Choice(
             match.pool,
             match.wildcard,
@@ -58,6 +65,7 @@ def choose(call: Call, router: Router) -> Choice:
             placed_by=placed_by,
             stateful=keeps_state,
             wish=wish_of(call, match) if scope is None or scope in match.pool.scopes else _as_named(call),
+            session=named(call) if stays else None,
         )
     wish = _as_named(call)
     pool = router.scope_pool(scope) if scope is not None else None

@@ -93,7 +93,13 @@ class Slots:
     def _ask(self, run: Run) -> Deployment | Unavailable:
         choice = run.choice
         return self._router.pick(
-            choice.pool, self._clock(), run.spent, choice.scope, choice.placed_by, choice.wish
+            choice.pool,
+            self._clock(),
+            run.spent,
+            choice.scope,
+            choice.placed_by,
+            choice.wish,
+            choice.session,
         )
 
     def _insist(self, run: Run) -> Deployment | Unavailable:
