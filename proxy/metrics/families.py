@@ -278,6 +278,20 @@ SINK_SPILLED = _family(
     "callback_name",
     "Batches that wait for a sink in the state file.",
 )
+STATE_USABLE = _family(
+    Kind.LEAST,
+    "sluice_state_usable",
+    "",
+    "1: the state file can be written; 0: it cannot, `/health` says why.",
+)
+STATE_WAITING = _family(
+    Kind.SUM,
+    "sluice_state_writes_waiting",
+    "",
+    "Writes that wait for the state file, records not among them.",
+)
+STATE_DROPPED = _counter("sluice_state_writes_dropped", "", "Writes that found no room to wait, or failed.")
+STATE_BYTES = _family(Kind.MOST, "sluice_state_file_bytes", "", "Size of the state file, without its log.")
 WORKERS = _family(Kind.SUM, "sluice_workers", "", "Workers that live.")
 BUILD = _family(Kind.MOST, "sluice_build_info", "version build", "1, for the version that runs.")
 SERIES = _family(Kind.MOST, "sluice_metrics_series", "", "Series that a worker keeps.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,8 @@ from typing import Protocol
 from proxy.accounting.bus import Consumer
 from proxy.config.schema import Config
 from proxy.limits.ledger import Ledger
+from proxy.metrics import families as f
+from proxy.metrics.table import Table
 from proxy.storage.file import StateFile
 from proxy.storage.objects import StoredObjects, tidy
 from proxy.storage.records import RecordRows
@@ -48,6 +51,17 @@ class Keeping:
             tidy_objects = partial(tidy, object_limits(config))
             retention = Retention(retention_limits(config), self.file, others=[tidy_objects])
             self.tasks = (retention.run, self.spending.run, self.objects.run)
+
+    def tell(self, table: Table) -> None:
+        """For the metrics."""
+        if self.file is None:
+            return
+        status = self.file.status()
+        table.set(f.STATE_USABLE, int(status.problem is None))
+        table.set(f.STATE_WAITING, status.waiting)
+        table.follow(f.STATE_DROPPED, status.dropped)
+        with suppress(OSError):
+            table.set(f.STATE_BYTES, self.file.path.stat().st_size)
 
     def watch(self, gateway: Keeper) -> None:
         if self._rows is not None:

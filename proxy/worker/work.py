@@ -111,6 +111,7 @@ def work(
         objects=keeping.objects,
     )
     if telemetry is not None:
+        telemetry.table.sources.append(keeping.tell)
         telemetry.watch(gateway, bus, sinks)
     keeping.watch(gateway)
     gateway.tasks = [*keeping.tasks, *(sink.run for sink in sinks), *(each.run for each in alerts)]

@@ -203,3 +203,70 @@ async def test_both_see_that_it_was_deleted(path: Path, state: StateFile) -> Non
     other.close()
     state.close()
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_a_full_disk_keeps_what_is_posted(state: StateFile) -> None:
+    """As SQLite says it when there are no more pages to be had."""
+    state.open()
+    assert state._opened is not None
+    connection = state._opened.connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def large(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO meta VALUES ('large', ?)", (b"x" * 100_000,))
+
+    async with running(state):
+        state.post(large)
+        state.post(partial(put, "a"))
+        await is_well(state, well=False)
+        assert state.status().problem == "full"
+        connection.execute("PRAGMA max_page_count = 1000000")
+        await until(state, "a", 1)
+        await is_well(state, well=True)
+    assert state.status().dropped == 0
+
+
+async def test_a_file_that_breaks_keeps_what_is_posted_until_another_is_in_its_place(
+    path: Path, state: StateFile
+) -> None:
+    async with running(state):
+        await state.write(partial(put, "before"))
+        sides = [path.with_name(path.name + side) for side in ("", "-wal", "-shm")]
+        await trio.to_thread.run_sync(_overwrite, sides)
+        state.post(partial(put, "a"))
+        await is_well(state, well=False)
+        assert state.status().problem == "broken"
+        for each in sides:
+            await trio.Path(each).unlink(missing_ok=True)
+        await until(state, "a", 1)
+        await is_well(state, well=True)
+
+
+def _overwrite(files: list[Path]) -> None:
+    """In place: they are open, and the last one is mapped."""
+    for path in files:
+        with path.open("r+b") as file:
+            file.write(b"\xff" * path.stat().st_size)
+
+
+async def test_a_report_that_takes_too_long_is_stopped(state: StateFile) -> None:
+    def endless(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT sum(x) FROM n"
+        ).fetchone()
+
+    with pytest.raises(StateError) as told:
+        await state.report(endless, limit_s=0.05)
+    assert told.value.problem is Problem.SLOW
+    await state.write(partial(put, "a"))
+    assert state.status().problem is None
+
+
+async def test_reads_and_reports_go_on_while_somebody_writes_for_long(path: Path, state: StateFile) -> None:
+    await state.write(partial(put, "a"))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert await state.read(partial(count, "a")) == 1
+    assert await state.report(partial(count, "a")) == 1
+    other.close()
