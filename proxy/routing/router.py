@@ -126,9 +126,9 @@ class Router:
         """
         if scope is not None:
             return (pool.part(scope) or self._scopes.get(scope, pool)).take(now, wish, tried)
-        home = self._home(pool, caller, now) if caller is not None else None
-        if home is not None:
-            picked = home.take(now, wish, tried, tries=False)
+        if caller is not None:
+            home = self._home(pool, caller, now)
+            picked = None if home is None else home.take(now, wish, tried, tries=False)
             if isinstance(picked, Deployment):
                 return picked
         elif session is not None and len(pool.scopes) > 1:
