@@ -180,8 +180,9 @@ def event(
     """One SSE event of a chat stream, blank line included; the number is in its content. `usage`: it was asked for."""
     head = b'data: {"id":"chatcmpl-mock","object":"chat.completion.chunk","created":1700000000,"model":'
     head += msgspec.json.encode(model) + b',"choices":[{"index":0,"delta":{"content":"%d' % number
-    tail = b'"},"finish_reason":null}]%b}\n\n' % (b',"usage":null' if usage else b"")
-    return head + b" " * max(0, size_bytes - len(head) - len(tail)) + tail
+    tail = b'"},"finish_reason":null}]}\n\n'
+    padding = b" " * max(0, size_bytes - len(head) - len(tail))
+    return head + padding + (tail.replace(b"]}", b'],"usage":null}') if usage else tail)
 
 
 def usage_event(model: str = "gpt-4o-mini") -> bytes:

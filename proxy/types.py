@@ -293,6 +293,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Containers in which the provider ran code."""
     units: int | None = None
     """Whatever else a provider bills by: Cohere's search units, pages read."""
+    requests: int | None = None
+    """How many answers it is the sum of, where they are several: a batch's."""
     tier: str | None = None
     """The service tier that served it, by the provider's own name; None: not said."""
 

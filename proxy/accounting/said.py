@@ -28,6 +28,9 @@ class Answered(msgspec.Struct, gc=False):
     x_groq: Groq | None = None
     meta: msgspec.Raw = NOTHING
     """Of Cohere's."""
+    task: str | None = None
+    duration: msgspec.Raw = NOTHING
+    """Seconds, of a transcription that tells all; some write it as a text."""
     usageMetadata: GeminiUsage | None = None  # noqa: N815 - Gemini's names
     modelVersion: str | None = None  # noqa: N815
 
@@ -41,8 +44,22 @@ class Answered(msgspec.Struct, gc=False):
             return self.usageMetadata.usage()
         if self.x_groq is not None and self.x_groq.usage is not None:
             return self.x_groq.usage.usage(self.service_tier)
+        if self.task in _HEARD:
+            heard = _seconds(self.duration)
+            return None if heard is None else Usage(seconds=heard)
         meta = _read(self.meta, CohereMeta) if b"billed_units" in bytes(self.meta) else None
         return meta.billed_units.usage() if meta and meta.billed_units else None
+
+
+_HEARD = frozenset(("transcribe", "translate"))
+
+
+def _seconds(raw: msgspec.Raw) -> float | None:
+    try:
+        seconds = float(bytes(raw).strip(b'"'))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 1e9 else None
 
 
 class Inner(msgspec.Struct, gc=False):

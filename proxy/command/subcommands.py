@@ -37,6 +37,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     },
     "spend": Subcommand("proxy.command.spend", "what was spent, by key, team, model, day ..."),
     "audit": Subcommand("proxy.command.audit", "prove that all that is counted is the sum of the records"),
+    "prices": Subcommand("proxy.command.prices", "which prices hold for a model, and why"),
     "db": Subcommand("proxy.command.db", "check, back up or shrink the state file"),
 }
 

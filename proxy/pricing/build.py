@@ -25,6 +25,15 @@ SAID = ("mode", "max_input_tokens", "max_output_tokens", "output_vector_size")
 CONTAINERS = {"openai": "openai/container", "azure": "azure/container"}
 """Where a session of the code interpreter is priced, for all models of a provider."""
 NO_MODELS = {"sample_spec", "fallback_generalizations"}
+CORRECTIONS: Mapping[str, Mapping[str, float]] = {
+    name: {
+        "input_cost_per_token_priority": 2.5e-06,
+        "cache_read_input_token_cost_priority": 2.5e-07,
+        "output_cost_per_token_priority": 2e-05,
+    }
+    for name in ("gpt-5-codex", "gpt-5.1-codex")
+}
+"""What neither source has and the vendor publishes: https://openai.com/api-priority-processing"""
 Fields = dict[str, object]
 Table = dict[str, Fields]
 
@@ -46,6 +55,8 @@ def main() -> int:
         table = from_litellm(json.loads(wheel.read(MAP)))
     for line in add_genai(table, genai["models"]):
         print(line, file=sys.stderr)
+    for name, fields in CORRECTIONS.items():
+        table[name] = {**fields, **table[name]}
     packed = pack(table, editions)
     Path(__file__).with_name(FILE).write_bytes(packed)
     print(f"{len(table)} models, {len(packed)} bytes: {', '.join(editions)}")

@@ -20,7 +20,8 @@ def cost(usage: Usage, prices: Prices, tier: str | None = None, search_size: str
     context, `low` or `high`, as it was asked for.
     """
     sent, made = usage.input_tokens or 0, usage.output_tokens or 0
-    rates, source = rates_for(prices, tier or usage.tier, sent)
+    prompt = sent // usage.requests if usage.requests else sent  # of several the average
+    rates, source = rates_for(prices, tier or usage.tier, prompt)
     read, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
     thought, other = usage.reasoning_tokens or 0, 0
     if rates.flat or not is_text(usage):

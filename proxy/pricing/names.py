@@ -70,7 +70,7 @@ _PARTS = (
     ("image_output", "output"),
 )
 """Each a part of the coarser kind that is named with it."""
-_WHOLE = dict(_PARTS)
+WHOLE = dict(_PARTS)
 _LEAD = {kind: name for name, kind in reversed(KINDS.items())}
 _Amounts = dict[tuple[int, str], dict[str, int]]
 """By length and tier: the kinds' rates."""
@@ -107,7 +107,7 @@ def leads(name: str) -> Iterator[str]:
     while kind is not None:
         if (lead := _LEAD.get(kind)) is not None and lead != name:
             yield lead
-        kind = _WHOLE.get(kind)
+        kind = WHOLE.get(kind)
 
 
 def femto(dollars: object, per: int = 1) -> int:

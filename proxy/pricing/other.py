@@ -38,7 +38,7 @@ def beside_text(usage: Usage, rates: Rates, search_size: str) -> Beside | None:
     heard, seen = usage.audio_input_tokens or 0, usage.image_input_tokens or 0
     said, drawn = usage.audio_output_tokens or 0, usage.image_output_tokens or 0
     kept = min(usage.cached_audio_tokens or 0, heard)
-    femto = rates.request or 0
+    femto = (rates.request or 0) * (usage.requests or 1)
     for count, rate in (
         (heard - kept, rates.audio_input),
         (kept, rates.cached_audio),

@@ -35,6 +35,7 @@ from proxy.gateway.trying.attempts import Attempts, Lasting
 from proxy.gateway.trying.confirming import Confirmer
 from proxy.gateway.trying.costing import Unpriced
 from proxy.gateway.trying.outbound import Sender
+from proxy.gateway.trying.reckoning import Reckoning
 from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.sending import Sending
 from proxy.gateway.trying.waiting import WaitingRoom
@@ -155,6 +156,7 @@ class Gateway:
         self._disk_share = Budget(int(limits.spool_total_mb * MEBIBYTE), disk_share_taken)
         self._counted: Counted = CountedHere() if counted is None else counted
         self.unpriced = Unpriced()
+        self._reckoning = Reckoning()
         self._pass_on = pass_on
         self._said = LastWords()
         self.facts = Facts(board)
@@ -366,7 +368,9 @@ class Gateway:
             Sending(client, sender),
             attempt_settings(config),
             following_settings(config),
-            Lasting(self._budget, self._room, self._counted, unpriced=self.unpriced),
+            Lasting(
+                self._budget, self._room, self._counted, unpriced=self.unpriced, reckoning=self._reckoning
+            ),
             book,
         )
         parts.side = self._side_pipeline(parts, attempts)

@@ -75,6 +75,12 @@ ANSWERS: dict[str, tuple[dict, Usage]] = {
     "OpenAI transcription, by its length": (
         {"text": "x", "usage": {"type": "duration", "seconds": 27}}, Usage(seconds=27),
     ),
+    "OpenAI transcription that tells all": (
+        {"task": "transcribe", "language": "english", "duration": 8.47, "text": "x"}, Usage(seconds=8.47),
+    ),
+    "transcription of an older server": (
+        {"task": "translate", "duration": "8.47", "text": "x"}, Usage(seconds=8.47),
+    ),
     "Anthropic messages": (
         {"id": "msg_1", "type": "message", "model": "m", "usage": {
             "input_tokens": 21, "cache_creation_input_tokens": 188, "cache_read_input_tokens": 2086,

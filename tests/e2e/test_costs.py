@@ -23,6 +23,10 @@ model_list:
     litellm_params: {model: openai/deployed, api_base: UPSTREAM, api_key: sk-u, base_model: gpt-4o}
   - model_name: mine
     litellm_params: {model: openai/served-here, api_base: UPSTREAM, api_key: sk-u}
+  - model_name: pictures
+    litellm_params: {model: openai/painter, api_base: UPSTREAM, api_key: sk-u, output_cost_per_image: 0.04}
+  - model_name: spoken
+    litellm_params: {model: openai/tts-1, api_base: UPSTREAM, api_key: sk-u}
   - model_name: "any/*"
     litellm_params: {model: "openai/*", api_base: UPSTREAM, api_key: sk-u, use_in_pass_through: true}
 router_settings: {disable_cooldowns: true, num_retries: 1, retry_after: 0}
@@ -47,6 +51,8 @@ class Case:
     dollars: bytes | None
     answers: tuple[Answer, ...] = (_said(TOKENS),)
     path: str = "/v1/chat/completions"
+    estimated: bool = False
+    method: str = "POST"
 
 
 def _cost(source: str, **kinds: int) -> dict[str, object]:
@@ -56,6 +62,13 @@ def _cost(source: str, **kinds: int) -> dict[str, object]:
 
 GPT_4O = {"input": 600 * 2500, "cached": 400 * 1250, "output": 100 * 10_000}
 CASES = {
+    "nothing said": Case(
+        "gpt-4o",
+        _cost(f"gpt-4o {EDITION}", input=15 * 2500, output=14 * 10_000),
+        b"0.000177500",
+        (_said(b'"choices":[]'),),
+        estimated=True,
+    ),
     "of the shipped table": Case("gpt-4o", _cost(f"gpt-4o {EDITION}", **GPT_4O), b"0.003000000"),
     "beside the deployment": Case(
         "cheap",
@@ -77,7 +90,14 @@ CASES = {
         b"0.005100000",
         (_said(TOKENS, b'"service_tier":"priority"'),),
     ),
-    "nothing said": Case("gpt-4o", None, None, (_said(b'"choices":[]'),)),
+    "pictures": Case(
+        "pictures", _cost("config", other=2 * 40_000_000), b"0.080000000",
+        (_said(b'"data":[]'),), "/v1/images/generations",
+    ),
+    "speech": Case(
+        "spoken", _cost(f"tts-1 {EDITION}", other=5 * 15_000), b"0.000075000",
+        (Answer(headers=((b"content-type", b"audio/mpeg"),), body=b"ID3"),), "/v1/audio/speech",
+    ),
     "passed through": Case(
         "any/gpt-4o", _cost(f"gpt-4o {EDITION}", **GPT_4O), b"0.003000000", path="/openai/v1/chat/completions"
     ),
@@ -87,6 +107,24 @@ CASES = {
         _cost(f"gpt-4o {EDITION}", **{kind: 2 * nanos for kind, nanos in GPT_4O.items()}),
         b"0.006000000",
         (_said(TOKENS, b'"choices":[{"finish_reason":"error","error":{"code":500,"message":"x"}}]'), _said(TOKENS)),
+    ),
+}  # fmt: skip
+
+
+RESULTS = b"\n".join(
+    b'{"id":"batch_req_%d","custom_id":"%d","response":{"status_code":200,"body":{"model":"gpt-4o-2024-08-06",%b}},'
+    b'"error":null}' % (number, number, TOKENS)
+    for number in range(3)
+)
+FETCHED = Answer(headers=((b"content-type", b"application/octet-stream"),), body=RESULTS)
+HALF = {"input": 3 * 600 * 1250, "cached": 3 * 400 * 625, "output": 3 * 100 * 5000}
+CASES |= {
+    "a batch's results": Case(
+        "any/x", _cost(f"gpt-4o-2024-08-06 {EDITION} batch", **HALF), b"0.004500000", (FETCHED,),
+        "/openai/v1/files/file-results/content", method="GET",
+    ),
+    "a batch's results, again": Case(
+        "any/x", None, None, (FETCHED,), "/openai/v1/files/file-results/content", method="GET"
     ),
 }  # fmt: skip
 
@@ -101,9 +139,9 @@ def seen(start, connect, started_upstream, tmp_path_factory) -> dict:
         for name, case in CASES.items():
             started_upstream.forget()
             started_upstream.say(*case.answers)
-            body = b'{"model":"%b","messages":[{"role":"user","content":"x"}]}' % case.model.encode()
+            body = b'{"model":"%b","n":2,"input":"spoke","messages":[{"content":"x"}]}' % case.model.encode()
             with connect(gateway) as client:
-                answers[name] = client.request("POST", case.path, body)
+                answers[name] = client.request(case.method, case.path, body if case.method == "POST" else b"")
         assert gateway.stop() == 0
         output = gateway.output.replace(str(file), "PRICE_FILE")
     lines = [line for line in output.splitlines() if '"event":"request"' in line]
@@ -115,6 +153,7 @@ def seen(start, connect, started_upstream, tmp_path_factory) -> dict:
 def test_the_record_and_the_header_say_it(name, seen):
     case, record, answer = CASES[name], seen["records"][name], seen["answers"][name]
     assert record["cost"] == case.cost
+    assert record["estimated"] is case.estimated
     assert answer.header(b"x-litellm-response-cost") == case.dollars
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
 
-from loadtest.answers import JSON_TYPE, SSE_TYPE, Answer, Framing, cut, error
+from loadtest.answers import JSON_TYPE, SSE_TYPE, Answer, Framing, cut, error, stalled
 from loadtest.usage_streams import KINDS, stream
 
 CONFIG = """
@@ -171,8 +172,25 @@ def test_it_can_be_turned_off(start, connect, upstream):
         assert ask.sent == [_body("gpt-4o")]
 
 
+def test_a_client_that_leaves_is_charged_for_what_was_made(running, upstream, connect):
+    upstream.say(stalled(900, _streamed(stream(asked=True), 188)))
+    body = _body("gpt-4o")
+    with connect(running) as client:
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer %b\r\n"
+        client.send(head % running.key.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        client._until(b"Hello")
+    deadline = time.monotonic() + 15
+    while '"outcome":"client_gone"' not in running.output:
+        assert time.monotonic() < deadline, running.output[-1500:]
+        time.sleep(0.01)
+
+
 def test_every_record_knows_it(records):
-    found = [record for record in records() if record["stream"] and record["route"].endswith("completions")]
+    every = records()
+    (left,) = [record for record in every if record["outcome"] == "client_gone"]
+    assert (left["estimated"], left["cost"]["total"] > 0) == (True, True)
+    assert left["usage"]["output_tokens"] > 0
+    found = [record for record in every if record["stream"] and record["route"].endswith("completions")]
     asked = [record for record in found if record["usage"] is not None and not record["estimated"]]
     assert len(asked) > 50
     assert all(USAGE.items() <= record["usage"].items() for record in asked)

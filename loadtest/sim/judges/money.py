@@ -18,9 +18,8 @@ def judge(case: Case) -> Iterator[str]:
         record = recorded.record
         attempts = case.attempts[asked.ask.number]
         said = {attempt.said.usage for attempt in attempts if attempt.said is not None}
-        usage = record.usage and Usage(
-            record.usage.input_tokens, record.usage.output_tokens, record.usage.total_tokens
-        )
+        usage = None if record.estimated else record.usage  # a guess was never said
+        usage = usage and Usage(usage.input_tokens, usage.output_tokens, usage.total_tokens)
         if usage is not None and usage not in said:
             yield f"request {asked.ask.number} is billed {usage}, which nobody said"
         last = attempts[-1].said if attempts else None

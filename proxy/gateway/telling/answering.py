@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from proxy.accounting.batches import BatchResultsTap, results_id
 from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.inflate import inflated
 from proxy.accounting.record import Record
@@ -49,8 +50,14 @@ class Taps:
         self._second.feed(payload)
 
 
-Priced: TypeAlias = Callable[[], bytes]
-"""Asked once the record has the usage: header lines that tell its cost."""
+Priced: TypeAlias = Callable[[int, int], bytes]
+"""Asked once the record has what the answer says of its usage, with its status and its bytes: header lines that tell
+its cost."""
+
+
+def unpriced(_status: int, _answer_bytes: int) -> bytes:
+    return b""
+
 
 _DONE = End.DONE
 _OK = ResultKind.OK
@@ -71,7 +78,7 @@ async def relay(
     ids: IdTap | None,
     drain_s: float = 0.0,
     counted: Counted = ALWAYS,
-    priced: Priced = bytes,
+    priced: Priced = unpriced,
     sieve: Sieve | None = None,
 ) -> Delivery:
     """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun.
@@ -80,7 +87,8 @@ async def relay(
     here whole. `sieve`: of an answer in chunks, what is not for the client.
     """
     head = answer.head
-    usage = tap_for(head.content_type)
+    may_be_results = results_id(call.head.method, call.route.path) is not None
+    usage: UsageTap = BatchResultsTap() if may_be_results else tap_for(head.content_type)
     record.status = head.status
     is_stream = streams(head)
     if is_stream:
@@ -94,7 +102,7 @@ async def relay(
             tap.feed(whole)
         tap = None
         account(record, call, usage, counted)
-        extra += priced() if result.kind is _OK else b""
+        extra += priced(head.status, len(whole)) if result.kind is _OK else b""
     if exchange.relay_at_once(answer, extra, tap):
         return Delivery(outcome_of(result.status, result.kind), result)
     end = await exchange.relay(answer, extra, tap, sieve)
@@ -108,7 +116,7 @@ async def relay(
         await read_rest(answer, tap, drain_s, had_all=had_all)
         hidden = hidden_error(call, usage) if good and hidden is None else hidden
     if whole is None:
-        account(record, call, usage, counted)
+        account(record, call, usage, counted, complete=end is _DONE)
     if end is _DONE:
         return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden)
     outcome, kind = _ENDS.get(end, _BROKEN)

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from functools import partial
 
+from proxy.accounting.batches import BatchResultsTap, results_id
 from proxy.accounting.counting import Counted, counts, owner_at, owner_of
 from proxy.accounting.record import Record
 from proxy.accounting.sse_usage import SseUsageTap
@@ -132,10 +133,13 @@ _MAKING = (b"/chat/completions", b"/responses")
 _NATIVE = Kind.NATIVE
 
 
-def account(record: Record, call: Call, usage: UsageTap, counted: Counted) -> None:
+def account(record: Record, call: Call, usage: UsageTap, counted: Counted, *, complete: bool = True) -> None:
     """The usage that an answer says goes into the record of the one request that it is counted for."""
     route = call.route
     posted = call.head.method == b"POST"
+    if isinstance(usage, BatchResultsTap):
+        _account_results(record, call, usage, counted, complete=complete)
+        return
     if not posted and not any(part in route.path for part in _POLLED):
         return
     said = usage.result()
@@ -155,6 +159,15 @@ def note_pace(record: Record, usage: UsageTap, answer: Answer) -> None:
     record.longest_gap_s = answer.longest_gap_s
     if isinstance(usage, SseUsageTap) and usage.content_unix_s is not None:
         record.first_content_s = max(0.0, usage.content_unix_s - record.started_unix_s)
+
+
+def _account_results(
+    record: Record, call: Call, usage: BatchResultsTap, counted: Counted, *, complete: bool
+) -> None:
+    """Once they were fetched whole: whoever does so is the one that they are counted for."""
+    results, said = results_id(call.head.method, call.route.path), usage.result()
+    if complete and said is not None and results is not None and counted.first(results):
+        record.model_served, record.usage = usage.model, said
 
 
 async def pass_on(exchange: Exchange, answer: Answer, piece: bytes) -> None:

@@ -23,6 +23,7 @@ from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.judging import GOOD, Judging
 from proxy.gateway.trying.lane import AttemptSettings, lane_of
 from proxy.gateway.trying.own_lines import OwnLines
+from proxy.gateway.trying.reckoning import Reckoning
 from proxy.gateway.trying.redirects import PLACES
 from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.run import Failure, Run
@@ -46,7 +47,7 @@ PLAIN = FollowingSettings()
 class Lasting:
     """What is the worker's, and outlives a configuration."""
 
-    __slots__ = ("budget", "clock", "counted", "room", "unpriced")
+    __slots__ = ("budget", "clock", "counted", "reckoning", "room", "unpriced")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Lasting:
         counted: Counted = ALWAYS,
         clock: Callable[[], float] | None = None,
         unpriced: Unpriced | None = None,
+        reckoning: Reckoning | None = None,
     ) -> None:
         """Without a budget retries are unbounded, without a room nobody waits. `clock`: of monotonic seconds; None:
         the one there is when this is made, since a simulation has its own."""
@@ -62,6 +64,7 @@ class Lasting:
         self.room = WaitingRoom(0, 0) if room is None else room
         self.counted = counted
         self.unpriced = Unpriced() if unpriced is None else unpriced
+        self.reckoning = Reckoning() if reckoning is None else reckoning
         self.clock = time.monotonic if clock is None else clock
 
 
@@ -87,7 +90,7 @@ class Attempts:
         self._lanes = {id_: lane_of(destination, settings, book) for id_, destination in destinations.items()}
         self._total_s = settings.total_s
         self._own = OwnLines(told=settings.response_headers)
-        self._costing = Costing(book, lasting.unpriced)
+        self._costing = Costing(book, lasting.unpriced, lasting.reckoning)
         self._following = Following(router, following, lasting.budget, clock)
         self._slots = Slots(router, self._following, lasting.room, clock)
         self._sending = sending
@@ -166,8 +169,12 @@ class Attempts:
                     if following is not None:
                         self._costing.lost(run, lane, answer)
                         return following
-                delivery = await self._delivering.deliver(run, lane, answer, result, outbound)
-                delivery = judging.learned(run, lane, answer.head, delivery)
+                delivered: Delivery | None = None
+                try:
+                    delivered = await self._delivering.deliver(run, lane, answer, result, outbound)
+                finally:
+                    self._costing.delivered(run, lane, answer, delivered)
+                delivery = judging.learned(run, lane, answer.head, delivered)
                 result = _told(run, delivery, failed)
             finally:
                 answer.close()
@@ -178,7 +185,6 @@ class Attempts:
         except CannotSay:
             return self._unsaid(run, deployment)
         finally:
-            self._costing.charge(run, lane)
             if not run.settled:
                 self._slots.settle(run, deployment, result)
         return None

@@ -10,7 +10,9 @@ import logging
 
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
+from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.trying.lane import Lane
+from proxy.gateway.trying.reckoning import Reckoning
 from proxy.gateway.trying.run import Run
 from proxy.pricing.book import PriceBook
 from proxy.pricing.cost import added, cost
@@ -47,11 +49,29 @@ class Unpriced:
 class Costing:
     """One per worker and configuration."""
 
-    __slots__ = ("_book", "_unpriced")
+    __slots__ = ("_book", "_reckoning", "_unpriced")
 
-    def __init__(self, book: PriceBook, unpriced: Unpriced) -> None:
+    def __init__(self, book: PriceBook, unpriced: Unpriced, reckoning: Reckoning) -> None:
         self._book = book
         self._unpriced = unpriced
+        self._reckoning = reckoning
+
+    def delivered(self, run: Run, lane: Lane, answer: Answer, delivery: Delivery | None) -> None:
+        """HOT. An answer is with its client, as far as it came. None: its client has left."""
+        if delivery is None or delivery.hidden is None:
+            self.answered(run, lane, answer.head.status, answer.received_bytes)
+        else:
+            self.charge(run, lane)
+
+    def answered(self, run: Run, lane: Lane, status: int, answer_bytes: int) -> None:
+        """HOT. What a good answer used, said or not, is priced. Once."""
+        record, call, model = run.record, run.call, lane.destination.deployment.model
+        usage = record.usage
+        if usage is not None and usage is not run.charged:
+            self._reckoning.learn(call, model, usage, answer_bytes)
+        elif status == 200 and usage is None and answer_bytes and call.head.method == b"POST":
+            self._reckoning.fill(call, record, model, answer_bytes, self._prices(run, lane))
+        self.charge(run, lane)
 
     def charge(self, run: Run, lane: Lane) -> None:
         """HOT. Prices the usage in the record, once."""
@@ -60,7 +80,7 @@ class Costing:
         if usage is None or usage is run.charged:
             return
         run.charged = usage
-        prices = lane.prices if lane.one_model and run.choice.group_named else self._prices(run, lane)
+        prices = self._prices(run, lane)
         priced = None if prices is None else cost(usage, prices)
         if priced is None:
             self._unpriced.tell(*_unpriced(run, lane.destination.deployment))
@@ -75,7 +95,9 @@ class Costing:
             self.charge(run, lane)
 
     def _prices(self, run: Run, lane: Lane) -> Prices | None:
-        """Behind a pattern, or of an object whose model the request does not name."""
+        """HOT. Otherwise than the deployment's only behind a pattern, or of an object whose model nobody named."""
+        if lane.one_model and run.choice.group_named:
+            return lane.prices
         deployment, call = lane.destination.deployment, run.call
         if run.choice.group_named and call.model is not None:
             return self._book.prices(deployment, upstream_model(deployment, run.choice.wildcard, call.model))

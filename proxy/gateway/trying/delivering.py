@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from proxy.accounting.counting import Counted
-from proxy.gateway.telling.answering import Priced, relay, remember
+from proxy.gateway.telling.answering import Priced, relay, remember, unpriced
 from proxy.gateway.telling.cors import is_cors
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import streams
@@ -108,13 +108,13 @@ class Delivering:
         if answer.head.framing != CHUNKED:
             return relay_translated(exchange, call, answer, result, extra, record, SIEVED, drain_s)
         counted, sieve = self._counted, UsageSieve()
-        return relay(exchange, call, answer, result, extra, record, None, drain_s, counted, bytes, sieve)
+        return relay(exchange, call, answer, result, extra, record, None, drain_s, counted, unpriced, sieve)
 
     def _priced(self, run: Run, lane: Lane) -> Priced:
-        return partial(self._price, run, lane) if self._own.told else bytes
+        return partial(self._price, run, lane) if self._own.told else unpriced
 
-    def _price(self, run: Run, lane: Lane) -> bytes:
-        self._costing.charge(run, lane)
+    def _price(self, run: Run, lane: Lane, status: int, answer_bytes: int) -> bytes:
+        self._costing.answered(run, lane, status, answer_bytes)
         return cost_lines(run.record)
 
     async def mock(self, run: Run, lane: Lane) -> None:
