@@ -22,7 +22,7 @@ def obstacle(source: str) -> str | None:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
             bases = {ast.unparse(base).partition("[")[0] for base in node.bases}
-            if any("Struct" in base for base in bases):
+            if any("Struct" in base for base in bases) or node.keywords:
                 return (
                     f"line {node.lineno}: a Struct, whose keywords (frozen, gc) and field types would be lost"
                 )

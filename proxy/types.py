@@ -56,6 +56,36 @@ class StreamMode(enum.Enum):
     """Once it is whole."""
 
 
+class Ask(msgspec.Struct, frozen=True):
+    """A request to whoever gives tokens. Body and headers hold secrets: they are never shown."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class TokenSource(msgspec.Struct, frozen=True, kw_only=True):
+    """By what a deployment gets the next of its credentials, which end. Those that are equal share one."""
+
+    file: str | None = None
+    """Read for each question."""
+
+    def ask(self, file: bytes, now_unix: float) -> Ask:
+        """With what `file` holds. Raises providers.tokens.asking.TokenRefused where nothing can be asked."""
+        raise NotImplementedError
+
+
+class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
+    """AWS's: each request is signed with it."""
+
+    access_key: str
+    secret: Secret
+    session: Secret | None = None
+    region: str
+    service: str
+
+
 class Parameters(msgspec.Struct, frozen=True):
     """Which of chat's parameters an upstream takes, and what becomes of the others."""
 
@@ -95,6 +125,12 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     api_base: str
     """Absolute http(s) URL, no trailing slash; request paths are appended after their `/v1` is cut."""
     api_key: Secret
+    token: TokenSource | None = None
+    """In place of `api_key`: whose tokens it is asked with."""
+    signing: SigningKey | None = None
+    """In place of `api_key`: each request is signed."""
+    api_version: str | None = None
+    """Azure's."""
     organization: str | None = None
     headers: Headers = ()
     """Sent on every request, replacing the client's headers of the same name."""

@@ -23,9 +23,9 @@ TOP_LEVEL = names("""
 """Sections."""
 LITELLM_PARAMS = names("""
     allow_client_keepalive_override allowed_model_region
-    api_version assistant_continue_message azure bucket_name
+    assistant_continue_message azure bucket_name
     budget_duration cache cache_control_injection_points caching caching_groups chatgpt_auth_file
-    client client_id client_secret complete_response configurable_clientside_auth_params
+    client complete_response configurable_clientside_auth_params
     context_window_fallback_dict custom_prompt_dict custom_tokenizer daily_reset_time
     default_api_key_rpm_limit default_api_key_tpm_limit deployment_id dimension
     disable_add_transform_inline_image_block embedding_model enable_json_schema_validation
@@ -40,7 +40,7 @@ LITELLM_PARAMS = names("""
     provider_affinity_header provider_specific_header reasoning_content region_name
     responses_api_version retry_policy retry_strategy roles routing_strategy rpd search_tool_name
     shared_session silent_model stream stream_options stream_timeout_by_service_tier tag_regex tags
-    tenant_id thought_signature_in_tool_call_id timeout_by_service_tier tokenizer tpd ttl
+    thought_signature_in_tool_call_id timeout_by_service_tier tokenizer tpd ttl
     use_chat_completions_api use_litellm_proxy use_xai_oauth user_continue_message
     vector_bucket_name vector_store_id
 """)
@@ -119,7 +119,7 @@ LITELLM_SETTINGS = names("""
     disable_anthropic_gemini_context_caching_transform disable_copilot_system_to_assistant
     disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
     disable_stop_sequence_limit disable_vertex_batch_output_transformation dynamodb_table_name
-    enable_anthropic_prompt_caching enable_azure_ad_token_refresh
+    enable_anthropic_prompt_caching
     enable_caching_on_provider_specific_optional_params
     enable_end_user_cost_tracking_prometheus_only enable_gemini_default_thinking_level_low
     enable_json_schema_validation enable_key_alias_format_validation

@@ -30,6 +30,32 @@ class UpstreamParams(Section, frozen=True, kw_only=True):
     """The upstream's key; without it the provider's variable, as `OPENAI_API_KEY`. `""`: none is sent."""
     api_base: HttpUrl | None = None
     """The upstream's URL (also `base_url`); without it the provider's variable, as `OPENAI_BASE_URL`, then its own."""
+    api_version: Text | None = None
+    """Azure's, or `v1` for its newer API; without it `AZURE_API_VERSION`."""
+    azure_ad_token: Secret | None = None
+    """Azure: a token of Entra's in place of a key; it is not renewed."""
+    tenant_id: Text | None = None
+    """Azure: of a client of Entra's, whose tokens are renewed before they end; also `AZURE_TENANT_ID`."""
+    client_id: Text | None = None
+    """Azure: that client, or a managed identity's; also `AZURE_CLIENT_ID`."""
+    client_secret: Secret | None = None
+    """Azure: that client's secret; also `AZURE_CLIENT_SECRET`."""
+    azure_scope: Text | None = None
+    """Azure: what tokens are for, if not Azure's AI services."""
+    aws_access_key_id: Secret | None = None
+    """Bedrock: signs requests, in place of a Bedrock key; also `AWS_ACCESS_KEY_ID`."""
+    aws_secret_access_key: Secret | None = None
+    """Bedrock: as above; also `AWS_SECRET_ACCESS_KEY`."""
+    aws_session_token: Secret | None = None
+    """Bedrock: of a session's keys; also `AWS_SESSION_TOKEN`."""
+    aws_region_name: Text | None = None
+    """Bedrock; also `AWS_REGION_NAME`, `AWS_REGION`. Without it `us-east-1`."""
+    vertex_project: Text | None = None
+    """Vertex AI: the project's id; also `VERTEXAI_PROJECT`."""
+    vertex_location: Text | None = None
+    """Vertex AI; also `VERTEXAI_LOCATION`. Without it `us-central1`."""
+    vertex_credentials: Secret | None = None
+    """Vertex AI: path of a key file, or its JSON; also `GOOGLE_APPLICATION_CREDENTIALS`. Without it the machine's."""
     organization: tuple[Text, ...] = ()
     """OpenAI organization, one or a list: a list makes one deployment of each."""
     custom_llm_provider: Text | None = None

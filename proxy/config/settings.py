@@ -140,6 +140,8 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     """As `router_settings.context_window_fallbacks`, which wins."""
     content_policy_fallbacks: Fallbacks = ()
     """As `router_settings.content_policy_fallbacks`, which wins."""
+    enable_azure_ad_token_refresh: bool = False
+    """true: Azure entries without a key take the identity of the workload or machine that this runs at."""
     drop_params: bool = False
     """true: chat parameters that an upstream's provider refuses are left out, and not refused here."""
     modify_params: bool = False

@@ -20,7 +20,7 @@ from proxy.control.routes_page import RouteInfo, Routes, routes_page
 from proxy.control.spend import Known, NobodyKnown, NothingKept, Reports, spend_pages
 from proxy.control.standing import DeploymentStatus, Snapshot
 from proxy.control.status import Contained, State, status_pages
-from proxy.control.upstream_models import UpstreamModels
+from proxy.control.upstream_models import UpstreamModels, ask_upstream
 from proxy.types import Page
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "RouteInfo",
     "UpstreamModels",
     "Word",
+    "ask_upstream",
     "metrics_page",
     "pages",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ import msgspec
 import trio
 
 from proxy.providers.dialect import dialect_of, own_headers
-from proxy.types import Deployment
+from proxy.providers.sigv4 import signature
+from proxy.providers.url import origin
+from proxy.types import Deployment, Headers
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +35,13 @@ class ProbeResult(msgspec.Struct, frozen=True):
     """0: no answer came."""
     latency_s: float = 0.0
     error: str | None = None
+
+
+More = Callable[[Deployment], Headers]
+
+
+def no_more(_: Deployment) -> Headers:
+    return ()
 
 
 Probe = Callable[[str], Awaitable[ProbeResult]]
@@ -56,8 +66,10 @@ async def probe_all(probe: Probe, deployment_ids: Iterable[str]) -> dict[str, Pr
 class HttpProbe:
     """The `Probe` of real upstreams. `find` gives the deployment of an id, None when there is none."""
 
-    def __init__(self, find: Callable[[str], Deployment | None]) -> None:
+    def __init__(self, find: Callable[[str], Deployment | None], more: More = no_more) -> None:
+        """`more`: what a deployment is asked with beside its own headers."""
         self._find = find
+        self._more = more
         self._turns = trio.CapacityLimiter(PROBES_AT_ONCE)
 
     async def __call__(self, deployment_id: str) -> ProbeResult:
@@ -69,16 +81,16 @@ class HttpProbe:
         if deployment.mock_response is not None:
             return ProbeResult(ok=True)
         async with self._turns:
-            return await _probe(deployment)
+            return await _probe(deployment, self._more)
 
 
-async def _probe(deployment: Deployment) -> ProbeResult:
+async def _probe(deployment: Deployment, more: More) -> ProbeResult:
     try:
         client = await trio.to_thread.run_sync(http_client, deployment.ssl_verify)
     except OSError as failure:
         return ProbeResult(ok=False, error=f"ssl_verify: {failure.strerror}")
     started = trio.current_time()
-    status, error = await _ask(client, deployment)
+    status, error = await _ask(client, deployment, more)
     ok = 200 <= status < 300 or status in NO_MODEL_LIST
     return ProbeResult(ok, status, round(trio.current_time() - started, 4), None if ok else error)
 
@@ -102,12 +114,12 @@ def _tls(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001
     return context
 
 
-async def _ask(client: httpx.AsyncClient, deployment: Deployment) -> tuple[int, str]:
+async def _ask(client: httpx.AsyncClient, deployment: Deployment, more: More) -> tuple[int, str]:
     """(status, error): status 0 when no answer came. The body is not read."""
     import httpx  # noqa: PLC0415 - loaded by http_client already
 
     status, error = 0, f"no answer within {PROBE_TIMEOUT_S:g} s"
-    url, headers = models_url(deployment), key_headers(deployment)
+    url, headers = models_url(deployment), key_headers(deployment, more)
     with trio.move_on_after(PROBE_TIMEOUT_S):
         try:
             async with client, client.stream("GET", url, headers=headers) as response:
@@ -137,6 +149,11 @@ def models_url(deployment: Deployment) -> str:
     return deployment.api_base + dialect_of(deployment).models.decode()
 
 
-def key_headers(deployment: Deployment) -> dict[bytes, bytes]:
-    """What the deployment is asked with."""
-    return {b"accept": b"application/json"} | {n.lower(): value for n, value in own_headers(deployment)}
+def key_headers(deployment: Deployment, more: More = no_more) -> dict[bytes, bytes]:
+    """What the deployment is asked for its list of models with."""
+    own = [*own_headers(deployment), *more(deployment)]
+    if deployment.signing is not None:
+        place = origin(deployment.api_base)
+        target = place.base_path + dialect_of(deployment).models
+        own += signature(deployment.signing, b"GET", place.host_header, target, b"", time.time())
+    return {b"accept": b"application/json"} | {name.lower(): value for name, value in own}

@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from proxy.control.models import CREATED_UNIX_S, ModelCard
-from proxy.control.probe import http_client, key_headers, models_url
+from proxy.control.probe import More, http_client, key_headers, models_url, no_more
 from proxy.types import Deployment
 
 if TYPE_CHECKING:
@@ -183,8 +183,8 @@ def _model(item: msgspec.Raw) -> _Listed | None:
         return None
 
 
-async def ask_upstream(deployment: Deployment) -> bytes | None:
-    """The `Ask` of real upstreams."""
+async def ask_upstream(deployment: Deployment, more: More = no_more) -> bytes | None:
+    """The `Ask` of real upstreams. `more`: what it is asked with beside its own headers."""
     try:
         client = await trio.to_thread.run_sync(http_client, deployment.ssl_verify)
     except OSError as failure:
@@ -192,7 +192,7 @@ async def ask_upstream(deployment: Deployment) -> bytes | None:
         return None
     import httpx  # noqa: PLC0415 - loaded by http_client already
 
-    headers = key_headers(deployment) | {b"accept-encoding": b"identity"}
+    headers = key_headers(deployment, more) | {b"accept-encoding": b"identity"}
     try:
         async with client, client.stream("GET", models_url(deployment), headers=headers) as response:
             if response.status_code == 200 and "content-encoding" not in response.headers:

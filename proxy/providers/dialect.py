@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from proxy.providers.clouds import azure
+from proxy.providers.clouds.azure import Place
 from proxy.providers.translation.translations import (
     ANTHROPIC,
     OF_ANTHROPIC,
@@ -19,6 +21,7 @@ from proxy.providers.translation.translations import (
     OF_OPENAI,
     Translate,
 )
+from proxy.providers.url import origin
 from proxy.types import Deployment, Headers, Parameters
 
 MODELS = b"/models"
@@ -37,7 +40,8 @@ WITH_RESPONSES = frozenset({
 })  # fmt: skip
 """Compatible providers that have /responses themselves, and servers of one's own, which may: nothing is translated."""
 WITHOUT_COMPLETIONS = frozenset({
-    "ai21_chat", "cohere", "deepseek", "gemini", "github", "meta_llama", "mistral", "moonshot", "perplexity", "zai",
+    "ai21_chat", "bedrock", "bedrock_mantle", "cohere", "deepseek", "gemini", "github", "meta_llama", "mistral",
+    "moonshot", "perplexity", "vertex_ai", "zai",
 })  # fmt: skip
 """Those that only chat."""
 PLAIN = Parameters()
@@ -45,6 +49,10 @@ ANTHROPIC_VERSION = (b"anthropic-version", b"2023-06-01")
 """For requests that do not say for which edition of its API they are written; sampling parameters are in this one."""
 _OAUTH = "sk-ant-oat"
 """How tokens begin that are no API keys."""
+
+_BEARER = (b"Authorization", b"Bearer ")
+_KEY_HEADERS = {"azure": (azure.KEY_HEADER, b""), "azure_ai": (azure.KEY_HEADER, b"")}
+"""By provider: the header that its key stands in, and what in front."""
 
 
 class Dialect(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -56,14 +64,23 @@ class Dialect(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """Whether requests in its own language may need more than another name for their model."""
     models: bytes = MODELS
     """Where its list of models is, after the base's path: a free call with the key."""
+    place: Place | None = None
+    """Where requests go; None: their paths follow the base's."""
 
 
 def dialect_of(deployment: Deployment) -> Dialect:
+    place = models = None
+    if deployment.api_version is not None:
+        place = azure.place(origin(deployment.api_base).base_path, deployment.api_version)
+        models = azure.place(b"", deployment.api_version)(MODELS, None, None)
     return Dialect(
+        place=place,
+        models=models or MODELS,
         translations=_translations(deployment),
         adapts=bool(deployment.default_params)
         or not deployment.supports_system_message
-        or changes(deployment.parameters),
+        or changes(deployment.parameters)
+        or deployment.signing is not None,
     )
 
 
@@ -83,14 +100,16 @@ def _translations(deployment: Deployment) -> Mapping[bytes, Translate]:
 
 
 def own_headers(deployment: Deployment) -> Headers:
-    """What every request to it bears: its key, its organization, and what is configured, which wins."""
+    """What every request to it bears: its key, its organization, and what is configured, which wins. Without what ends
+    (`Deployment.token`) or is made for each request (`signing`)."""
     own: list[tuple[bytes, bytes]] = []
     key = deployment.api_key.reveal()
     configured = {name.lower() for name, _ in deployment.headers}
+    name, before = _KEY_HEADERS.get(deployment.provider, _BEARER)
     if deployment.provider == ANTHROPIC:
         own += _anthropics(key, configured)
-    elif key and b"authorization" not in configured:
-        own.append((b"Authorization", b"Bearer " + key.encode()))
+    elif key and name.lower() not in configured:
+        own.append((name, before + key.encode()))
     if deployment.organization and b"openai-organization" not in configured:
         own.append((b"OpenAI-Organization", deployment.organization.encode()))
     return (*own, *deployment.headers)

@@ -6,11 +6,11 @@ Names and precedence are LiteLLM's: https://docs.litellm.ai/docs/providers/opena
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import msgspec
 
 from proxy.config.models import LitellmParams, ModelEntry
+from proxy.providers.clouds import azure, bedrock, vertex
 from proxy.providers.compatible.found import (
     BY_NAME,
     base_variables,
@@ -21,6 +21,7 @@ from proxy.providers.compatible.found import (
     vendor_of,
 )
 from proxy.providers.compatible.provider import Provider
+from proxy.providers.reached import API_BASE, API_KEY, MODEL, Note, Reached, Unfit
 from proxy.providers.translation.translations import ANTHROPIC
 from proxy.providers.url import normalise_base, origin
 from proxy.types import Headers, Secret
@@ -45,21 +46,22 @@ OWN: Mapping[str, Provider] = {
 """Those that are in no table of compatible providers."""
 _BEARING = "ANTHROPIC_AUTH_TOKEN"
 """Its value is a token, not an API key."""
+_AZURE = {each.name: each for each in (azure.AZURE, azure.FOUNDRY)}
+_BEDROCK = {each.name: each for each in (bedrock.RUNTIME, bedrock.MANTLE)}
+_VERTEX = dict.fromkeys(("vertex_ai", "vertex_ai_beta"), vertex.VERTEX)
+_BY_CLOUD = {**_AZURE, **_BEDROCK, **_VERTEX}
+CLOUDS = frozenset(_BY_CLOUD)
 UNSERVED = frozenset({
-    "a2a_agent", "aleph_alpha", "anthropic_text", "aws_polly", "azure", "azure_ai", "azure_text",
-    "bedrock", "bedrock_mantle", "black_forest_labs", "bytez", "chatgpt", "cloudflare", "databricks", "deepgram",
-    "elevenlabs", "fal_ai", "github_copilot", "infinity", "jina_ai", "langflow", "langgraph", "manus", "maritalk",
-    "nlp_cloud", "nvidia_riva", "oci", "oobabooga", "palm", "petals", "predibase", "ragflow", "recraft", "replicate",
-    "runwayml", "sagemaker", "sagemaker_chat", "sap", "snowflake", "soniox", "stability",
-    "text-completion-codestral", "topaz", "triton", "vertex_ai", "vertex_ai_beta", "voyage", "watsonx",
-    "watsonx_text",
+    "a2a_agent", "aleph_alpha", "anthropic_text", "aws_polly", "azure_text", "black_forest_labs",
+    "bytez", "chatgpt", "cloudflare", "databricks", "deepgram", "elevenlabs", "fal_ai", "github_copilot",
+    "infinity", "jina_ai", "langflow", "langgraph", "manus", "maritalk", "nlp_cloud", "nvidia_riva", "oci",
+    "oobabooga", "palm", "petals", "predibase", "ragflow", "recraft", "replicate", "runwayml", "sagemaker",
+    "sagemaker_chat", "sap", "snowflake", "soniox", "stability", "text-completion-codestral", "topaz", "triton",
+    "voyage", "watsonx", "watsonx_text",
 })  # fmt: skip
 """LiteLLM's names of providers whose API is another one."""
 _SERVER = BY_NAME["openai_like"]
 """OpenAI's key is not for it."""
-_MODEL = ("litellm_params", "model")
-_API_BASE = ("litellm_params", "api_base")
-_API_KEY = ("litellm_params", "api_key")
 _ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages")
 """What people copy out of a curl line."""
 _BRIDGE = "responses/"
@@ -68,52 +70,49 @@ _NO_BRIDGE = (
 )
 """https://docs.litellm.ai/docs/response_api (the bridge is LiteLLM's; no upstream has a model of that name)"""
 
-Note: TypeAlias = tuple[tuple[str, ...], str]
-"""(key, text)"""
 
+def reach(entry: ModelEntry, environ: Mapping[str, str], *, refreshes: bool = False) -> Reached:
+    """Raises Unfit. A provider that is not served outranks a key that is not there: it need not be set.
 
-class Reached(msgspec.Struct, frozen=True):
-    """Where an entry leads, and as whom."""
-
-    provider: Provider
-    model: str
-    api_base: str
-    api_key: Secret
-    headers: Headers = ()
-    """The provider's own."""
-    variable: str | None = None
-    """That its key was read from, where the entry names none."""
-    notes: tuple[Note, ...] = ()
-
-
-class Unfit(Exception):  # noqa: N818 - a verdict, told as a Remark
-    def __init__(self, key: tuple[str | int, ...], text: str, *, wrong: bool = False) -> None:
-        super().__init__(text)
-        self.key = key
-        self.text = text
-        self.wrong = wrong
-
-
-def reach(entry: ModelEntry, environ: Mapping[str, str]) -> Reached:
-    """Raises Unfit. A provider that is not served outranks a key that is not there: it need not be set."""
+    `refreshes`: Azure's tokens are those of the place that this runs at, where no others are written.
+    """
     params, flaw = entry.litellm_params, entry.flaw
     if entry.model_name.count("*") > 1:
         raise Unfit(
             ("model_name",), f"`{entry.model_name}` holds more than one `*`; write one, as in `openai/*`"
         )
-    if flaw is not None and flaw.key == _MODEL:
+    if flaw is not None and flaw.key == MODEL:
         raise Unfit(flaw.key, flaw.text)
+    cloud = _cloud(params, environ, refreshes=refreshes) if flaw is None else None
+    if cloud is not None:
+        return cloud
     provider, model, notes = _provider_and_model(params)
     if flaw is not None:
         raise Unfit(flaw.key, flaw.text)
     api_base, said = base(params.api_base, environ, provider)
     if model.startswith(_BRIDGE) and len(model) > len(_BRIDGE):
-        model, said = model.removeprefix(_BRIDGE), (*said, (_MODEL, _NO_BRIDGE))
+        model, said = model.removeprefix(_BRIDGE), (*said, (MODEL, _NO_BRIDGE))
     variable, api_key = _key(params, provider, api_base, environ)
     headers = _headers(provider, api_key, environ)
     if variable == _BEARING:
         headers = (*headers, (b"Authorization", b"Bearer " + api_key.reveal().encode()))
     return Reached(provider, model, api_base, api_key, headers, variable, (*notes, *said))
+
+
+def _cloud(params: LitellmParams, environ: Mapping[str, str], *, refreshes: bool) -> Reached | None:
+    """None: it is none's. Raises Unfit."""
+    prefix, slash, rest = params.model.partition("/")
+    name = params.custom_llm_provider or (prefix if slash else "")
+    if name not in CLOUDS:
+        return None
+    model = rest if slash and prefix == name else params.model
+    if not model:
+        raise Unfit(MODEL, f"write a model after `{name}/`", wrong=True)
+    if name in _AZURE:
+        return azure.reach(params, _AZURE[name], model, environ, refreshes=refreshes)
+    if name in _BEDROCK:
+        return bedrock.reach(params, _BEDROCK[name], model, environ)
+    return vertex.reach(params, _VERTEX[name], model, environ)
 
 
 def _provider_and_model(params: LitellmParams) -> tuple[Provider, str, tuple[Note, ...]]:
@@ -122,14 +121,14 @@ def _provider_and_model(params: LitellmParams) -> tuple[Provider, str, tuple[Not
     name = params.custom_llm_provider or (prefix if slash else None)
     if name is None:
         return _of_bare_name(params), params.model, ()
-    provider = OWN.get(name) or named(name)
+    provider = OWN.get(name) or _BY_CLOUD.get(name) or named(name)
     if provider is None:
         return _unknown(params, name, rest if slash and prefix == name else params.model)
     if provider.base is None and not params.api_base and not provider.keys:
-        raise Unfit(_API_BASE, f"`{name}/` is a server of your own: write its `api_base`")
+        raise Unfit(API_BASE, f"`{name}/` is a server of your own: write its `api_base`")
     model = rest if slash and prefix == name else params.model
     if not model:
-        raise Unfit(_MODEL, f"write a model after `{name}/`", wrong=True)
+        raise Unfit(MODEL, f"write a model after `{name}/`", wrong=True)
     return provider, model, ()
 
 
@@ -142,7 +141,7 @@ def _of_bare_name(params: LitellmParams) -> Provider:
     vendor = vendor_of(params.model)
     if vendor is None and is_open(params.model):
         raise Unfit(
-            _MODEL,
+            MODEL,
             f"`{params.model}` is served by many: write who shall in front, as in `ollama/{params.model}`,"
             f" or for a server of your own `openai/{params.model}` and its `api_base`",
         )
@@ -159,20 +158,20 @@ def _unknown(params: LitellmParams, name: str, model: str) -> tuple[Provider, st
     if params.api_base and params.custom_llm_provider is None:
         found = of_base(params.api_base) or _SERVER
         note = f"there is no provider `{name}`: taken as `{found.name}/{params.model}`, at its `api_base`"
-        return found, params.model, ((_MODEL, note),)
+        return found, params.model, ((MODEL, note),)
     if params.api_base:
         note = f"there is no provider `{name}`: taken as `{_SERVER.name}`, at its `api_base`"
         return _SERVER, model, ((("litellm_params", "custom_llm_provider"), note),)
-    near = nearest(name, (*OWN, *sorted(UNSERVED)))
+    near = nearest(name, (*OWN, *sorted(CLOUDS), *sorted(UNSERVED)))
     if near:
         meant = " or ".join(f"`{each}/{model}`" for each in near)
-        raise Unfit(_MODEL, f"there is no provider `{name}`; did you mean {meant}?", wrong=near[0] in OWN)
+        raise Unfit(MODEL, f"there is no provider `{name}`; did you mean {meant}?", wrong=near[0] in OWN)
     raise _not_served(name)
 
 
 def _not_served(name: str) -> Unfit:
     return Unfit(
-        _MODEL,
+        MODEL,
         f"the provider `{name}` is not served yet; for a server that speaks OpenAI's API write `openai/...`"
         " and its `api_base`",
     )
@@ -187,17 +186,17 @@ def base(
     name, found = next(((name, text) for name, text in candidates if text), ("", provider.base))
     if found is None:
         also = f", or set {variables[0]}" if variables else ""
-        raise Unfit(_API_BASE, f"`{provider.name}/` is a server of your own: write its `api_base`{also}")
+        raise Unfit(API_BASE, f"`{provider.name}/` is a server of your own: write its `api_base`{also}")
     said = f"{name}: " if name else ""
     try:
         base = _placed(found, provider)
     except ValueError as problem:
-        raise Unfit(_API_BASE, f"{said}not a base URL: {problem}", wrong=True) from None
+        raise Unfit(API_BASE, f"{said}not a base URL: {problem}", wrong=True) from None
     end = next((path for path in _ENDPOINTS if base.endswith(path)), None)
     if end is None:
         return base, ()
     text = f"{said}ends in `{end}`, which clients' paths end in themselves: it is cut off"
-    return normalise_base(base.removesuffix(end)), ((_API_BASE, text),)
+    return normalise_base(base.removesuffix(end)), ((API_BASE, text),)
 
 
 def _placed(api_base: str, provider: Provider) -> str:
@@ -228,7 +227,7 @@ def _key(
             return None, Secret("")
     variables = " or ".join(provider.keys)
     raise Unfit(
-        _API_KEY,
+        API_KEY,
         f"no key: write `api_key: os.environ/NAME`, or set {variables}"
         ' (`api_key: ""` sends none, to a server of your own)',
     )

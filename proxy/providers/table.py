@@ -16,7 +16,8 @@ from proxy.errors import ConfigError
 from proxy.providers.compatible.provider import Provider
 from proxy.providers.dialect import PLAIN
 from proxy.providers.identity import deployment_id, object_scope, unique
-from proxy.providers.reach import KEY_VARIABLE, OPENAI, OWN, Reached, Unfit, base, reach
+from proxy.providers.reach import KEY_VARIABLE, OPENAI, OWN, base, reach
+from proxy.providers.reached import Reached, Unfit
 from proxy.providers.weights import weights
 from proxy.types import Deployment, Headers, Parameters, Secret, StreamMode
 
@@ -71,11 +72,12 @@ def _line(remark: Remark, config: Config) -> str:
 def survey(config: Config, environ: Mapping[str, str]) -> Survey:
     """Raises nothing for what is wrong with the entries."""
     reached: dict[int, Reached] = {}
+    refreshes = config.litellm_settings.enable_azure_ad_token_refresh
     wrong: list[Remark] = []
     unservable: dict[int, Remark] = {}
     for index, entry in enumerate(config.model_list):
         try:
-            reached[index] = reach(entry, environ)
+            reached[index] = reach(entry, environ, refreshes=refreshes)
         except Unfit as unfit:
             remark = Remark(index, unfit.key, unfit.text)
             if unfit.wrong:
@@ -148,15 +150,19 @@ def _of_entry(
     api_base, api_key = reached.api_base, reached.api_key
     router, defaults = config.router_settings, config.litellm_settings
     limits, info = config.sluice_settings, entry.model_info
+    marked = api_key or _identity(reached)
     for organization in _organizations(params, provider, environ):
         yield Deployment(
-            id=entry.model_info.id or deployment_id(entry.model_name, model, api_base, organization, api_key),
+            id=info.id or deployment_id(entry.model_name, model, api_base, organization, marked),
             group=entry.model_name,
             origin=_origin(entry, organization, reached),
             provider=provider.name,
             model=model,
             api_base=api_base,
             api_key=api_key,
+            token=reached.token,
+            signing=reached.signing,
+            api_version=reached.api_version,
             organization=organization,
             headers=_headers(params, reached.headers),
             weight=weight,
@@ -186,7 +192,7 @@ def _of_entry(
             default_params=params.default_params,
             parameters=_parameters(params, provider, defaults),
             whole_api=provider.whole,
-            object_scope=entry.model_info.object_scope or object_scope(api_base, organization, api_key),
+            object_scope=info.object_scope or object_scope(api_base, organization, marked),
         )
 
 
@@ -226,6 +232,18 @@ def _parameters(params: LitellmParams, provider: Provider, defaults: LitellmSett
         modifies=defaults.modify_params,
     )
     return PLAIN if made == PLAIN else made
+
+
+def _identity(reached: Reached) -> Secret:
+    """What stands for a key where none is written: whose tokens, or whose signature. Nothing of what ends."""
+    token, signing = reached.token, reached.signing
+    if signing is not None:
+        return Secret(signing.access_key)
+    if token is None:
+        return Secret("")
+    words = {name: value.reveal() if isinstance(value, Secret) else value
+             for name, value in msgspec.structs.asdict(token).items()}  # fmt: skip
+    return Secret(msgspec.json.encode({"of": type(token).__name__, **words}).decode())
 
 
 def _said(*candidates: float | None) -> float:

@@ -8,6 +8,7 @@ import msgspec
 
 from proxy.credentials import BY_DEFAULT, Withheld
 from proxy.types import Deployment, Headers
+from proxy.upstream.renewed import Renewed
 from proxy.wire.form import RequestHead
 from proxy.wire.head import NO_BODY
 
@@ -70,14 +71,17 @@ class Destination:
     """A deployment as the wire sees it."""
 
     __slots__ = (
+        "_lasting",
         "_narrowed",
         "_yielding",
         "base_path",
         "deployment",
         "endpoint",
+        "host",
         "own_lines",
         "own_names",
         "plain_targets",
+        "renewed",
         "targets",
     )
 
@@ -98,7 +102,10 @@ class Destination:
         self._yielding = tuple(header for header in own if header[0].lower() in yielding)
         own = tuple(header for header in own if header not in self._yielding)
         self.own_names = frozenset(name.lower() for name, _ in own)
-        self.own_lines = _lines(((b"Host", host_header), *own))
+        self.host = host_header
+        self.own_lines = self._lasting = _lines(((b"Host", host_header), *own))
+        self.renewed: Renewed | None = None
+        """Its credential, where that ends."""
         self.targets: dict[bytes, bytes] = {}
         """Path of a native route -> what is asked for here. For who asks here to fill."""
         self.plain_targets: dict[bytes, bytes] = {}
@@ -129,6 +136,10 @@ class Destination:
         if form.repeats:
             return kept.template % (client.method, target, own, framing)
         return kept.template % kept.pick((client.method, target, own, framing, *client.values))
+
+    def admit(self, headers: Headers) -> None:
+        """From now on it is asked with this credential."""
+        self.own_lines = self._lasting + _lines(headers)
 
     def _narrow(self, forwarding: Forwarding) -> Forwarding:
         said = frozenset(filter(forwarding.passes, self.own_names))

@@ -54,7 +54,7 @@ from proxy.storage.status import StateStatus
 from proxy.types import Deployment, Layer, Page
 from proxy.upstream.client import UpstreamClient
 from proxy.upstream.connecting import Connector
-from proxy.upstream.destination import Forwarding
+from proxy.upstream.destination import Destination, Forwarding
 from proxy.upstream.dialling import Dial, Dialler
 from proxy.upstream.pool import Pool
 from proxy.upstream.preopening import Preopener
@@ -62,6 +62,7 @@ from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
 from proxy.worker.facts import Facts
 from proxy.worker.register import Desk, Register, SpendDesk
+from proxy.worker.renewing import Renewals
 from proxy.worker.reporting import Known, StateReports
 from proxy.worker.settings import (
     MEBIBYTE,
@@ -100,6 +101,7 @@ class Parts:
         self.by_id = {deployment.id: deployment for deployment in (*served, *([env] if env else []))}
         self.router = router_of(config, served, env, store)
         self.plans: Plans | None = None
+        self.destinations: tuple[Destination, ...] = ()
         self.side: Pipeline | None = None
         """Of the port where there is nothing but metrics."""
 
@@ -165,15 +167,17 @@ class Gateway:
         self._page_paths: frozenset[str] = frozenset()
         self.tasks: Sequence[Callable[[], Awaitable[object]]] = ()
         """Kept up beside the gateway's own, while it serves."""
+        self.renewals = Renewals()
         self._connector = Connector(
             self.reactor, self.pool, dial or Dialler(self.reactor, self.resolver).dial
         )
         client = UpstreamClient(self.pool, self._connector)
-        self.confirmer = Confirmer(self.reactor, client, partial(destination_of, forwards_organization=False))
+        self.confirmer = Confirmer(self.reactor, client, self._admitted)
         self.preopener = Preopener(
             self.reactor, self.pool, self._connector, limits.upstream_preopened_connections
         )
         self._parts, self.pipeline = self.prepare(config, environ)
+        self.renewals.serve(self._parts.destinations)
         self.router.on_change(self.facts.changed)
         self._confirm_for(self._parts.router)
         self.doorway = Doorway(self.reactor, door_limits(limits), self.pipeline.serve)
@@ -218,6 +222,7 @@ class Gateway:
             self.preopener.run,
             self.recorder.run,
             self.confirmer.run,
+            self.renewals.run,
         ]
         state = [] if self.state is None else [self.state.run]
         register = [] if self.register is None else [self.register.run]
@@ -276,6 +281,7 @@ class Gateway:
     def adopt(self, parts: Parts, pipeline: Pipeline) -> None:
         """Deployments that stay keep counts and health; what the operator said of others, before, holds again."""
         old, self._parts = self._parts, parts
+        self.renewals.serve(parts.destinations)
         parts.router.carry_over(old.router)
         parts.router.on_change(self.facts.changed)
         self._confirm_for(parts.router)
@@ -305,6 +311,12 @@ class Gateway:
             with suppress(StateError):
                 await self.register.refresh()
         await self.spending.inherit()
+
+    def _admitted(self, deployment: Deployment) -> Destination:
+        """For a call of the gateway's own."""
+        destination = destination_of(deployment, forwards_organization=False)
+        destination.admit(self.renewals.headers(deployment))
+        return destination
 
     def _confirm_for(self, router: Router) -> None:
         """Keys that are suspected there are asked for."""
@@ -358,6 +370,9 @@ class Gateway:
         forwards_organization = general.forward_openai_org_id is True
         served = {id_: d for id_, d in parts.by_id.items() if d.unservable is None}
         destinations = {id_: destination_of(d, forwards_organization) for id_, d in served.items()}
+        parts.destinations = tuple(destinations.values())
+        for destination in parts.destinations:
+            self.renewals.prepare(destination)
         client = UpstreamClient(self.pool, self._connector)
         everything = Forwarding(self._withheld(config))
         sender = Sender(native_forwarding(general, everything), everything)
@@ -434,10 +449,11 @@ class Gateway:
                 parts.by_id.values(),
                 partial(_group_of, router),
                 parts.config.sluice_settings.model_list_ttl_s,
+                partial(control.ask_upstream, more=self.renewals.headers),
             ),
             routes=lambda: [control.RouteInfo(*row) for row in described(customs)],
             draining=lambda: self.doorway.draining,
-            probe=control.HttpProbe(parts.by_id.get),
+            probe=control.HttpProbe(parts.by_id.get, self.renewals.headers),
             find=parts.by_id.get,
             layers=lambda: router.layer_statuses(time.monotonic()),
             hold=self._hold,

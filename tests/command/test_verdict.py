@@ -66,7 +66,7 @@ model_list:
       model: openai/a
       api_key: os.environ/KEY_1
       rpm: ten
-  - {model_name: b, litellm_params: {model: anthropic/b, api_key: os.environ/KEY_2}}
+  - {model_name: b, litellm_params: {model: sagemaker/b, api_key: os.environ/KEY_2}}
   - {model_name: c, litellm_params: {model: openai/c, api_key: os.environ/KEY_3}}
   - model_name: d
     litellm_params: {model: openai/d, weigth: 3, api_base: "localhost:8000/v1", api_key: k}
@@ -270,7 +270,7 @@ def test_what_is_wrong_with_an_entry_of_another_vendor_does_not_matter(judged: J
         """\
         model_list:
           - {model_name: a, litellm_params: {model: a, api_key: k}}
-          - {model_name: b, litellm_params: {model: azure/b, api_base: my-resource, weigth: 1, api_version: 2, rpm: x}}
+          - {model_name: b, litellm_params: {model: sagemaker/b, api_base: mine, weigth: 1, api_version: 2, rpm: x}}
         """
     )
     assert verdict.good is not None

@@ -102,13 +102,13 @@ def test_values_that_json_does_not_have(refuse):
 def test_litellms_other_keys_are_warned_about(read):
     _, warnings = entry(
         read,
-        "tags: [x], aws_region_name: y, stream: true",
+        "tags: [x], watsonx_space: y, stream: true",
         "{access_groups: [a], max_tokens: 5, supports_vision: true, my_note: x}",
     )
     not_yet = "is LiteLLM's; Sluice does not honour it yet"
     assert warnings == [
         f"model_list[0].litellm_params.tags: {not_yet}",
-        f"model_list[0].litellm_params.aws_region_name: {not_yet}",
+        f"model_list[0].litellm_params.watsonx_space: {not_yet}",
         f"model_list[0].litellm_params.stream: {not_yet}",
         f"model_list[0].model_info.access_groups: {not_yet}",
         "model_list[0].model_info.my_note: is kept out: a note of your own",

@@ -175,7 +175,7 @@ def test_variables_of_what_has_no_effect_are_not_asked_for(read):
     loaded = read(
         """\
         model_list:
-          - {model_name: a, litellm_params: {model: a, aws_region_name: os.environ/NO, tags: [os.environ/NO]}}
+          - {model_name: a, litellm_params: {model: a, watsonx_space: os.environ/NO, tags: [os.environ/NO]}}
         general_settings: {database_url: os.environ/NO, alerting: {a: os.environ/NO}}
         litellm_settings: {cache_params: {password: os.environ/NO}}
         guardrails: [{api_key: os.environ/NO}]

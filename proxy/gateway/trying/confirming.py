@@ -16,6 +16,7 @@ from proxy.gateway.telling.holding import error_text
 from proxy.providers.dialect import MODELS, dialect_of
 from proxy.providers.family import family_of
 from proxy.providers.outcome import result_of
+from proxy.providers.sigv4 import signature
 from proxy.providers.verdict import Asked, verdict
 from proxy.routing.router import Suspicion
 from proxy.types import Deployment, Layer, ResultKind
@@ -83,9 +84,9 @@ class Confirmer:
     async def _refuses(self, deployment: Deployment) -> bool:
         """False as well where the call itself fails: that says nothing of the key."""
         destination = self._destination_of(deployment)
-        head = destination.head(
-            _HEAD, EVERYTHING, NO_BODY, destination.base_path + dialect_of(deployment).models
-        )
+        place, key = destination.base_path + dialect_of(deployment).models, deployment.signing
+        more = () if key is None else signature(key, b"GET", destination.host, place, b"", time.time())
+        head = destination.head(_HEAD, EVERYTHING, NO_BODY, place, more)
         parking, until = Parking(self._reactor), time.monotonic() + LONGEST_S
         try:
             outbound = Outbound(b"GET", head, b"")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 
-from proxy.errors import UNREADABLE, GatewayError
+from proxy.errors import UNREADABLE, CannotSay, GatewayError
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import Range, splice
@@ -19,10 +20,11 @@ from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import Choice
 from proxy.providers.body import outbound_body, upstream_model
 from proxy.providers.prepare import NO_MOMENT, Prepared, Request, prepare
+from proxy.providers.sigv4 import signature
 from proxy.providers.splice import MAX_FIELDS, remove_field
 from proxy.providers.url import refuse_dot_segments, target
 from proxy.providers.usage_asked import PATHS, with_usage_asked
-from proxy.types import Deployment, Moment
+from proxy.types import Deployment, Headers, Moment
 from proxy.upstream.client import Outbound
 from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
 from proxy.wire.framing import encode_chunk
@@ -37,8 +39,15 @@ CODINGS = frozenset((b"accept-encoding",))
 class Sender:
     """Makes requests out of calls; one per worker and configuration."""
 
-    def __init__(self, native: Forwarding, everything: Forwarding = EVERYTHING) -> None:
-        """`native`: which client headers go on where the gateway knows the endpoint; `everything`: elsewhere."""
+    def __init__(
+        self,
+        native: Forwarding,
+        everything: Forwarding = EVERYTHING,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`native`: which client headers go on where the gateway knows the endpoint; `everything`: elsewhere. `clock`:
+        seconds since 1970, for signatures."""
+        self._clock = clock
         self._native = native
         self._everything = everything
         self._only_content = msgspec.structs.replace(everything, only=CONTENT)
@@ -63,11 +72,13 @@ class Sender:
                 return unchanged
         destination = lane.destination
         if call.spool is not None:
-            return self._from_spool(call, call.spool, choice, destination, exchange)
+            return self._from_spool(call, call.spool, choice, lane, exchange)
         prepared = _prepared(call, choice, lane, run)
-        body, translation = prepared.body, prepared.translation
-        asking = self._asking(call, body, lane) if call.stream and translation is None else None
-        body = asking or body
+        translation = prepared.translation
+        asking = self._asking(call, prepared.body, lane) if call.stream and translation is None else None
+        if asking is not None:
+            prepared = msgspec.structs.replace(prepared, body=asking)
+        body = prepared.body
         # A request without a body stays one: `Content-Length: 0` is only sent on where the client sent it.
         length = call.length if call.rest or call.length == NO_BODY else len(body)
         if call.rest and length != CHUNKED:
@@ -75,7 +86,7 @@ class Sender:
         forwarding = self._forwarding(call, body)
         if (call.stream and destination.deployment.keepalive_s) or translation is not None or asking:
             forwarding = self._written_here.get(forwarding, forwarding)
-        head = self._head(call, choice, destination, forwarding, length, prepared)
+        head = self._head(call, choice, lane, forwarding, length, prepared)
         if call.rest and length == CHUNKED and body:
             body = encode_chunk(body)
         rest = exchange if call.rest else None
@@ -101,7 +112,7 @@ class Sender:
             dialect = lane.dialect
             if dialect.adapts or path in dialect.translations or destination.deployment.keepalive_s:
                 return None
-            target = destination.plain_targets[path] = _target(call, choice, destination, path)
+            target = destination.plain_targets[path] = _target(call, choice, lane, path)
         if call.stream and (asking := self._asking(call, body, lane)) is not None:
             sent = destination.head(head, self._native_written_here, len(asking), target)
             return Outbound(head.method, sent, asking, None, exchange.inform, None, True)  # noqa: FBT003 - it does
@@ -109,35 +120,48 @@ class Sender:
         return Outbound(head.method, sent, body, None, exchange.inform)
 
     def _from_spool(
-        self, call: Call, spool: Spool, choice: Choice, destination: Destination, exchange: Exchange
+        self, call: Call, spool: Spool, choice: Choice, lane: Lane, exchange: Exchange
     ) -> Outbound:
         """A large form is read off the disk by each attempt."""
+        destination = lane.destination
         source = spool.source(_form_edits(call, _model(call, choice, destination.deployment)))
         forwarding = self._forwarding(call, call.body)
         if call.stream and destination.deployment.keepalive_s:
             forwarding = self._written_here.get(forwarding, forwarding)
         prepared = Prepared(call.route.path, b"")
-        head = self._head(call, choice, destination, forwarding, source.length, prepared)
+        head = self._head(call, choice, lane, forwarding, source.length, prepared)
         return Outbound(call.head.method, head, b"", source, exchange.inform)
 
     def _head(
         self,
         call: Call,
         choice: Choice,
-        destination: Destination,
+        lane: Lane,
         forwarding: Forwarding,
         length: int,
         prepared: Prepared,
     ) -> bytes:
         """Where native routes lead to is kept: they are few."""
-        path = prepared.path
+        path, destination = prepared.path, lane.destination
         fixed = call.route.kind is _NATIVE and call.head.query is None and prepared.translation is None
+        fixed = fixed and lane.dialect.place is None
         target = destination.targets.get(path) if fixed else None
         if target is None:
-            target = _target(call, choice, destination, path)
+            target = _target(call, choice, lane, path)
             if fixed:
                 destination.targets[path] = target
-        return destination.head(call.head, forwarding, length, target, prepared.headers)
+        more = prepared.headers
+        if destination.deployment.signing is not None:
+            more = (*more, *self._signature(call, destination, target, prepared.body))
+        return destination.head(call.head, forwarding, length, target, more)
+
+    def _signature(self, call: Call, destination: Destination, target: bytes, body: bytes) -> Headers:
+        """Raises CannotSay where the body is not at hand."""
+        key = destination.deployment.signing
+        assert key is not None
+        if call.rest or call.spool is not None:
+            raise CannotSay("An upload cannot be signed for this upstream: its body passes through.")
+        return signature(key, call.head.method, destination.host, target, body, self._clock())
 
     def forwards(self, call: Call) -> Forwarding:
         """Which of the client's headers go on, but for those that describe a body which is written anew."""
@@ -169,12 +193,15 @@ def model_sent(call: Call, choice: Choice, deployment: Deployment) -> str | None
     return call.model
 
 
-def _target(call: Call, choice: Choice, destination: Destination, path: bytes) -> bytes:
+def _target(call: Call, choice: Choice, lane: Lane, path: bytes) -> bytes:
     """Raises GatewayError 400. The query is the client's own, but for a model's name."""
-    path, query = _path(call, destination, path), call.head.query
+    destination, query = lane.destination, call.head.query
     if call.query_model is not None and query is not None:
         model = _model(call, choice, destination.deployment)
         query = query if model is None else with_model(query, model)
+    if lane.dialect.place is not None:
+        return lane.dialect.place(path, model_sent(call, choice, destination.deployment), query)
+    path = _path(call, destination, path)
     return path if query is None else b"%b?%b" % (path, query)
 
 

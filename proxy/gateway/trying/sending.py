@@ -14,6 +14,7 @@ from proxy.providers.usage_asked import NAMES
 from proxy.upstream.answer import Answer
 from proxy.upstream.client import Outbound, Patience, UpstreamClient
 from proxy.upstream.destination import Endpoint
+from proxy.upstream.renewed import Renewed
 from proxy.wire.parking import Parking
 
 
@@ -34,6 +35,8 @@ class Sending:
         """HOT. Raises UpstreamFailure, ClientGone."""
         patience = lane.stream if run.call.stream else lane.whole
         parking, destination = run.exchange.parking, lane.destination
+        if destination.renewed is not None:
+            return self._send_admitted(run, lane, destination.renewed, patience)
         if destination.deployment.drains and not run.call.rest:
             return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
         return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
@@ -52,6 +55,15 @@ class Sending:
         answer.close()
         outbound = self.outbound(run, lane)
         return outbound, await self.send(run, lane, outbound)
+
+    async def _send_admitted(self, run: Run, lane: Lane, renewed: Renewed, patience: Patience) -> Answer:
+        """With the credential of this moment. Raises UpstreamFailure where there is none."""
+        parking, destination = run.exchange.parking, lane.destination
+        await renewed.ready(parking, run.until)
+        outbound = self.outbound(run, lane)
+        if destination.deployment.drains and not run.call.rest:
+            return await self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
+        return await self._client.send(parking, destination.endpoint, outbound, patience, run.until)
 
     async def follow(self, run: Run, lane: Lane, outbound: Outbound, answer: Answer) -> Answer:
         """Where its redirects end; what it says of places is the client's to use. Raises GatewayError 502."""
