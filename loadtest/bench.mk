@@ -11,7 +11,7 @@ SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
 
-.PHONY: bench bench-soak bench-scaling bench-reports bench-peers bench-tools instructions load sim sim-interference cancel chaos fuzz h2spec
+.PHONY: bench bench-soak bench-scaling bench-reports bench-peers bench-tools instructions load sim sim-interference cancel chaos limits fuzz h2spec
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -75,6 +75,9 @@ load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --
 
 cancel: $(VENV)/.dev ## how soon clients that leave are noticed, over 1,000 random moments
 	$(BIN)/python -m loadtest.cancel_latency --moments 1000
+
+limits: $(VENV)/.dev ## a budget, requests per minute and killed workers, for four minutes: what was spent is what the records say
+	$(BIN)/python -m loadtest.limits $(ARGS)
 
 chaos: $(VENV)/.dev ## load while upstreams die and return, every answer judged (SECONDS=60 for less)
 	$(BIN)/python -m loadtest.chaos --seconds $(SECONDS) $(ARGS)

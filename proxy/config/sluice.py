@@ -86,7 +86,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     drain_limit_s: Seconds = 60.0
     """Seconds that `drain` reads on at most: what comes later costs more than knowing its price is worth."""
     queue_timeout_s: SecondsOrZero = 0.0
-    """Seconds a request waits for a deployment when all rest or are full; 0: it is refused at once, with the time."""
+    """Seconds a request waits for a deployment when all rest or are full, or for a limit of its key or team; 0: it is
+    refused at once, with the time."""
     queue_limit: Count = 1_000
     """Requests that wait so at once, per worker; further ones are refused: the first would time out before them."""
     retry_budget_percent: Percent = 20.0

@@ -24,6 +24,7 @@ from proxy.gateway.accounts.accounts import Accounts
 from proxy.gateway.accounts.estimate import Estimator
 from proxy.gateway.accounts.plans import Plans
 from proxy.gateway.accounts.refusals import RefusalSettings
+from proxy.gateway.accounts.turns import Turns
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
@@ -154,6 +155,7 @@ class Gateway:
         self._desk = None if self.register is None else Desk(self.register, self.directory)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
         self._room = WaitingRoom(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
+        self._turns = Turns(limits.queue_limit, limits.queue_timeout_s, time.monotonic)
         self._memory = Budget(int(limits.held_bodies_mb * MEBIBYTE), memory_share_taken)
         self._disk_share = Budget(int(limits.spool_total_mb * MEBIBYTE), disk_share_taken)
         self._counted: Counted = CountedHere() if counted is None else counted
@@ -265,6 +267,11 @@ class Gateway:
     def deployment(self, id_: str) -> Deployment | None:
         return self._parts.by_id.get(id_)
 
+    @property
+    def limits_waiting(self) -> int:
+        """Requests that wait for a limit of their key, team, user, customer or tag."""
+        return len(self._turns)
+
     def is_page(self, route: str) -> bool:
         """One of the gateway's own, by the name that its record has."""
         return route in self._page_paths
@@ -296,6 +303,7 @@ class Gateway:
         self.preopener.most = limits.upstream_preopened_connections
         self._budget.configure(limits.retry_budget_percent, limits.retry_budget_min)
         self._room.configure(limits.queue_limit, limits.queue_timeout_s)
+        self._turns.configure(limits.queue_limit, limits.queue_timeout_s)
         self._memory.limit_bytes = int(limits.held_bodies_mb * MEBIBYTE)
         self._disk_share.limit_bytes = int(limits.spool_total_mb * MEBIBYTE)
         self._room.call_next()
@@ -418,6 +426,8 @@ class Gateway:
             parts.plans,
             Estimator(quotes(book), config.sluice_settings.assumed_output_tokens),
             self.spending,
+            self._turns,
+            config.sluice_settings.total_timeout_s,
             RefusalSettings(config.litellm_settings.budget_exceeded_status_code),
         )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from proxy.accounting.record import Record
 from proxy.gateway.accounts.estimate import Estimator
 from proxy.gateway.accounts.plans import Plan, Plans
 from proxy.gateway.accounts.refusals import RefusalSettings, refusal, table_full
+from proxy.gateway.accounts.turns import Turns
 from proxy.gateway.reading.call import Call
 from proxy.gateway.trying.run import Run
 from proxy.limits.ledger import Charge, Ledger, Reservation
@@ -39,14 +42,20 @@ class Accounts:
         plans: Plans,
         estimator: Estimator,
         spending: Spending,
+        turns: Turns | None = None,
+        patience_s: float = math.inf,
         settings: RefusalSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         unix_clock: Callable[[], float] = time.time,
     ) -> None:
+        """`turns`: the worker's, in which who is refused waits; None: nobody does. `patience_s`: how long a request may
+        take, all in all."""
         self._ledger = ledger
         self._plans = plans
         self._estimator = estimator
         self._spending = spending
+        self._turns = turns
+        self._patience_s = patience_s
         self._settings = settings or RefusalSettings()
         self._clock = clock
         self._unix_clock = unix_clock
@@ -58,10 +67,29 @@ class Accounts:
     async def reserve(self, plan: Plan, run: Run) -> Reservation:
         """HOT where there are limits. Raises GatewayError 422, 429, 503; ClientGone."""
         demand = self._estimator.demand(run.call, run.choice, priced=plan.priced)
-        found = await self._ask(plan, demand, run.exchange.parking)
-        if isinstance(found, Reservation):
-            return found
-        raise refusal(found, self._unix_clock(), self._settings)
+        turns = self._turns
+        line = turns.before(plan.rules) if turns is not None and turns.queues else None
+        refused: Refused | None = None
+        if line is None:
+            found = await self._ask(plan, demand, run.exchange.parking)
+            if isinstance(found, Reservation):
+                return found
+            refused, line = found, found.rule.subject
+        if turns is not None and not (refused is not None and refused.final):
+            found = await self._wait(turns, plan, run, demand, line, refused)
+            if isinstance(found, Reservation):
+                return found
+            refused = found
+        assert refused is not None
+        raise refusal(refused, self._unix_clock(), self._settings)
+
+    async def _wait(
+        self, turns: Turns, plan: Plan, run: Run, demand: Demand, line: bytes, refused: Refused | None
+    ) -> Reservation | Refused:
+        call, parking = run.call, run.exchange.parking
+        ask = partial(self._ask, plan, demand, parking)
+        until = run.started + self._patience_s
+        return await turns.wait(line, ask, parking, until, call.caller.id, call.priority or 0, refused)
 
     async def _ask(self, plan: Plan, demand: Demand, parking: Parking) -> Reservation | Refused:
         """Raises GatewayError 503, ClientGone."""
@@ -90,3 +118,5 @@ class Accounts:
             reservation, tokens, 0 if cost is None else cost.total, ended, self._clock()
         )
         self._spending.settled(record, charge)
+        if self._turns is not None and self._turns.queues:
+            self._turns.call_next()

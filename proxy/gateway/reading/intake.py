@@ -216,6 +216,7 @@ def _json_call(
         json=None if peeked.not_object else text,
         tokens=len(body) // BYTES_PER_TOKEN + peeked.max_tokens,
         labels=labels_of(head, peeked.labels, known.caller.tags),
+        priority=peeked.priority,
         held=held,
     )
 

@@ -19,6 +19,7 @@ from proxy.errors import UNREADABLE
 from proxy.gateway.reading.labels import NONE, Labels, Said, in_body
 from proxy.providers.outline import LARGE_BYTES, outline
 
+MAX_PRIORITY = 65_535
 MAX_MODEL_CHARS = 512
 """A longer name is no model's: it is not looked up, logged or echoed."""
 MAX_TARGETS = 64
@@ -45,6 +46,7 @@ class Peeked(msgspec.Struct, frozen=True):
     max_tokens: int = 0
     """The most that the answer may have; 0: not said."""
     labels: Labels = NONE
+    priority: int | None = None
 
 
 NOT_JSON = Peeked(not_json=True, not_object=True)
@@ -81,6 +83,7 @@ class _Targets(_Key):
 class _Limits(Said, gc=False):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
+    priority: msgspec.Raw = msgspec.Raw()
 
 
 class _Ambiguous(Exception):  # noqa: N818 - a fact, not an error
@@ -118,6 +121,7 @@ def _decoder(base: type[_S]) -> Callable[[bytes], _S]:
 _decode = _decoder(_Limits)
 _decode_keys = _decoder(Said)
 _decode_whole = msgspec.json.Decoder(msgspec.Raw).decode
+_decode_int = msgspec.json.Decoder(int).decode
 _decode_str = msgspec.json.Decoder(str).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -132,7 +136,8 @@ def peek_json(body: bytes) -> Peeked:
         limits = _decode(text)
         most = limits.max_completion_tokens or limits.max_tokens or 0
         labels = in_body(limits) if limits.user or limits.metadata else NONE
-        return _peeked(most if most > 0 else 0, labels)  # noqa: FURB136 - the builtin costs 700 instructions
+        peeked = _peeked(most if most > 0 else 0, labels)  # noqa: FURB136 - the builtin costs 700 instructions
+        return _with_priority(peeked, limits.priority) if limits.priority else peeked
     except msgspec.ValidationError:
         return _peek_leniently(text)
     except _Ambiguous as ambiguous:
@@ -141,6 +146,14 @@ def peek_json(body: bytes) -> Peeked:
         return NOT_JSON
     finally:
         _heard.clear()
+
+
+def _with_priority(peeked: Peeked, raw: msgspec.Raw) -> Peeked:
+    """LiteLLM's: whole numbers, of which the smaller go first; nobody goes before those that say nothing."""
+    try:
+        return msgspec.structs.replace(peeked, priority=min(max(0, _decode_int(raw)), MAX_PRIORITY))
+    except UNREADABLE:
+        return peeked
 
 
 def _peek_leniently(text: bytes) -> Peeked:

@@ -1,6 +1,8 @@
-"""Who waits for one set of deployments: callers in turn, and of each caller first come, first served.
+"""Who waits for one set of deployments, or for one limit: by priority, then callers in turn, and of each caller first
+come, first served.
 
-A caller that sends a thousand requests stands in nobody's way: whoever else waits is next after one of them.
+A caller that sends a thousand requests stands in nobody's way: whoever else waits is next after one of them. A priority
+is a way to give way: 0, which is what a request has that says nothing, goes first.
 """
 
 from __future__ import annotations
@@ -13,42 +15,47 @@ import trio
 class Place:
     """Of one request."""
 
-    __slots__ = ("called", "caller", "line")
+    __slots__ = ("called", "caller", "line", "priority")
 
-    def __init__(self, caller: bytes, line: Line) -> None:
+    def __init__(self, caller: bytes, line: Line, priority: int = 0) -> None:
         self.caller = caller
         self.line: Line | None = line
         """None: it has left, or had to."""
+        self.priority = priority
         self.called = trio.Event()
 
 
 class Line:
     """Mutable."""
 
-    __slots__ = ("_callers",)
+    __slots__ = ("_levels",)
 
     def __init__(self) -> None:
-        self._callers: dict[bytes, deque[Place]] = {}
-        """In turn; of each at least one."""
+        self._levels: dict[int, dict[bytes, deque[Place]]] = {}
+        """By priority: callers in turn; of each at least one."""
 
     def __bool__(self) -> bool:
-        return bool(self._callers)
+        return bool(self._levels)
 
-    def join(self, caller: bytes) -> Place:
-        place = Place(caller, self)
-        self._callers.setdefault(caller, deque()).append(place)
+    def join(self, caller: bytes, priority: int = 0) -> Place:
+        place = Place(caller, self, priority)
+        self._levels.setdefault(priority, {}).setdefault(caller, deque()).append(place)
         return place
 
     def first(self) -> Place:
-        return next(iter(self._callers.values()))[0]
+        callers = self._levels[min(self._levels)]
+        return next(iter(callers.values()))[0]
 
     def leave(self, place: Place) -> None:
-        """Of the first, its caller's turn is over."""
-        places = self._callers[place.caller]
-        was_first = place is self.first()
+        """Of the first of its priority, its caller's turn is over."""
+        callers = self._levels[place.priority]
+        places = callers[place.caller]
+        was_first = place is next(iter(callers.values()))[0]
         places.remove(place)
         place.line = None
         if was_first or not places:
-            del self._callers[place.caller]
+            del callers[place.caller]
             if places:
-                self._callers[place.caller] = places
+                callers[place.caller] = places
+        if not callers:
+            del self._levels[place.priority]

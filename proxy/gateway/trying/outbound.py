@@ -106,6 +106,8 @@ class Sender:
         head, body, destination = call.head, call.body, lane.destination
         if call.body_model != destination.deployment.model or call.has_target_field or head.query is not None:
             return None
+        if call.priority is not None:
+            return None
         path = call.route.path
         target = destination.plain_targets.get(path)
         if target is None:
@@ -250,6 +252,8 @@ def _json(call: Call, text: bytes, lane: Lane, model: str | None, run: Run | Non
     body = remove_field(text, "target_model_names") if call.has_target_field else text
     deployment, path = lane.destination.deployment, call.route.path
     if call.route.kind is _NATIVE:
+        if call.priority is not None:  # the gateway's, as with LiteLLM: OpenAI refuses it
+            body = remove_field(body, "priority")
         translated = path in lane.dialect.translations
         moment = _moment(lane, run) if translated else NO_MOMENT
         prepared = prepare(deployment, lane.dialect, Request(path, body, call.body_model, model, moment))

@@ -56,6 +56,7 @@ class Slots:
                 run.until,
                 run.call.caller.id,
                 partial(self._insist, run),
+                run.call.priority or 0,
             )
         finally:
             run.record.queued_s += self._clock() - began

@@ -1,4 +1,5 @@
-"""Where requests wait for a deployment when all rest or are full: callers in turn, each first come, first served."""
+"""Where requests wait for a deployment when all rest or are full: by priority, callers in turn, each first come, first
+served."""
 
 from __future__ import annotations
 
@@ -56,13 +57,14 @@ class WaitingRoom:
         until: float = math.inf,
         caller: bytes = b"",
         insist: Pick | None = None,
+        priority: int = 0,
     ) -> Deployment | Unavailable:
         """A deployment with its slot taken, or the refusal at the time limit, or at `until`. Raises ClientGone.
 
         What is only foretold is found out within moments, so for that everybody waits; `insist` picks whatever is
         foretold, at the end.
         """
-        found = await self._wait(key, parking, pick, refusal, until, caller)
+        found = await self._wait(key, parking, pick, refusal, until, caller, priority)
         if isinstance(found, Deployment) or insist is None or self._clock() >= until:
             return found
         return insist() if found.reason in (ON_TRIAL, QUEUED) else found
@@ -75,11 +77,12 @@ class WaitingRoom:
         refusal: Unavailable,
         until: float,
         caller: bytes,
+        priority: int,
     ) -> Deployment | Unavailable:
         began = self._clock()
         if self._patience_s(refusal) <= 0 or not self._has_room(caller):
             return refusal
-        line, place = self._join(key, caller)
+        line, place = self._join(key, caller, priority)
         try:
             while place.line is not None:
                 if line.first() is place:
@@ -115,11 +118,11 @@ class WaitingRoom:
         latest.called.set()
         return True
 
-    def _join(self, key: Hashable, caller: bytes) -> tuple[Line, Place]:
+    def _join(self, key: Hashable, caller: bytes, priority: int) -> tuple[Line, Place]:
         line = self.queues.get(key)
         if line is None:
             line = self.queues[key] = Line()
-        place = line.join(caller)
+        place = line.join(caller, priority)
         self._places.setdefault(caller, {})[place] = key
         self._waiting += 1
         return line, place

@@ -26,6 +26,7 @@ litellm_settings: {{{more}}}
 router_settings: {{num_retries: 1}}
 general_settings: {{master_key: sk-master-1}}
 sluice_settings:
+  queue_timeout_s: {queue_s}
   keys:
     - {{key: sk-parallel-1, key_alias: one, max_parallel_requests: 1}}
     - {{key: sk-tokens-1, key_alias: tokens, tpm_limit: 1000}}
@@ -66,10 +67,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, more: str = "") -> AsyncIterator[Scene]:
+async def scene(folder: Path, more: str = "", queue_s: float = 0) -> AsyncIterator[Scene]:
     path = folder / "config.yaml"
     async with mock_upstream() as mock:
-        path.write_text(CONFIG.format(url=mock.url, more=more))
+        path.write_text(CONFIG.format(url=mock.url, more=more, queue_s=queue_s))
         async with gateway_within(path) as within:
             yield Scene(within, mock)
 
@@ -175,3 +176,50 @@ async def test_the_upstreams_limits_are_never_mixed_with_the_keys(tmp_path: Path
         at.mock.script(Answer(200, (JSON_TYPE, its), chat().body))
         seen = await at.ask("sk-told-1")
         assert {name: value for name, value in seen.headers.items() if b"ratelimit" in name} == dict([its])
+
+
+async def test_a_limit_is_waited_for(tmp_path: Path) -> None:
+    async with scene(tmp_path, queue_s=30) as at, trio.open_nursery() as nursery:
+        go_on = trio.Event()
+        at.mock.script(stalled())
+        seen: list[int] = []
+
+        async def second() -> None:
+            seen.append((await at.ask("sk-parallel-1")).status)
+            go_on.set()
+
+        async with connected(at.within.port, "sk-parallel-1") as client:
+            await client.send(BODY % 1)
+            await at.mock.received(1)
+            nursery.start_soon(second)
+            with trio.fail_after(TEST_S):
+                while not at.within.gateway.limits_waiting:  # noqa: ASYNC110 - it tells nobody
+                    await trio.sleep(0.001)
+            assert not seen
+        with trio.fail_after(TEST_S):
+            await go_on.wait()
+        assert seen == [200], "the first one left"
+
+
+async def test_who_leaves_waits_no_more(tmp_path: Path) -> None:
+    async with scene(tmp_path, queue_s=30) as at:
+        at.mock.script(stalled())
+        async with connected(at.within.port, "sk-parallel-1") as client:
+            await client.send(BODY % 1)
+            await at.mock.received(1)
+            async with connected(at.within.port, "sk-parallel-1") as other:
+                await other.send(BODY % 1)
+                with trio.fail_after(TEST_S):
+                    while not at.within.gateway.limits_waiting:  # noqa: ASYNC110 - it tells nobody
+                        await trio.sleep(0.001)
+            with trio.fail_after(TEST_S):
+                while at.within.gateway.limits_waiting:  # noqa: ASYNC110 - it tells nobody
+                    await trio.sleep(0.001)
+            assert at.standing("one").running == 1
+
+
+async def test_the_priority_stays_at_the_gateway(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, connected(at.within.port, "sk-told-1") as client:
+        await client.send(b'{"model":"m","priority":5,"messages":[]}')
+        assert (await client.read()).status == 200
+        assert msgspec.json.decode(at.mock.requests[0].body) == {"model": "m", "messages": []}
