@@ -7,6 +7,7 @@ which have all but those of workers that were killed, whole minutes are counted.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
@@ -116,10 +117,19 @@ def judged(outcome: Outcome, rpm: int, seconds: float) -> list[str]:
         most = most_in(moments, length_s)
         if most > rpm:
             wrong.append(f"{most} requests in {length_s:.2f} s {where}, of {rpm} in a minute")
-    share = len(outcome.arrived) / (rpm * max(1.0, seconds / MINUTE_S))
+    share = used(outcome.arrived, seconds) / rpm
     if share < SHARE:
         wrong.append(f"{share:.2%} of the limit were used")
     return wrong
+
+
+def used(moments: Sequence[float], seconds: float) -> float:
+    """Requests in a sliding minute, on the average; in all, where there was none."""
+    begin = min(moments, default=0.0)
+    starts = [begin + each * 0.25 for each in range(int(max(0.0, seconds - MINUTE_S) * 4) + 1)]
+    ordered = sorted(moments)
+    counts = [bisect_left(ordered, start + MINUTE_S) - bisect_left(ordered, start) for start in starts]
+    return sum(counts) / len(counts)
 
 
 def most_in(moments: Sequence[float], length_s: float) -> int:
@@ -135,9 +145,10 @@ def most_in(moments: Sequence[float], length_s: float) -> int:
 
 def summary(outcome: Outcome, scene: Scene) -> str:
     most = most_in(outcome.arrived, MINUTE_S - outcome.lag_s)
+    share = used(outcome.arrived, scene.settings.seconds) / scene.settings.rpm
     return (
         f"{len(outcome.arrived)} requests came to the upstream, {outcome.lag_s:.2f} s after they were sent at most: in"
         f" any minute less that at most {most} of {scene.settings.rpm}; by {len(outcome.started)} records at most"
-        f" {most_in(outcome.started, MINUTE_S)} in any minute; {outcome.good} answers, {outcome.lost} lost,"
-        f" {outcome.refused} refusals, {scene.killed} workers killed"
+        f" {most_in(outcome.started, MINUTE_S)} in any minute; {share:.2%} of the limit on the average;"
+        f" {outcome.good} answers, {outcome.lost} lost, {outcome.refused} refusals, {scene.killed} workers killed"
     )

@@ -91,7 +91,7 @@ class Ledger:
         heads: list[tuple[Rule, int, _Head]] = []
         refused: Refused | None = None
         for rule in rules:
-            row = self._row(rule, slot)
+            row = self._row(rule, slot, heads)
             if row < 0:
                 return Full() if row == _FULL else self._unknown(rules, slot)
             head = self._head(rule, row)
@@ -119,13 +119,14 @@ class Ledger:
             tokens = counted(self._cells, ring + TOKENS_AT, newest, head[_TOKENS], slot) + head[_RUN_TOKENS]
         return Seen(requests, tokens, head[_WRITTEN] + head[_SETTLED])
 
-    def _row(self, rule: Rule, slot: int) -> int:
-        """Raises nothing: `_FULL`, or `_UNKNOWN` where what it has spent must be loaded first."""
+    def _row(self, rule: Rule, slot: int, others: Sequence[tuple[Rule, int, _Head]] = ()) -> int:
+        """`_FULL`, or `_UNKNOWN` where what it has spent must be loaded first. `others`: of the same request, whose
+        rows may be idle until it is reserved."""
         row = self._table.find(rule.subject)
         if rule.budget is None:
             if row >= 0:
                 return row
-            row = self._table.give(rule.subject, slot)
+            row = self._table.give(rule.subject, slot, [row for _, row, _ in others])
             return row if row >= 0 else _FULL
         if row < 0:
             return _UNKNOWN

@@ -6,6 +6,7 @@ Every call under the lock of the memory.
 from __future__ import annotations
 
 import sys
+from collections.abc import Container
 from typing import Final
 
 from proxy.limits.journal import Journal
@@ -56,11 +57,12 @@ class Table:
             at = digests.find(digest, at + 1)
         return at // DIGEST_BYTES if at >= 0 else -1
 
-    def give(self, digest: bytes, slot: int) -> int:
-        """A row of its own, with nothing in it but what it was last used; -1: all are busy."""
+    def give(self, digest: bytes, slot: int, keep: Container[int] = ()) -> int:
+        """A row of its own, with nothing in it but when it was last used; -1: all are busy. `keep`: rows that nobody
+        else may be given."""
         row = self._row_of(NOBODY)
         if row < 0:
-            row = self._idle(slot)
+            row = self._idle(slot, keep)
         if row < 0:
             return row
         layout, cells = self._layout, self._cells
@@ -82,20 +84,21 @@ class Table:
         self._remember(digest, row)
         return row
 
-    def _idle(self, slot: int) -> int:
-        """Nobody's request runs, all that it spent is in the state file, and its last minute is over."""
-        layout, cells = self._layout, self._cells
-        for step in range(layout.rows):
-            row = (cells[HAND] + step) % layout.rows
-            head = layout.head(row) // CELL
-            if (
-                not cells[head + _RUNNING]
-                and not cells[head + _SETTLED]
-                and cells[head + _USED] < slot - KEPT
-            ):
-                cells[HAND] = row + 1
+    def _idle(self, slot: int, keep: Container[int]) -> int:
+        """A row whose holder may lose it."""
+        rows, hand = self._layout.rows, self._cells[HAND]
+        for step in range(rows):
+            row = (hand + step) % rows
+            if row not in keep and self._is_idle(row, slot):
+                self._cells[HAND] = row + 1
                 return row
         return -1
+
+    def _is_idle(self, row: int, slot: int) -> bool:
+        """Nobody's request runs, all that it spent is in the state file, and its last minute is over."""
+        cells, head = self._cells, self._layout.head(row) // CELL
+        busy = cells[head + _RUNNING] or cells[head + _SETTLED]
+        return not busy and cells[head + _USED] < slot - KEPT
 
     def rows(self) -> list[tuple[bytes, int]]:
         """Everybody's."""

@@ -220,6 +220,18 @@ def test_rows_of_the_idle_are_given_to_others_and_those_of_the_busy_are_not() ->
     assert one.reserve([second], Demand(), NOW + 61) == Full()
 
 
+def test_a_request_takes_no_row_of_its_own_payers() -> None:
+    machine = Machine(rows=2)
+    ledger = machine.hands[0]
+    first, second, third = (Rule(subject("key", each), "key", rpm=1) for each in "abc")
+    ledger.settle(taken(ledger, [second, first]), 0, 0, UNIX, NOW)
+    taken(ledger, [second, third], now=NOW + 70)
+    for rule in (second, third):
+        standing = machine.hands[1].standing(rule, NOW + 70)
+        assert standing is not None
+        assert standing.requests == standing.running == 1
+
+
 def test_what_is_not_written_yet_keeps_its_row() -> None:
     machine = Machine(rows=1)
     ledger = machine.hands[0]
