@@ -104,11 +104,11 @@ def _environment(upstream_port: int, ca: Path) -> dict[str, str]:
     return {**os.environ, **named, "PYTHONPATH": str(ROOT)}
 
 
-def _plain(number: int, *, stream: bool = False, lines: str = "") -> bytes:
+def _plain(number: int, *, stream: bool = False, lines: str = "", key: str = KEY) -> bytes:
     """The same for every number."""
     body = BODY % (b"true" if stream else b"false", b"x" * 200)
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{lines}"
-    own = f"Authorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    own = f"Authorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n"
     return (head + own).encode() + body
 
 
@@ -136,10 +136,14 @@ X-Forwarded-For: 203.0.113.{client}, 10.{n}.0.1\r
 X-Request-ID: 7b1f0c9e-4d2a-4e8b-9a3c-{n:012x}\r
 traceparent: 00-4bf92f3577b34da6a3ce929d0e{n:06x}-00f067aa0b{n:06x}-01\r
 """
+PLAIN_KEY, LIMITED_KEY = "sk-bench-virtual-plain", "sk-bench-virtual-limited"
+"""Virtual keys of the bench's configuration: one without limits, one with rpm, tpm and a budget."""
 CASES: dict[str, Request] = {
     "chat-behind-a-proxy": _proxied,
     "one-head-again": lambda _: _proxied(0),
     "chat": _plain,
+    "chat-with-a-key": lambda _: _plain(0, key=PLAIN_KEY),
+    "chat-with-limits": lambda _: _plain(0, key=LIMITED_KEY),
     "stream-of-64-events": lambda _: _plain(0, stream=True),
 }
 

@@ -88,7 +88,7 @@ async def _client(scene: Scene, outcome: Outcome, pause_s: float, first_s: float
                         outcome.lost += 1
                         break
                     _note(answer.status, answer.code, answer.message, outcome)
-                    await trio.sleep(max(pause_s, answer.wait_s))
+                    await trio.sleep(pause_s if answer.status == 200 else answer.wait_s + AGAIN_S)
         except (OSError, trio.BrokenResourceError):
             outcome.lost += 1
             await trio.sleep(AGAIN_S)

@@ -11,7 +11,7 @@ from loadtest.sim.actors import Pause, Script, Signal
 from loadtest.sim.answers import DONE
 from loadtest.sim.clock import VirtualClock
 from loadtest.sim.network import Network
-from loadtest.sim.plan import KEY, Ask, ClientPlan, Kind, Leaves, Manner
+from loadtest.sim.plan import CARRIED, KEY, Ask, ClientPlan, Kind, Leaves, Manner
 from loadtest.sim.reading import AnswerReader, Unreadable
 from loadtest.sim.sockets import End
 from loadtest.sim.story import Asked, Chronicle, Ending
@@ -140,7 +140,7 @@ class Client:
     def _speak(self, asked: Asked, end: End, reader: AnswerReader) -> Generator[Pause, bool, bool]:
         """Send the request. False: it leaves before the end of it."""
         ask = asked.ask
-        head, body = request(ask)
+        head, body = request(ask, self._plan.key)
         if ask.leaves is Leaves.HEAD:
             yield from self._send(end, head[: int(len(head) * ask.leaves_at)], 1)
             return False
@@ -207,13 +207,14 @@ class Client:
         end.close()
 
 
-def request(ask: Ask) -> tuple[bytes, bytes]:
-    """Head and body as they go out."""
+def request(ask: Ask, key: bytes = KEY) -> tuple[bytes, bytes]:
+    """Head and body as they go out. `key`: for what goes on to an upstream."""
     if ask.kind is Kind.NONSENSE:
         return b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\n", b""
     content = _BODIES[ask.kind](ask)
     body = _chunks(content) if ask.chunked else content
-    lines = [b"Host: gateway", b"Authorization: Bearer " + KEY, b"x-sim-request: %d" % ask.number, *ask.lines]
+    whose = b"Authorization: Bearer " + (key if ask.kind in CARRIED else KEY)
+    lines = [b"Host: gateway", whose, b"x-sim-request: %d" % ask.number, *ask.lines]
     if ask.expects and body:
         lines.append(b"Expect: 100-continue")
     if ask.chunked:

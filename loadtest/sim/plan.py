@@ -94,6 +94,10 @@ class Kind(enum.Enum):
     NONSENSE = "nonsense"
 
 
+CARRIED = frozenset({Kind.CHAT, Kind.UPLOAD})
+"""What goes on to an upstream."""
+
+
 class Leaves(enum.Enum):
     """When a client gives up on purpose."""
 
@@ -143,6 +147,18 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """A virtual key with one limit, which some of the clients share."""
+
+    key: str
+    alias: str
+    rpm: int | None = None
+    parallel: int | None = None
+    budget: int | None = None
+    """Nano-dollars."""
+
+
+@dataclass(frozen=True)
 class ClientPlan:
     """One connection, and the next when that ends: requests one after the other."""
 
@@ -159,6 +175,8 @@ class ClientPlan:
     """Then it goes."""
     reconnects: bool = False
     """A new connection for every request."""
+    key: bytes = KEY
+    """For what goes on to an upstream."""
 
 
 class Sort(enum.Enum):
@@ -221,5 +239,7 @@ class Plan:
     """Of streams and answers, where it is one for all."""
     benches: bool = True
     """False: nobody ever rests but by the operator's word."""
+    holders: tuple[Holder, ...] = ()
+    """Whose limits are to be kept."""
     hostile: tuple[ClientPlan, ...] = ()
     """One caller's clients, whom the others must not notice; they play only where they are let in."""

@@ -6,6 +6,7 @@ import logging
 import random
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from trio._core._run import GLOBAL_RUN_CONTEXT
 from loadtest.sim.actors import Actor, Script
 from loadtest.sim.clients import Client
 from loadtest.sim.clock import VirtualClock
+from loadtest.sim.holders import NotedLedger, standing
 from loadtest.sim.network import Network
 from loadtest.sim.plan import Plan, UpstreamPlan
 from loadtest.sim.platforms import Platform, PlatformPlan
@@ -26,14 +28,19 @@ from loadtest.sim.seeding import seeded
 from loadtest.sim.sockets import End
 from loadtest.sim.story import AtRest, Chronicle
 from loadtest.sim.upstreams import Upstream
+from proxy.access.identity import token_of
 from proxy.config.load import Loaded, load
 from proxy.edge.http1 import serve_socket
+from proxy.limits.layout import Layout
 from proxy.upstream.connecting import Connector
 from proxy.worker.assembly import Gateway
 from proxy.worker.serving import serve_accepted
+from proxy.worker.spending import Spending
 
 _UPSTREAMS: dict[type[UpstreamPlan], type[Upstream]] = {UpstreamPlan: Upstream, PlatformPlan: Platform}
 BEGUN_S = 0.001
+ROWS = 16
+"""Of the ledger: a few keys."""
 REST_S = 130.0
 """After it nothing of the last minute's counts is left."""
 
@@ -59,12 +66,14 @@ class _Run:
         self._gone = 0
         loaded = _loaded(plan.config)
         self._records = KeptRecords(clock, story)
+        self._ledger = _ledger(story)
         self._gateway = Gateway(
             loaded.config,
             loaded.environ,
             self._records,
             poller=self._network.poller,
             dial=self._network.dial,
+            spending=Spending(self._ledger, None, clock.monotonic),
         )
         gateway = self._gateway
         gateway.preopener.connector = Connector(gateway.reactor, gateway.pool, self._network.dial_ahead)
@@ -144,9 +153,20 @@ class _Run:
             tokens_held={state.id: state.tpm_used for state in states},
             tasks=_tasks(),
             budget=(budget.requests, budget.retrying),
-            waiting=len(room),
+            waiting=len(room) + gateway.limits_waiting,
             woken=gateway.reactor.woken,
+            standings={
+                holder.alias: standing(self._ledger, token_of(holder.key.encode()), self._clock.monotonic())
+                for holder in self._plan.holders
+            },
         )
+
+
+def _ledger(story: Chronicle) -> NotedLedger:
+    layout = Layout(ROWS, 1)
+    ledger = NotedLedger(memoryview(bytearray(layout.size)), threading.Lock(), layout)
+    ledger.deeds = story.deeds
+    return ledger
 
 
 async def _serve(gateway: Gateway, end: End) -> None:

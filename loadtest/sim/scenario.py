@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from loadtest.sim.crowd import Crowd
+from loadtest.sim.holders import holders_of, written
 from loadtest.sim.plan import (
     CAPACITIES_BYTES,
+    KEY,
     LATENCIES_S,
     Ask,
     ClientPlan,
     Fault,
+    Holder,
     Phase,
     Plan,
     Reload,
@@ -57,6 +60,9 @@ def scenario(seed: int) -> Plan:
 def _storm(seed: int, chance: random.Random) -> Plan:
     settings = storm(chance)
     clients = Crowd(chance, settings.targets).clients()
+    holders = holders_of(seed)
+    settings = replace(settings, sluice={**settings.sluice, "keys": written(holders)})
+    clients = tuple(replace(client, key=_key_of(client.number, holders)) for client in clients)
     stops_early = chance.random() < 0.25
     reloads, settings = _reloads(chance, settings)
     return Plan(
@@ -75,7 +81,13 @@ def _storm(seed: int, chance: random.Random) -> Plan:
         total_timeout_s=_number(settings.sluice, "total_timeout_s"),
         keepalive_s=_number({"sse_keepalive_s": 0.0, **settings.sluice}, "sse_keepalive_s"),
         benches="disable_cooldowns" not in settings.router,
+        holders=holders,
     )
+
+
+def _key_of(client: int, holders: Sequence[Holder]) -> bytes:
+    """Half of them have one with a limit."""
+    return KEY if client % 2 else holders[client // 2 % len(holders)].key.encode()
 
 
 def _number(section: Section, name: str) -> float:

@@ -63,6 +63,8 @@ def entry(target: Target, params: Section) -> Section:
             "api_base": f"http://{target.name}{SUFFIX}/v1",
             "api_key": f"sk-{target.name}",
             "weight": target.weight,
+            "input_cost_per_token": 1e-6,
+            "output_cost_per_token": 1e-5,
             "on_disconnect": "drain" if target.drains else "cancel",
             **({} if target.cap is None else {"max_parallel_requests": target.cap}),
             **({} if target.rpm is None else {"rpm": target.rpm}),

@@ -129,6 +129,21 @@ class Recorded:
 
 
 @dataclass
+class Deed:
+    """What a ledger did: reserved, refused, or settled."""
+
+    at_s: float
+    holder: str
+    """Its alias."""
+    what: str
+    least: int = 0
+    most: int = 0
+    nano: int = 0
+    final: bool = False
+    free: bool = False
+
+
+@dataclass
 class AtRest:
     """What is left of a gateway when nobody asks any more."""
 
@@ -140,6 +155,8 @@ class AtRest:
     budget: tuple[int, int]
     waiting: int
     woken: int
+    standings: dict[str, tuple[int, int, int]]
+    """Of each virtual key: spent, reserved, running."""
 
 
 class Chronicle:
@@ -154,6 +171,8 @@ class Chronicle:
         self.dials: list[Dial] = []
         self.records: list[Recorded] = []
         self.faults: Counter[Fault] = Counter()
+        self.deeds: list[Deed] = []
+        """What was reserved, refused and settled."""
         self.bugs: list[str] = []
         """What the gateway logged as its own failures."""
         self.tasks_at_start = 0

@@ -186,7 +186,7 @@ class Pipeline:
         if run is not None and run.reservation is not None:
             assert self._accounts is not None
             with self._wall.around(lambda: record.call_id):  # the record comes in any case
-                self._accounts.settle(run.reservation, record)
+                self._accounts.settle(run, run.reservation)
         self._recorder.record(record)
 
     async def _meet_browser(self, exchange: Exchange, record: Record) -> bool:

@@ -225,6 +225,16 @@ class Ledger:
         running, run_tokens, run_nano, settled = _unpack_share(self._memory, at)
         writes.append((at, _pack_share(running + 1, run_tokens + need, run_nano + most, settled)))
 
+    def turn(self, rules: Sequence[Rule]) -> None:
+        """Their budgets' periods have begun by now. Before what ended in them is settled."""
+        with self._held():
+            for rule in rules:
+                row = self._table.find(rule.subject) if rule.budget is not None else -1
+                if row >= 0:
+                    head = _unpack_head(self._memory, self._layout.head(row))
+                    if head[_KIND] == rule.kind + 1 and head[_START] < rule.start:
+                        self._begin_period(row, head, rule.start)
+
     def settle(
         self, reservation: Reservation, tokens: int, nano: int, ended_unix_s: float, now: float
     ) -> Charge:

@@ -62,7 +62,7 @@ class Demand(msgspec.Struct, frozen=True, gc=False):
     most: int = 0
     """Nano-dollars that it costs if its answer is as long as it may be."""
     free: bool = False
-    """Its price is known to be nothing: no budget stands in its way."""
+    """It is known to cost nothing: no budget stands in its way."""
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):

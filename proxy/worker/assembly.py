@@ -149,7 +149,7 @@ class Gateway:
         self.directory = Directory()
         self.directory.configure(configured_keys(config))
         self.register = None if state is None else Register(state, self.directory)
-        self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None)
+        self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None, time.monotonic)
         self._objects = objects
         self._store = MemoryStore(limits.remembered_objects) if objects is None else objects
         self._desk = None if self.register is None else Desk(self.register, self.directory)
@@ -426,6 +426,8 @@ class Gateway:
             parts.plans,
             Estimator(quotes(book), config.sluice_settings.assumed_output_tokens),
             self.spending,
+            time.monotonic,
+            time.time,
             self._turns,
             config.sluice_settings.total_timeout_s,
             RefusalSettings(config.litellm_settings.budget_exceeded_status_code),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -43,7 +44,7 @@ class Keeping:
         self._rows: RecordRows | None = None
         if path is not None:
             self.file = StateFile(path, state_limits(config))
-        self.spending = Spending(ledger, self.file, worker)
+        self.spending = Spending(ledger, self.file, time.monotonic, worker)
         if self.file is not None:
             self._rows = RecordRows(self.file, row_limits(config), [SpendRows(self.spending.moved)])
             self.consumers = (self._rows,)

@@ -43,8 +43,8 @@ class Spending:
         self,
         ledger: Ledger,
         state: StateFile | None,
+        clock: Callable[[], float],
         worker: int = 1,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ledger = self._ledger = ledger
         self._state = state

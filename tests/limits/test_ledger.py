@@ -149,6 +149,18 @@ def test_a_new_period_begins_with_nothing_spent(machine: Machine) -> None:
     assert (standing.spent, standing.reserved) == (40, 0)
 
 
+def test_who_ends_in_the_next_period_pays_in_that_one(ledger: Ledger) -> None:
+    old = Rule(KEY, "key", budget=100, kind=7, start=1_000, end=2_000)
+    new = Rule(KEY, "key", budget=100, kind=7, start=2_000, end=3_000)
+    ledger.load(old, 80, NOW)
+    running = taken(ledger, [old], Demand(most=20))
+    ledger.turn([new])
+    ledger.settle(running, 0, 15, 2_010, NOW)
+    standing = ledger.standing(new, NOW)
+    assert standing is not None
+    assert (standing.spent, standing.reserved) == (15, 0)
+
+
 def test_a_budget_of_another_sort_is_loaded_anew(ledger: Ledger) -> None:
     day = Rule(KEY, "key", budget=100, kind=1, start=5_000)
     month = Rule(KEY, "key", budget=100, kind=2, start=1_000)

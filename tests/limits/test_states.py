@@ -145,7 +145,9 @@ class Model(RuleBasedStateMachine):
     @rule(data=st.data(), tokens=st.integers(0, 80), nano=st.integers(0, 60))
     def ends(self, data: st.DataObject, tokens: int, nano: int) -> None:
         run = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        charge = self.machine.hands[run.worker - 1].settle(run.reservation, tokens, nano, self.now, self.now)
+        ledger = self.machine.hands[run.worker - 1]
+        ledger.turn(self.rules_of(run.names))
+        charge = ledger.settle(run.reservation, tokens, nano, self.now, self.now)
         self.unwritten.append(Spent(run.worker, charge, run.names, nano, self.now))
         for name in run.names:
             self.tokens[name].append((self.slot, tokens))
@@ -197,5 +199,5 @@ class Model(RuleBasedStateMachine):
                 assert standing.tokens == self.in_minute(self.tokens[name])
 
 
-Model.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Model.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestLedger = Model.TestCase

@@ -18,10 +18,14 @@ from proxy.accounting.usage import JsonUsageTap
 from proxy.edge.exchange import FastExchange
 from proxy.errors import Fault
 from proxy.gateway import pipeline
+from proxy.gateway.accounts.accounts import Accounts
+from proxy.gateway.accounts.estimate import Estimator
 from proxy.gateway.telling import answering, ends, holding
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.following import Following
+from proxy.limits import ledger
+from proxy.limits.ledger import Ledger
 from proxy.providers import hidden
 from proxy.routing.health import Health
 from proxy.routing.member import Member
@@ -164,6 +168,41 @@ def _no_end(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def _minute_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ledger, "counted", lambda *_: 0)
+
+
+def _refused_for_nothing(patch: pytest.MonkeyPatch) -> None:
+    taken = Ledger._take
+
+    def twice(self: Ledger, writes: Any, rule: Any, row: int, head: Any, *rest: Any) -> None:
+        head = (*head[:4], head[4] + 1, *head[5:])
+        taken(self, writes, rule, row, head, *rest)
+
+    patch.setattr(Ledger, "_take", twice)
+
+
+def _not_settled(patch: pytest.MonkeyPatch) -> None:
+    """Of who left."""
+    settle = Accounts.settle
+
+    def seldom(self: Accounts, run: Any, reservation: Any) -> None:
+        if run.record.outcome is not Outcome.CLIENT_GONE:
+            settle(self, run, reservation)
+
+    patch.setattr(Accounts, "settle", seldom)
+
+
+def _budget_by_hope(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is reserved of a budget."""
+    demand = Estimator.demand
+    patch.setattr(
+        Estimator,
+        "demand",
+        lambda self, *args, **more: msgspec.structs.replace(demand(self, *args, **more), free=True),
+    )
+
+
 def _asked_again(patch: pytest.MonkeyPatch) -> None:
     """After its answer was delivered."""
     attempt = Attempts._attempt
@@ -202,6 +241,10 @@ FAULTS: dict[str, tuple[Patch, str, Sort]] = {
     "usage is made up": (_made_up_usage, "money", Sort.CALM),
     "a quota is ignored": (_quota_ignored, "limits", Sort.STORM),
     "a request has no end": (_no_end, "limits", Sort.STORM),
+    "a key's minute is forgotten": (_minute_forgotten, "keys", Sort.STORM),
+    "a key is refused for nothing": (_refused_for_nothing, "keys", Sort.STORM),
+    "what was reserved is not given back": (_not_settled, "keys", Sort.STORM),
+    "budgets are by hope": (_budget_by_hope, "keys", Sort.STORM),
 }
 
 

@@ -5,13 +5,26 @@ slots    no key above its cap;                     ends     nothing outlives its
 leaving  who leaves is not asked on for;           rests    who rests is not asked, who is well again comes back
 shares   weights hold;                             money    tokens are counted once, as the upstreams said
 limits   rpm, and the time a request may take;          silences streams are kept alive
+keys     limits and money of virtual keys
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.sim.judges import ends, leaving, limits, money, records, relays, rests, shares, silences, slots
+from loadtest.sim.judges import (
+    ends,
+    keys,
+    leaving,
+    limits,
+    money,
+    records,
+    relays,
+    rests,
+    shares,
+    silences,
+    slots,
+)
 from loadtest.sim.judges.case import Case
 from loadtest.sim.plan import Plan
 from loadtest.sim.story import Chronicle
@@ -28,6 +41,7 @@ JUDGES: dict[str, Judge] = {
     "money": money.judge,
     "limits": limits.judge,
     "silences": silences.judge,
+    "keys": keys.judge,
 }
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from loadtest.sim.plan import Kind, Plan, Target
+from loadtest.sim.plan import CARRIED, Plan, Target
 from loadtest.sim.story import Asked, Attempt, Chronicle, Recorded
-
-CARRIED = frozenset({Kind.CHAT, Kind.UPLOAD})
-"""What goes on to an upstream."""
 
 
 class Case:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.sim.answers import DONE
-from loadtest.sim.judges.case import CARRIED, Case
-from loadtest.sim.plan import Kind, Leaves, Manner
+from loadtest.sim.judges.case import Case
+from loadtest.sim.plan import CARRIED, Kind, Leaves, Manner
 from loadtest.sim.story import Asked, Attempt, Ending, Recorded
 from proxy.gateway.telling.refusals import STOPPING
 from proxy.types import Outcome

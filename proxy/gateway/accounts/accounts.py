@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -42,11 +41,11 @@ class Accounts:
         plans: Plans,
         estimator: Estimator,
         spending: Spending,
+        clock: Callable[[], float],
+        unix_clock: Callable[[], float],
         turns: Turns | None = None,
         patience_s: float = math.inf,
         settings: RefusalSettings | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        unix_clock: Callable[[], float] = time.time,
     ) -> None:
         """`turns`: the worker's, in which who is refused waits; None: nobody does. `patience_s`: how long a request may
         take, all in all."""
@@ -106,17 +105,26 @@ class Accounts:
             return await self._spending.load(unknown.rules)
         raise AssertionError("a guard without a deadline lets nobody go on")
 
-    def settle(self, reservation: Reservation, record: Record) -> None:
+    def settle(self, run: Run, reservation: Reservation) -> None:
         """HOT where there are limits. Of a record whose usage, cost and duration are whole."""
+        record = run.record
         usage, cost = record.usage, record.cost
         tokens = 0
         if usage is not None:
             total = usage.total_tokens
             tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0) if total is None else total
         ended = record.started_unix_s + record.duration_s
+        if any([ended >= rule.end for rule, _ in reservation.rows]):  # noqa: C419 - a list is cheaper
+            self._turn(run.call, ended)
         charge = self._ledger.settle(
             reservation, tokens, 0 if cost is None else cost.total, ended, self._clock()
         )
         self._spending.settled(record, charge)
         if self._turns is not None and self._turns.queues:
             self._turns.call_next()
+
+    def _turn(self, call: Call, now_unix_s: float) -> None:
+        """It ends in another period than it began in, and is paid in that one."""
+        plan = self._plans.of(call, now_unix_s)
+        if plan is not None:
+            self._ledger.turn(plan.rules)

@@ -153,7 +153,8 @@ class Estimator:
         return size.sent_at_most * prompt + made * size.choices * output + _rate(rates.request)
 
 
-_NOTHING = Demand()
+_NOTHING = Demand(free=True)
+"""Of what only looks, or deletes."""
 
 
 def size_of(call: Call) -> Size:

@@ -6,7 +6,6 @@ waits in its own line. Other workers' requests end unseen: who is first looks ag
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
@@ -28,7 +27,7 @@ Ask: TypeAlias = Callable[[], Awaitable[Reservation | Refused]]
 class Turns:
     """One worker's, for its life."""
 
-    def __init__(self, limit: int, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limit: int, timeout_s: float, clock: Callable[[], float]) -> None:
         """`limit`: requests that wait at once. `timeout_s`: each; 0: none does."""
         self.configure(limit, timeout_s)
         self._clock = clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -57,7 +58,7 @@ class Room:
 
 @pytest.fixture
 def room() -> Room:
-    return Room(Turns(100, 60.0))
+    return Room(Turns(100, 60.0, time.monotonic))
 
 
 async def queued(room: Room, nursery: trio.Nursery, *names: str) -> None:

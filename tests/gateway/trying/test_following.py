@@ -12,11 +12,11 @@ from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import MOST_RETRIES, Following, FollowingSettings, Next
 from proxy.gateway.trying.retry_budget import RetryBudget
 from proxy.gateway.trying.retrying import FIRST_BACKOFF_S, Policy
-from proxy.gateway.trying.run import Failure, Run
+from proxy.gateway.trying.run import Failure, Run, cause_of
 from proxy.gateway.trying.selection import choose
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings, Wish
-from proxy.types import Deployment, Refusal, Result, ResultKind
+from proxy.types import Deployment, Refusal, Result, ResultKind, Secret
 from proxy.wire.scope import RequestScope
 from proxy.wire.walls import Wall
 
@@ -326,6 +326,28 @@ def test_turning_from_a_key_that_refuses_takes_no_budget(story: Any) -> None:
     s = story("a", "b", "c", budget=(0.0, 0))
     assert ids(s.fail_all(DENIED)) == ["b", "c"]
     assert (s.run.retrying, s.budget.retrying) == (False, 0)
+
+
+def test_a_request_that_failed_alike_on_two_keys_needs_the_budget_for_its_third(story: Any) -> None:
+    """It is the likelier culprit itself, and must not take down one key after the other at nobody's cost."""
+
+    def third(shares: int) -> Next | None:
+        s = story(*({"id_": key, "api_key": Secret(f"sk-{key}")} for key in "abc"), budget=(0.0, shares))
+        following: Next | None = Next(s.begin())
+        for _ in range(2):
+            assert following is not None
+            s.run.tried.append(following.deployment)
+            s.router.settle(following.deployment, FAILED.result, s.now, s.run.choice.wish, cause_of(s.run))
+            following = s.following.after(s.run, FAILED, following.deployment)
+        assert (s.run.retrying, s.budget.retrying) == (min(shares, 2), min(shares, 2))
+        assert s.run.cause is not None
+        assert len(s.run.cause.suspects) == 2
+        return following
+
+    assert third(shares=1) is None, "its one share is taken, by itself"
+    found = third(shares=2)
+    assert found is not None
+    assert found.deployment.id == "c"
 
 
 # -- other groups
