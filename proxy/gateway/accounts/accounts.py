@@ -88,7 +88,11 @@ class Accounts:
         call, parking = run.call, run.exchange.parking
         ask = partial(self._ask, plan, demand, parking)
         until = run.started + self._patience_s
-        return await turns.wait(line, ask, parking, until, call.caller.id, call.priority or 0, refused)
+        began = self._clock()
+        try:
+            return await turns.wait(line, ask, parking, until, call.caller.id, call.priority or 0, refused)
+        finally:
+            run.record.queued_s += self._clock() - began
 
     async def _ask(self, plan: Plan, demand: Demand, parking: Parking) -> Reservation | Refused:
         """Raises GatewayError 503, ClientGone."""
