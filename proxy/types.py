@@ -350,6 +350,8 @@ class Cost(msgspec.Struct, frozen=True):
     """What is not priced by text token: audio, images, seconds, characters, calls of tools."""
     source: str = ""
     """Where the price is from."""
+    saved: int = 0
+    """What the provider's cache spared: its tokens at the full price, less `cached`. No part of `total`."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -142,7 +142,7 @@ def _labels(by: Sequence[str], total: Total) -> tuple[str, ...]:
 def _fields(by: Sequence[str], total: Total) -> dict[str, object]:
     """Spend in dollars."""
     figures = {
-        name: dollars(value) if name.startswith("spend") else value
+        name: dollars(value) if name.startswith("spend") or name == "saved" else value
         for name, value in zip(Figures.__struct_fields__, msgspec.structs.astuple(total.figures), strict=True)
     }
     return {**dict(zip(by, _labels(by, total), strict=True)), **figures}

@@ -99,6 +99,9 @@ def _bar(value: int, most: int) -> str:
 
 def _notes(whole: Figures) -> str:
     notes = []
+    if whole.saved:
+        share = whole.cached_tokens / max(1, whole.input_tokens)
+        notes.append(f"providers' caches had {share:.0%} of the input, and saved {money(whole.saved)}")
     if whole.unpriced:
         notes.append(
             f"{whole.unpriced:,} requests used something whose price is not known: `sluice prices MODEL`"

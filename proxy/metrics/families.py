@@ -113,6 +113,11 @@ REASONING_TOKENS = _counter(
     "litellm_output_reasoning_tokens_metric", _BY_CALLER, "Completion tokens spent on reasoning."
 )
 SPEND = _counter("litellm_spend_metric", _BY_CALLER, "US dollars, of what has a known price.")
+SAVED = _counter(
+    "sluice_cache_saved_dollars",
+    _BY_CALLER,
+    "US dollars that providers' caches spared: at the full price, less the cached.",
+)
 UNPRICED = _counter(
     "sluice_unpriced_requests", "requested_model", "Requests with usage of which no price is known."
 )

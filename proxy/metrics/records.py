@@ -118,6 +118,8 @@ class RecordCounter:
             self._add(kind, f.UNPRICED, 1, kind.by_model)
         else:
             self._add(kind, f.SPEND, cost.total / NANO_DOLLARS, kind.by_caller)
+            if cost.saved:
+                self._add(kind, f.SAVED, cost.saved / NANO_DOLLARS, kind.by_caller)
 
     def _count_attempts(self, kind: _Kind, record: Record) -> None:
         if record.attempts > 1:

@@ -41,7 +41,8 @@ def cost(usage: Usage, prices: Prices, tier: str | None = None, search_size: str
     nanos_written = _written(usage, written, rates) if written else 0
     nanos_out = _nanos(spoken * (rates.output or 0) + thought * (rates.reasoning or 0))
     total = nanos_in + nanos_read + nanos_written + nanos_out + other
-    return Cost(total, nanos_in, nanos_read, nanos_written, nanos_out, other, source)
+    spared = max(0, _nanos(read * (rates.input or 0)) - nanos_read) if read else 0
+    return Cost(total, nanos_in, nanos_read, nanos_written, nanos_out, other, source, spared)
 
 
 def _written(usage: Usage, written: int, rates: Rates) -> int:
@@ -65,4 +66,5 @@ def added(one: Cost | None, other: Cost | None) -> Cost | None:
         one.output + other.output,
         one.other + other.other,
         other.source,
+        one.saved + other.saved,
     )

@@ -82,6 +82,8 @@ class Figures(msgspec.Struct, frozen=True):
     spend_cache_write: int = 0
     spend_output: int = 0
     spend_other: int = 0
+    saved: int = 0
+    """By providers' caches: no part of `spend`."""
 
 
 assert Figures.__struct_fields__ == FIGURES

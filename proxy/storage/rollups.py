@@ -16,7 +16,7 @@ DAY_S: Final = 86_400
 FIGURES: Final = (
     "requests", "failures", "unpriced", "estimated", "duration_ms", "input_tokens", "output_tokens", "cached_tokens",
     "cache_write_tokens", "reasoning_tokens", "spend", "spend_input", "spend_cached", "spend_cache_write",
-    "spend_output", "spend_other",
+    "spend_output", "spend_other", "saved",
 )  # fmt: skip
 """Of `days`, in the order of its columns."""
 FEWER: Final = ("requests", "failures", "input_tokens", "output_tokens", "spend")
@@ -64,6 +64,7 @@ class Sums:
             cost.cache_write,
             cost.output,
             cost.other,
+            cost.saved,
         )
         _add(self._days, key, figures)
         if record.customer is not None or record.tags:

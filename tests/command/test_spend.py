@@ -153,3 +153,11 @@ def test_counts_are_short(count: int, text: str) -> None:
 )
 def test_money(nano: int, text: str) -> None:
     assert money(nano) == text
+
+
+def test_what_caches_saved_is_told() -> None:
+    figures = Figures(requests=3, input_tokens=1_000, cached_tokens=250, spend=2 * 10**9, saved=15 * 10**8)
+    assert "providers' caches had 25% of the input, and saved $1.50" in table(
+        "t", ["model"], [(("m",), figures)], 9
+    )
+    assert "caches" not in table("t", ["model"], [(("m",), Figures(requests=3))], 9)

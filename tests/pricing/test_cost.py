@@ -55,6 +55,7 @@ def test_text_cached_and_reasoning_tokens_each_have_their_price():
         cached=100_000,
         output=7_500_000,
         source="test",
+        saved=900_000,
     )
 
 

@@ -95,6 +95,7 @@ async def test_days_add_up(path: Path, rows: RecordRows) -> None:
         "requests": 5, "failures": 1, "unpriced": 1, "estimated": 1, "duration_ms": 5_000, "input_tokens": 40,
         "output_tokens": 80, "cached_tokens": 16, "cache_write_tokens": 0, "reasoning_tokens": 0, "spend": 2_500,
         "spend_input": 1_250, "spend_cached": 0, "spend_cache_write": 0, "spend_output": 1_250, "spend_other": 0,
+        "saved": 0,
     }  # fmt: skip
     assert {key: one["spend"] for key, one in sums(path, "days", "key").items()} == {"k1": 3_000, "k2": 500}
 

@@ -72,6 +72,7 @@ CREATE TABLE days (
     spend_cache_write INTEGER NOT NULL,
     spend_output INTEGER NOT NULL,
     spend_other INTEGER NOT NULL,
+    saved INTEGER NOT NULL,
     PRIMARY KEY (day, caller, model)
 ) STRICT, WITHOUT ROWID;
 
