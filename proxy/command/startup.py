@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shlex
@@ -128,6 +129,7 @@ def _run(
     # Imported before workers are forked: they share what is loaded.
     from proxy.worker.work import work  # noqa: PLC0415
 
+    gc.enable()
     if options.num_workers == 1:
         return work(
             editions.newest,
