@@ -9,8 +9,8 @@ import mmap
 import struct
 import zlib
 
-HALF_BYTES = 4 * 1024 * 1024
-"""More than 5,000 series take. Memory that was never written takes none."""
+HALF_BYTES = 16 * 1024 * 1024
+"""What 20,000 series take, whose five labels are as long as they may be. Memory that was never written takes none."""
 _HEAD = struct.Struct("=QII")
 """How often this place was written, length, checksum."""
 

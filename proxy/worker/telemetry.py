@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ from proxy.routing.router import DeploymentStatus, Router
 from proxy.sinks.delivery import Delivery
 from proxy.storage.status import StateStatus
 from proxy.types import Deployment
+
+log = logging.getLogger("sluice")
 
 EVERY_S = 0.5
 """How old other workers' counts may be; what one that is killed had not published in it is lost."""
@@ -71,6 +74,8 @@ class Telemetry:
         self.records = RecordCounter(self.table, self._names)
         self._watched: Watched | None = None
         self._ask_at = 0.0
+        self._told = False
+        """That the numbers do not fit."""
         self.table.sources.append(_tell_process)
 
     def watch(self, gateway: Watched, bus: Bus, sinks: Sequence[Delivery]) -> None:
@@ -96,7 +101,14 @@ class Telemetry:
             self.table.observe(f.LOOP_LAG, max(0.0, now - due))
             if now >= self._ask_at:
                 self._ask()
-            self.table.publish(self._board, now)
+            self._publish(now)
+
+    def _publish(self, now: float) -> None:
+        if not self.table.publish(self._board, now) and not self._told:
+            self._told = True
+            log.warning(
+                "metrics: %d series are more than is shared by workers: they stand still", self.table.size
+            )
 
     def _ask(self) -> None:
         self._ask_at = time.monotonic() + ASKED_EVERY_S
@@ -105,7 +117,7 @@ class Telemetry:
     async def render(self, openmetrics: bool) -> bytes:  # noqa: FBT001 - `control.Render`
         """The numbers of all workers. This one's are published before they are shown, so that what was shown stays."""
         self._ask()
-        self.table.publish(self._board, time.monotonic())
+        self._publish(time.monotonic())
         sheets = self._board.sheets()
         return await trio.to_thread.run_sync(partial(_rendered, sheets, time.monotonic(), openmetrics))
 

@@ -69,6 +69,22 @@ async def test_every_consumer_has_every_record_in_its_own_batches(
     assert small.had == large.had == ids(10)
 
 
+async def test_one_that_lingers_has_more_in_one_batch(
+    make_record: MakeRecord, autojump_clock: trio.testing.MockClock
+) -> None:
+    reader = Reader()
+    reader.linger_s = 5.0
+    bus = Bus([reader])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bus.run)
+        for record in numbered(make_record, 10):
+            bus.record(record)
+            await trio.sleep(0.4)
+        await trio.sleep(5)
+        nursery.cancel_scope.cancel()
+    assert [len(batch) for batch in reader.batches] == [10]
+
+
 async def test_a_slow_consumer_costs_its_own_records_and_nobody_elses(
     make_record: MakeRecord, autojump_clock: trio.testing.MockClock
 ) -> None:
