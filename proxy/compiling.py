@@ -34,6 +34,8 @@ def obstacle(source: str) -> str | None:
             return f"line {node.finalbody[0].lineno}: a look for None in a `finally`, taken to be as in a good end"
         if isinstance(node, ast.Slice) and any(map(_may_act, ast.walk(node))):
             return f"line {node.lineno}: a call in a slice's bound, which would be made twice"
+    if 'if __name__ == "__main__":' in source:
+        return "a script, which is run and not imported"
     return "a class that is weakly referenced" if "__weakref__" in source else None
 
 

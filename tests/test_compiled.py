@@ -71,6 +71,7 @@ def test_no_struct_is_compiled(name: str) -> None:
         ("def a(b, c):\n    return b[c(b) :]", "line 2: a call in a slice's bound"),
         ("async def a():\n    yield 1", "an asynchronous generator"),
         ('class A:\n    __slots__ = ("__weakref__",)', "weakly referenced"),
+        ('def main(): ...\n\nif __name__ == "__main__":\n    main()', "a script"),
     ],
 )
 def test_what_mypyc_would_get_wrong(source: str, told: str) -> None:

@@ -17,6 +17,7 @@ from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings, Notice, warning_lines
 from proxy.config.schema import Config
 from proxy.errors import ConfigError, unforeseen
+from proxy.pricing.names import is_price
 from proxy.process.listening import WILDCARDS, host_to_serve, is_loopback
 from proxy.providers.table import Remark, Survey, env_deployment, survey
 from proxy.providers.url import origin
@@ -93,6 +94,7 @@ def _judged(options: Options, environ: Mapping[str, str], place: Place | None) -
         config = _configured(examined.config, options, examined.environ, found)
         served = survey(config, examined.environ)
         _tell_entries(served, config, found)
+        _tell_prices(config, found)
         _check_targets(config, found)
         _check_address(options, config, examined.environ, place, served, found)
         if not found.errors:
@@ -156,6 +158,18 @@ def _tell_entries(served: Survey, config: Config, found: Findings) -> None:
             found.error(_path(remark), remark.text)
     for remark in served.notes:
         found.warn(_path(remark), remark.text)
+
+
+def _tell_prices(config: Config, found: Findings) -> None:
+    """LiteLLM has names of prices for what is not counted here."""
+    for index, entry in enumerate(config.model_list):
+        for section, prices in (
+            ("litellm_params", entry.litellm_params.prices),
+            ("model_info", entry.model_info.prices),
+        ):
+            for name in prices:
+                if not is_price(name):
+                    found.warn(("model_list", index, section, name), "is a price of what is not counted here")
 
 
 def _stands_alone(remark: Remark, config: Config) -> bool:

@@ -121,7 +121,7 @@ def _check(fields: Mapping[str, object], where: str) -> None:
     """Raises PriceError. A price of tokens above a dollar each is one per million, written by mistake."""
     try:
         prices_of(fields, "")
-        tokens = [name for name in fields if name.endswith("_per_token") and is_price(name)]
+        tokens = [name for name in fields if "_token" in name and is_price(name)]
         high = next((name for name in tokens if femto(fields[name] or 0) > FEMTO_PER_DOLLAR), None)
     except PriceError as error:
         raise PriceError(f"{where}: {error}") from None

@@ -52,6 +52,33 @@ def test_a_good_file(judged: Judge) -> None:
     assert len(others) == 2
 
 
+def test_a_price_of_what_is_not_counted_is_told(judged: Judge) -> None:
+    verdict = judged(
+        """\
+        model_list:
+          - model_name: a
+            litellm_params: {model: a, api_key: k, input_cost_per_token: 1e-6, guardrail_cost_per_unit: 1}
+            model_info: {cache_read_input_token_cost: 1e-7, tiered_pricing: []}
+        """
+    )
+    told, _ = str(verdict).splitlines()
+    key = "model_list[0].litellm_params.guardrail_cost_per_unit"
+    assert told == f"warning: config.yaml:3: {key}: is a price of what is not counted here"
+
+
+@pytest.mark.parametrize("dollars", ["much", "-1", "2.5"])
+def test_a_price_that_is_none_is_an_error(judged: Judge, dollars: str) -> None:
+    verdict = judged(
+        f"""\
+        model_list:
+          - model_name: a
+            litellm_params: {{model: a, api_key: k, input_cost_per_audio_token: {dollars}}}
+        """
+    )
+    assert verdict.good is None
+    assert "model_list[0]" in str(verdict)
+
+
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     verdict = judge(Options(), {})
