@@ -134,6 +134,11 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Such ids in the state file, for all workers and over restarts: about 200 MiB; the longest unused go first."""
     objects_keep_days: Days = 400.0
     """Days that such an id stays there unused: vector stores and fine-tuned models are used for years."""
+    conversations_keep: Positive = 100_000
+    """Conversations of `/v1/responses` over upstreams that keep none, in the state file: of 20 KiB each, some 2 GiB.
+    The oldest go first."""
+    conversations_keep_days: Days = 30.0
+    """Days that `previous_response_id` finds such a conversation: as long as OpenAI keeps its own."""
     state: Text | None = None
     """File of what outlives a restart (SQLite), or `off`. Without it `sluice.db` in systemd's `$STATE_DIRECTORY`, else
     beside the configuration, else in the working directory."""

@@ -48,6 +48,7 @@ from proxy.providers.table import deployments, env_deployment
 from proxy.routing.affinity import MemoryStore, ObjectStore
 from proxy.routing.facts import FactBoard
 from proxy.routing.router import Hold, Router, Suspicion
+from proxy.storage.conversations import StoredConversations
 from proxy.storage.file import StateFile
 from proxy.storage.objects import StoredObjects
 from proxy.storage.problems import StateError
@@ -129,6 +130,7 @@ class Gateway:
         telemetry: Telemetry | None = None,
         spending: Spending | None = None,
         objects: StoredObjects | None = None,
+        conversations: StoredConversations | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
@@ -137,7 +139,8 @@ class Gateway:
         learn of upstreams. `counted`: whose usage one of them has counted; None: this is the only one. `state`: what
         outlives this process; None: nothing does. `telemetry`: what `/metrics` shows; None: there is no such page.
         `spending`: who has had how much; None: this process knows alone, and forgets it at its end.
-        `objects`: which project holds which; None: this process remembers alone.
+        `objects`: which project holds which; None: this process remembers alone. `conversations`: of /responses; None:
+        nobody can go on from one.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -151,6 +154,7 @@ class Gateway:
         self.register = None if state is None else Register(state, self.directory)
         self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None, time.monotonic)
         self._objects = objects
+        self._conversations = conversations
         self._store = MemoryStore(limits.remembered_objects) if objects is None else objects
         self._desk = None if self.register is None else Desk(self.register, self.directory)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
@@ -392,7 +396,12 @@ class Gateway:
             attempt_settings(config),
             following_settings(config),
             Lasting(
-                self._budget, self._room, self._counted, unpriced=self.unpriced, reckoning=self._reckoning
+                self._budget,
+                self._room,
+                self._counted,
+                unpriced=self.unpriced,
+                reckoning=self._reckoning,
+                conversations=self._conversations,
             ),
             book,
         )

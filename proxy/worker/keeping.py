@@ -14,13 +14,21 @@ from proxy.config.schema import Config
 from proxy.limits.ledger import Ledger
 from proxy.metrics import families as f
 from proxy.metrics.table import Table
+from proxy.storage import conversations
+from proxy.storage.conversations import StoredConversations
 from proxy.storage.file import StateFile
 from proxy.storage.objects import StoredObjects, tidy
 from proxy.storage.records import RecordRows
 from proxy.storage.retention import Retention
 from proxy.storage.spend import SpendRows
 from proxy.types import Deployment
-from proxy.worker.settings import object_limits, retention_limits, row_limits, state_limits
+from proxy.worker.settings import (
+    conversation_limits,
+    object_limits,
+    retention_limits,
+    row_limits,
+    state_limits,
+)
 from proxy.worker.spending import Spending
 
 
@@ -41,6 +49,7 @@ class Keeping:
         self.tasks: Sequence[Callable[[], Awaitable[object]]] = ()
         """While the gateway serves, beside the file's own."""
         self.objects: StoredObjects | None = None
+        self.conversations: StoredConversations | None = None
         self._rows: RecordRows | None = None
         if path is not None:
             self.file = StateFile(path, state_limits(config))
@@ -49,8 +58,12 @@ class Keeping:
             self._rows = RecordRows(self.file, row_limits(config), [SpendRows(self.spending.moved)])
             self.consumers = (self._rows,)
             self.objects = StoredObjects(self.file, object_limits(config))
-            tidy_objects = partial(tidy, object_limits(config))
-            retention = Retention(retention_limits(config), self.file, others=[tidy_objects])
+            self.conversations = StoredConversations(self.file)
+            others = [
+                partial(tidy, object_limits(config)),
+                partial(conversations.tidy, conversation_limits(config)),
+            ]
+            retention = Retention(retention_limits(config), self.file, others=others)
             self.tasks = (retention.run, self.spending.run, self.objects.run)
 
     def tell(self, table: Table) -> None:

@@ -34,6 +34,7 @@ from proxy.providers.dialect import ANTHROPIC_VERSION, own_headers
 from proxy.providers.url import origin
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.router import Router, RouterSettings
+from proxy.storage.conversations import ConversationLimits
 from proxy.storage.file import StateLimits
 from proxy.storage.objects import ObjectLimits
 from proxy.storage.records import RowLimits
@@ -282,6 +283,11 @@ def retention_limits(config: Config) -> RetentionLimits:
         size_bytes=int(ours.records_keep_mb * MEBIBYTE),
         days=int(ours.spend_keep_days),
     )
+
+
+def conversation_limits(config: Config) -> ConversationLimits:
+    ours = config.sluice_settings
+    return ConversationLimits(ours.conversations_keep, ours.conversations_keep_days * DAY_S)
 
 
 def object_limits(config: Config) -> ObjectLimits:

@@ -109,6 +109,7 @@ def work(
         telemetry=telemetry,
         spending=keeping.spending,
         objects=keeping.objects,
+        conversations=keeping.conversations,
     )
     if telemetry is not None:
         telemetry.table.sources.append(keeping.tell)

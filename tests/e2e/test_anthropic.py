@@ -417,3 +417,30 @@ def test_a_stream_that_breaks_off_says_so_in_anthropics_words(
     assert {"message_delta", "message_stop"}.isdisjoint(kinds)
     body: Any = broke.value.body
     assert (body["error"]["type"], body["error"]["code"]) == ("api_error", "stream_broken")
+
+
+def test_a_conversation_goes_on_from_an_answer(
+    oai: openai.OpenAI, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    tools: list[Any] = [{"type": "function", "name": "weather", "parameters": WEATHER, "strict": True}]
+    asked: dict[str, Any] = {"model": "claude", "tools": tools, "reasoning": {"effort": "low"}}
+    first = oai.responses.create(input="How is the weather?", **asked)
+    call = first.output[-1]
+    assert call.type == "function_call"
+    output: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "cold"}
+    second = oai.responses.create(previous_response_id=first.id, input=[output], **asked)
+    assert second.output_text == "The tool says: cold."
+    assert second.previous_response_id == first.id
+    user, assistant, result = sent(upstream)["messages"]
+    assert user["content"] == [{"type": "text", "text": "How is the weather?"}]
+    assert [block["type"] for block in assistant["content"]] == ["thinking", "tool_use"]
+    assert result["content"][0]["tool_use_id"] == call.call_id
+    with oai.responses.stream(previous_response_id=second.id, input="And?", model="claude") as stream:
+        third = stream.get_final_response()
+    assert len(sent(upstream)["messages"]) == 5
+    unkept = oai.responses.create(model="claude", input="Hi", store=False)
+    for id_ in (unkept.id, "resp_unknown"):
+        with pytest.raises(openai.BadRequestError) as unknown:
+            oai.responses.create(model="claude", previous_response_id=id_, input="And?")
+        assert unknown.value.code == "previous_response_not_found"
+    assert third.id not in (first.id, second.id)

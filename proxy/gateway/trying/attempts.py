@@ -17,6 +17,8 @@ from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.holding import is_plainly_good
 from proxy.gateway.telling.mock import mocks
 from proxy.gateway.telling.refusals import upstream_failed
+from proxy.gateway.trying.before import PATH as RESPONSES
+from proxy.gateway.trying.before import Conversations, before
 from proxy.gateway.trying.costing import Costing, Unpriced
 from proxy.gateway.trying.delivering import Delivering
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
@@ -47,7 +49,7 @@ PLAIN = FollowingSettings()
 class Lasting:
     """What is the worker's, and outlives a configuration."""
 
-    __slots__ = ("budget", "clock", "counted", "reckoning", "room", "unpriced")
+    __slots__ = ("budget", "clock", "conversations", "counted", "reckoning", "room", "unpriced")
 
     def __init__(
         self,
@@ -57,12 +59,15 @@ class Lasting:
         clock: Callable[[], float] | None = None,
         unpriced: Unpriced | None = None,
         reckoning: Reckoning | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         """Without a budget retries are unbounded, without a room nobody waits. `clock`: of monotonic seconds; None:
-        the one there is when this is made, since a simulation has its own."""
+        the one there is when this is made, since a simulation has its own.
+        `conversations`: of /responses over upstreams that keep none."""
         self.budget = RetryBudget(0, sys.maxsize) if budget is None else budget
         self.room = WaitingRoom(0, 0) if room is None else room
         self.counted = counted
+        self.conversations = conversations
         self.unpriced = Unpriced() if unpriced is None else unpriced
         self.reckoning = Reckoning() if reckoning is None else reckoning
         self.clock = time.monotonic if clock is None else clock
@@ -85,6 +90,7 @@ class Attempts:
         book = book or PriceBook()
         lasting = lasting or Lasting()
         clock = lasting.clock
+        self._conversations = lasting.conversations
         self._clock = clock
         self._budget = lasting.budget
         self._lanes = {id_: lane_of(destination, settings, book) for id_, destination in destinations.items()}
@@ -117,6 +123,8 @@ class Attempts:
         self._budget.requests += 1
         slots = self._slots
         try:
+            if run.call.route.path == RESPONSES and self._conversations is not None:
+                run.before = await before(run.call, self._conversations, run.exchange.parking)
             picked = slots.first(run)
             deployment = (
                 picked if isinstance(picked, Deployment) else (await slots.wait(run, picked)).deployment

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
-from proxy.errors import GatewayError
+from proxy.errors import CannotSay, GatewayError
 from proxy.providers.translation.coding import Fields, decode_fields, encode
 from proxy.providers.translation.refusing import Telling, Terms, read, wrong
 from proxy.providers.translation.responses_items import Items
@@ -37,7 +37,6 @@ LET_GO = {
     "include": "more of what only tools of /responses say; thoughts of Anthropic's are sealed in any case",
     "max_tool_calls": "of tools that the provider runs itself: none are there",
     "metadata": "labels: the answer repeats them",
-    "previous_response_id": "what the gateway has kept of it stands before the input",
     "store": "the gateway keeps what was said, unless it is false",
     "truncation": "what may be left out of a long conversation: all of it is sent",
 }
@@ -74,6 +73,13 @@ def request(body: bytes, terms: Terms, before: Sequence[Raw] = ()) -> tuple[byte
     instructions = telling.read("instructions", _decode_str)
     if instructions:
         items.said.append({"role": "system", "content": instructions})
+    previous = telling.read("previous_response_id", _decode_str)
+    if previous and not before:
+        raise CannotSay(
+            f"Previous response with id '{previous}' not found: it is not kept, too old, or another caller's.",
+            param="previous_response_id",
+            code="previous_response_not_found",
+        )
     given = telling.read("input", _decode_input)
     if given is None and not before:
         raise GatewayError(400, "you must provide an input parameter", param="input")

@@ -59,6 +59,7 @@ Translate = Callable[[Value], object]
 
 
 SILENT = "SILENT"
+REFUSING = ("unsupported_parameter", "previous_response_not_found")
 
 
 class Found(msgspec.Struct, frozen=True, order=True):
@@ -184,7 +185,7 @@ def _outcome(pair: Pair, class_: Any, base: Value, name: str, type_: Any, wrap: 
         try:
             said = pair.translate(wrapped)
         except GatewayError as error:
-            if error.code != "unsupported_parameter":
+            if error.code not in REFUSING:
                 raise AssertionError(f"{class_.__name__}.{name}={value!r}: {error}") from error
             refused = error.param
             continue
