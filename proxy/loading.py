@@ -20,6 +20,8 @@ MANIFEST = "compiled.json"
 """Beside this file."""
 LIBRARY = "proxy.compiled"
 """Where all of it is; each module has a small one of its own that leads there."""
+LIBRARY_FILE = "compiled__mypyc"
+"""Beside this file, but for how Python's extension modules end."""
 UNFINISHED = '{"a build that was not finished": ""}'
 """Fits nothing."""
 PURE_VARIABLE = "SLUICE_PURE"
@@ -49,8 +51,11 @@ def settled(root: Path, environ: Mapping[str, str]) -> Build:
         sources = json.loads((root / "proxy" / MANIFEST).read_text())
     except FileNotFoundError:
         return Build.PURE
-    fits = sources.pop(_PYTHON, None) == EXTENSION_SUFFIXES[0] and all(
-        _digest(root / source) == digest for source, digest in sources.items()
+    here = (root / "proxy" / (LIBRARY_FILE + EXTENSION_SUFFIXES[0])).exists()
+    fits = (
+        here
+        and sources.pop(_PYTHON, None) == EXTENSION_SUFFIXES[0]
+        and all(_digest(root / source) == digest for source, digest in sources.items())
     )
     return Build.COMPILED if fits else Build.STALE
 

@@ -16,20 +16,26 @@ import msgspec
 import pytest
 
 from proxy import BUILD
-from proxy.compiling import ROOMS, compiled, obstacle, relied_on
-from proxy.loading import MANIFEST, PURE_VARIABLE, UNFINISHED, Build, Sources, manifest, settled
+from proxy.compiling import PARTS, compiled, obstacle, relied_on
+from proxy.loading import LIBRARY_FILE, MANIFEST, PURE_VARIABLE, UNFINISHED, Build, Sources, manifest, settled
 from proxy.wire.head import read_request_line
 
 ROOT = Path(__file__).parents[1]
 RUN_S = 120
 MODULES = [str(path.with_suffix("")).replace("/", ".") for path in compiled()]
 HOT = """
-wire.deadlines wire.form wire.framing wire.head wire.head_parser wire.link wire.parking wire.pump wire.reactor wire.tls
-wire.unheld wire.uplink
+wire.deadlines wire.form wire.form_memory wire.framing wire.gaps wire.head wire.head_parser wire.link wire.parking wire.pump
+wire.reactor wire.response_parser wire.tls wire.unheld wire.uplink
 upstream.answer upstream.pool
 routing.layout routing.member routing.rotation routing.state
 accounting.bus
 providers.objects
+access.keys
+edge.body edge.exchange edge.http1
+gateway.telling.answering gateway.telling.ends
+gateway.trying.attempts gateway.trying.delivering gateway.trying.judging gateway.trying.outbound gateway.trying.sending
+gateway.trying.slots
+metrics.records pricing.cost
 """
 """What each request passes: each of them fell out of what is compiled only if somebody meant it to."""
 on_compiled = pytest.mark.skipif(BUILD is not Build.COMPILED, reason="this is the pure build")
@@ -67,6 +73,7 @@ def test_no_struct_is_compiled(name: str) -> None:
         ("class A(msgspec.Struct, frozen=True):\n    a: int", "line 1: a Struct"),
         ("class A(Struct): ...", "a Struct"),
         ("class A(tuple[int]): ...", "a child of a built-in type"),
+        ("from hypercorn import B\nclass A(B): ...", "line 2: a child of somebody else's class"),
         ("try:\n    a()\nfinally:\n    if b is not None:\n        b.close()", "line 4: a look for None"),
         ("def a(b, c):\n    return b[c(b) :]", "line 2: a call in a slice's bound"),
         ("async def a():\n    yield 1", "an asynchronous generator"),
@@ -92,6 +99,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "proxy").mkdir()
     (tmp_path / "proxy/a.py").write_text("A = 1")
     (tmp_path / "proxy" / MANIFEST).write_text(manifest(tmp_path, ["proxy/a.py"]))
+    (tmp_path / "proxy" / f"{LIBRARY_FILE}{EXTENSION_SUFFIXES[0]}").write_text("")
     return tmp_path
 
 
@@ -108,13 +116,15 @@ def test_without_a_manifest_it_is_plain(checkout: Path) -> None:
     assert settled(checkout, {}) is Build.PURE
 
 
-@pytest.mark.parametrize("change", ["changed", "gone", "unfinished", "another Python"])
+@pytest.mark.parametrize("change", ["changed", "gone", "unfinished", "another Python", "not there"])
 def test_what_is_compiled_of_anything_else_is_not_run(checkout: Path, change: str) -> None:
     left = checkout / "proxy" / MANIFEST
     if change == "changed":
         (checkout / "proxy/a.py").write_text("A = 2")
     elif change == "gone":
         (checkout / "proxy/a.py").unlink()
+    elif change == "not there":
+        (checkout / "proxy" / f"{LIBRARY_FILE}{EXTENSION_SUFFIXES[0]}").unlink()
     elif change == "unfinished":
         left.write_text(UNFINISHED)
     else:
@@ -163,8 +173,8 @@ def test_a_seed_tells_the_same_story_on_both_builds(seed: int) -> None:
     assert told("") == told("1")
 
 
-def test_the_rooms_are_there() -> None:
-    assert [room for room in ROOMS if not (ROOT / "proxy" / room).is_dir()] == []
+def test_the_parts_are_there() -> None:
+    assert [part for part in PARTS if not (ROOT / "proxy" / part).exists()] == []
 
 
 @pytest.mark.parametrize(("pure", "said"), [("1", "pure Python"), ("", BUILD.value)])

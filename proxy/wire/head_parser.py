@@ -18,16 +18,16 @@ _DECIDE = frozenset((b"connection", b"expect", b"host", b"transfer-encoding", b"
 class Repeat:
     """A head that came before: what stands around the digits of its content-length."""
 
-    __slots__ = ("end", "form", "gap", "opening", "start")
+    __slots__ = ("end", "form", "gap_end", "gap_start", "opening", "start")
 
     def __init__(self, raw: bytes, opening: Opening, form: Form, digits: int) -> None:
         """`digits`: how many; `form.repeats`."""
         self.opening = opening
         self.form = form
         self.end = form.tail
-        at = len(raw) - len(self.end)
-        self.start = raw[: at - digits]
-        self.gap = slice(at - digits, at)
+        self.gap_end = len(raw) - len(self.end)
+        self.gap_start = self.gap_end - digits
+        self.start = raw[: self.gap_start]
 
 
 class HeadParser(FormMemory[Form]):
@@ -61,7 +61,7 @@ class HeadParser(FormMemory[Form]):
             raise self.too_large(raw)
         repeat = self._repeats.get(size)
         if repeat is not None and raw.startswith(repeat.start) and raw.endswith(repeat.end):
-            digits = raw[repeat.gap]
+            digits = raw[repeat.gap_start : repeat.gap_end]
             if digits.isdigit():
                 return RequestHead(repeat.opening, repeat.form, (digits,)), int(digits)
         line, _, rest = raw.partition(b"\r\n")

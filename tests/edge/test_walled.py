@@ -85,6 +85,7 @@ async def test_a_door_that_raises(house, requests, monkeypatch, door: str) -> No
     await asked(house, requests)
 
 
+@pytest.mark.pure
 async def test_a_connection_that_raises(house, requests, monkeypatch) -> None:
     async def _read_head(self) -> bytes | None:
         raise LookupError("a connection's bug")

@@ -144,6 +144,7 @@ def _plans(rule: str) -> Iterator[Plan]:
     return map(shared, range(FIRST_SEEDS.get(rule, 0), MOST_SEEDS + FIRST_SEEDS.get(rule, 0)))
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("rule", RULES)
 def test_without_the_rule_it_is_noticed(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
     RULES[rule](monkeypatch)

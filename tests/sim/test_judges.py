@@ -248,6 +248,7 @@ FAULTS: dict[str, tuple[Patch, str, Sort]] = {
 }
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize(("put_in", "judge", "sort"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_is_caught(monkeypatch: pytest.MonkeyPatch, put_in: Patch, judge: str, sort: Sort) -> None:
     put_in(monkeypatch)

@@ -57,6 +57,10 @@ def head_of(lines: bytes, status: int = 200) -> ResponseHead:
     return parse_response_head(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, lines), b"POST", frozenset())
 
 
+pytestmark = pytest.mark.pure
+"""FakeAnswer is none of the compiled ones."""
+
+
 class FakeAnswer:
     """An answer in pieces; `broken` ends it with a failure."""
 
