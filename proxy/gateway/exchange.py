@@ -7,7 +7,7 @@ from typing import Protocol
 
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import BodySource
+from proxy.upstream.outbound import BodySource
 from proxy.wire.form import RequestHead
 from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Sieve, Tap

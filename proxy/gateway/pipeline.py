@@ -21,7 +21,8 @@ from proxy.gateway.accounts.accounts import Accounts
 from proxy.gateway.accounts.plans import Plan
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
-from proxy.gateway.reading.intake import IntakeLimits, page_body, read_at_once, read_call
+from proxy.gateway.reading.intake import page_body, read_at_once, read_call
+from proxy.gateway.reading.intake_limits import IntakeLimits
 from proxy.gateway.reading.introduction import Introduction, introduce
 from proxy.gateway.reading.labels import NONE as NO_LABELS
 from proxy.gateway.reading.permission import check_customer, check_route, may_use, permitted
@@ -33,8 +34,9 @@ from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
 from proxy.gateway.telling.shapes import reply_of
 from proxy.gateway.trying.attempts import Attempts
+from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.run import Run
-from proxy.gateway.trying.selection import Choice, choose
+from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
 from proxy.types import Outcome, Page, PageRequest
 from proxy.wire.form import RequestHead, asks_for_websocket

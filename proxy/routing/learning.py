@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import msgspec
-
 from proxy.routing.health import Told
 from proxy.routing.layered import Layered
 from proxy.routing.layers import Model
@@ -13,8 +9,9 @@ from proxy.routing.member import Member
 from proxy.routing.prediction import Prediction
 from proxy.routing.rules import DENIED, FAILING, RATE_LIMITED, SLOW, SOFT, Rule, blamed, denies, rule_of
 from proxy.routing.settings import RouterSettings
+from proxy.routing.suspicion import Suspect, Suspicion, unheard
 from proxy.routing.wish import Cause, Wish
-from proxy.types import Deployment, Layer, Limits, Result, ResultKind
+from proxy.types import Layer, Limits, Result, ResultKind
 
 LEARNS_EVERY_S = 0.05
 """Under load most answers' words on the quota are not read: they cost as much as choosing a deployment."""
@@ -25,29 +22,6 @@ SUSPECTED_AGAIN_S = 1.0
 _OK = ResultKind.OK
 _NEUTRAL = ResultKind.NEUTRAL
 _REFUSED = ResultKind.REFUSED
-
-
-class Suspicion(msgspec.Struct, frozen=True, eq=False):
-    """An answer that may mean that a key will not do, without a word that decides it. Nothing rests for it yet.
-
-    Whoever hears of it makes one free call with the deployment's key, `GET {base}/models`, off the request's path, and
-    tells `Router.confirm`.
-    """
-
-    deployment: Deployment
-    """One that uses the key: where and how to ask."""
-    result: Result
-    """The answer that raised it."""
-    call_id: str
-    at: float
-    """Monotonic seconds."""
-
-
-Suspect = Callable[[Suspicion], None]
-
-
-def unheard(_suspicion: Suspicion) -> None:
-    """Nobody confirms: suspicions stay what they are."""
 
 
 class Learning:

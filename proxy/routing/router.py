@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import msgspec
-
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.dice import Dice
 from proxy.routing.ground import Layers
 from proxy.routing.hold import Hold
 from proxy.routing.layered import Report
-from proxy.routing.learning import Learning, Suspect, Suspicion
+from proxy.routing.learning import Learning
+from proxy.routing.match import Match
 from proxy.routing.member import Member
 from proxy.routing.patterns import GroupLookup
 from proxy.routing.pool import Pool
@@ -20,6 +19,7 @@ from proxy.routing.settings import RouterSettings
 from proxy.routing.state import DeploymentState
 from proxy.routing.status import DeploymentStatus, LayerStatus, describe, describe_layer
 from proxy.routing.strategies import STRATEGIES
+from proxy.routing.suspicion import Suspect, Suspicion
 from proxy.routing.through import through
 from proxy.routing.unserved import Unserved, served
 from proxy.routing.wish import ANY, Cause, Wish
@@ -44,12 +44,6 @@ __all__ = [
 ]
 
 _OK = ResultKind.OK
-
-
-class Match(msgspec.Struct, frozen=True):
-    pool: Pool
-    wildcard: str
-    """The text that `*` stood for; empty when the name was exact."""
 
 
 class Router:

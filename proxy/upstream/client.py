@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
-import msgspec
 
 from proxy.errors import UpstreamFailure
-from proxy.types import ResultKind, Translation
+from proxy.types import ResultKind
 from proxy.upstream.answer import Answer
 from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Endpoint
+from proxy.upstream.outbound import Outbound, Patience
 from proxy.upstream.pool import Pool
 from proxy.wire.head import find_head_end
 from proxy.wire.link import POST_BYTES, Link
@@ -32,37 +29,6 @@ MAX_INTERIM_ANSWERS = 16
 """1xx answers before the real one."""
 DROPPED_FROM_ANSWERS = frozenset((b"set-cookie",))
 """An upstream's cookies are between it and the gateway."""
-
-
-class Patience(msgspec.Struct, frozen=True):
-    """How long each phase of an attempt may take, in seconds."""
-
-    connect_s: float
-    write_s: float
-    first_byte_s: float
-    gap_s: float
-
-
-class BodySource(Protocol):
-    """A request body too large or too opaque to hold: it moves as the upstream takes it."""
-
-    async def send_to(self, uplink: Uplink) -> None:
-        """All of it. Raises Answered when the upstream spoke first, Late, ClientGone, GatewayError."""
-
-
-class Outbound(msgspec.Struct, frozen=True):
-    """What one attempt sends."""
-
-    method: bytes
-    head: bytes
-    body: bytes
-    rest: BodySource | None = None
-    inform: Callable[[ResponseHead], Awaitable[None]] | None = None
-    """Takes interim answers (102, 103) on to the client, where its door can."""
-    translation: Translation | None = None
-    """What the request is, and its answer must be, in another language. It is passed along here, and not used."""
-    asks_usage: bool = False
-    """Of a stream, for the gateway's own sake: it is not for the client. Passed along as well."""
 
 
 class UpstreamClient:

@@ -20,7 +20,7 @@ from proxy.errors import ConfigError
 from proxy.gateway.accounts.estimate import Quote, Quoted
 from proxy.gateway.accounts.plans import PlanSettings
 from proxy.gateway.reading.budget import Budget
-from proxy.gateway.reading.intake import IntakeLimits
+from proxy.gateway.reading.intake_limits import IntakeLimits
 from proxy.gateway.reading.routes import Custom
 from proxy.gateway.reading.spool import SpoolLimits
 from proxy.gateway.telling.cors import ANY
@@ -41,8 +41,8 @@ from proxy.storage.records import RowLimits
 from proxy.storage.retention import RetentionLimits
 from proxy.storage.rollups import DAY_S
 from proxy.types import Deployment, Secret, SessionAffinity
-from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
+from proxy.upstream.outbound import Patience
 from proxy.wire.tls import bundle_mark
 
 MEBIBYTE = 1024 * 1024

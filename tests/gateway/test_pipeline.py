@@ -16,7 +16,7 @@ from proxy.access.keys import Keys
 from proxy.accounting.record import Record
 from proxy.errors import ClientGone, Fault, GatewayError
 from proxy.gateway.pipeline import Pipeline
-from proxy.gateway.reading.intake import IntakeLimits
+from proxy.gateway.reading.intake_limits import IntakeLimits
 from proxy.gateway.reading.routes import Custom, Routes
 from proxy.gateway.reading.spool import SpoolLimits
 from proxy.gateway.trying.run import Run

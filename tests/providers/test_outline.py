@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.gateway.reading.peek import MAX_MODEL_CHARS, Peeked, peek_json
+from proxy.gateway.reading.peek import MAX_MODEL_CHARS, peek_json
+from proxy.gateway.reading.peeked import Peeked
 from proxy.providers.outline import LARGE_BYTES, LONG_BYTES, STAND_IN, outline
 
 LONG = "y" * LARGE_BYTES

@@ -10,8 +10,8 @@ import trio
 
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound, Patience
 from proxy.upstream.destination import Endpoint
+from proxy.upstream.outbound import Outbound, Patience
 from proxy.upstream.pool import Pool
 from proxy.upstream.resolving import Resolver
 from proxy.wire.parking import Parking

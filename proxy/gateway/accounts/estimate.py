@@ -15,7 +15,7 @@ import msgspec
 from proxy.errors import UNREADABLE
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import BYTES_PER_TOKEN
-from proxy.gateway.trying.selection import Choice
+from proxy.gateway.trying.choice import Choice
 from proxy.limits.values import Demand
 from proxy.pricing.rates import FEMTO_PER_NANO, Prices, Rates, rates_for
 from proxy.providers.body import upstream_model

@@ -5,32 +5,30 @@ What is not read is not absent: where a body may name a model it is read, or the
 
 from __future__ import annotations
 
-import msgspec
-
 from proxy.errors import GatewayError, body_too_large
 from proxy.gateway.exchange import Exchange
-from proxy.gateway.reading.budget import Budget, Lease
+from proxy.gateway.reading.budget import Lease
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.decoding import decoded, decoder_for
 from proxy.gateway.reading.forms import read_form
+from proxy.gateway.reading.intake_limits import IntakeLimits
 from proxy.gateway.reading.introduction import BodyKind, Introduction
 from proxy.gateway.reading.labels import NONE, labels_of
 from proxy.gateway.reading.multipart import MultipartPeek
-from proxy.gateway.reading.peek import Peeked, peek_json, target_names
+from proxy.gateway.reading.peek import peek_json, target_names
+from proxy.gateway.reading.peeked import Peeked
 from proxy.gateway.reading.refusals import (
     TOO_LARGE,
     ambiguous_key,
     bad_model,
     coded_page_body,
     disagreeing_models,
-    disk_share_taken,
-    memory_share_taken,
     not_json,
     page_body_too_large,
     unreadable_type,
 )
 from proxy.gateway.reading.routes import Kind
-from proxy.gateway.reading.spool import Spool, SpoolLimits, form_too_large
+from proxy.gateway.reading.spool import Spool, form_too_large
 from proxy.wire.codings import CodingLimits, Decoder
 from proxy.wire.form import RequestHead
 from proxy.wire.head import CHUNKED, NO_BODY
@@ -43,19 +41,6 @@ SMALL_BYTES = 64 * 1024
 """A body that a socket's buffer holds is the connection's: it is not counted."""
 _BEFORE_AN_OBJECT = b" \t\r\n\x00\xef\xbb\xbf\xfe\xff"
 """Blanks, the byte order marks of UTF-8 and UTF-16, and half of a UTF-16 or a quarter of a UTF-32 brace."""
-
-
-class IntakeLimits(msgspec.Struct, frozen=True):
-    body_bytes: int
-    """Of a body that must be held in memory whole, and of its text without its coding."""
-    form: SpoolLimits
-    ratio: int = 200
-    """Bytes of text per byte of a coded body, from its first MiB on."""
-    memory: Budget = msgspec.field(default_factory=lambda: Budget(1 << 30, memory_share_taken))
-    """Of all bodies that are held, whole or in part."""
-    disk: Budget = msgspec.field(default_factory=lambda: Budget(1 << 32, disk_share_taken))
-    page_bytes: int = 1 << 20
-    """Of a body for one of the gateway's own pages."""
 
 
 def read_at_once(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call | None:

@@ -17,6 +17,7 @@ import msgspec
 
 from proxy.errors import UNREADABLE
 from proxy.gateway.reading.labels import NONE, Labels, Said, in_body
+from proxy.gateway.reading.peeked import NOT_JSON, NOT_OBJECT, Limits, Peeked
 from proxy.providers.outline import LARGE_BYTES, outline
 
 MAX_PRIORITY = 65_535
@@ -24,33 +25,6 @@ MAX_MODEL_CHARS = 512
 """A longer name is no model's: it is not looked up, logged or echoed."""
 MAX_TARGETS = 64
 """Names read from `target_model_names`; only the first is routed to."""
-
-
-class Peeked(msgspec.Struct, frozen=True):
-    """What a request asks for. A field the request does not hold, or holds with a wrong type, has its default."""
-
-    model: str | None = None
-    stream: bool = False
-    store: bool | None = None
-    target_model_names: tuple[str, ...] = ()
-    has_target_field: bool = False
-    """True: `target_model_names` is in the body, whatever it holds, and must not go upstream."""
-    model_invalid: bool = False
-    """True: there is a `model` that is not one usable name, so it is no model of the router's."""
-    not_json: bool = False
-    """True: the body is not JSON (RFC 8259)."""
-    not_object: bool = False
-    """True: the body is not a JSON object."""
-    ambiguous: str | None = None
-    """The routing key that occurs twice, or in other letters; nothing else is known then."""
-    max_tokens: int = 0
-    """The most that the answer may have; 0: not said."""
-    labels: Labels = NONE
-    priority: int | None = None
-
-
-NOT_JSON = Peeked(not_json=True, not_object=True)
-NOT_OBJECT = Peeked(not_object=True)
 
 
 class _Key:
@@ -78,12 +52,6 @@ class _Store(_Key):
 
 class _Targets(_Key):
     name = "target_model_names"
-
-
-class _Limits(Said, gc=False):
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    priority: msgspec.Raw = msgspec.Raw()
 
 
 class _Ambiguous(Exception):  # noqa: N818 - a fact, not an error
@@ -118,7 +86,7 @@ def _decoder(base: type[_S]) -> Callable[[bytes], _S]:
     return cast(Callable[[bytes], _S], msgspec.json.Decoder(struct, dec_hook=_hear).decode)
 
 
-_decode = _decoder(_Limits)
+_decode = _decoder(Limits)
 _decode_keys = _decoder(Said)
 _decode_whole = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_int = msgspec.json.Decoder(int).decode

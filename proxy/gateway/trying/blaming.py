@@ -6,8 +6,8 @@ import logging
 import re
 
 from proxy.gateway.reading.call import Call
+from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.outbound import model_sent
-from proxy.gateway.trying.selection import Choice
 from proxy.providers.verdict import Asked
 from proxy.providers.words import known
 from proxy.types import Deployment, Result

@@ -21,8 +21,9 @@ from proxy.providers.verdict import Asked, verdict
 from proxy.routing.router import Suspicion
 from proxy.types import Deployment, Layer, ResultKind
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound, Patience, UpstreamClient
+from proxy.upstream.client import UpstreamClient
 from proxy.upstream.destination import EVERYTHING, Destination
+from proxy.upstream.outbound import Outbound, Patience
 from proxy.wire.form import RequestHead
 from proxy.wire.head import NO_BODY
 from proxy.wire.parking import Late, Parking

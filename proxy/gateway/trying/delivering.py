@@ -24,7 +24,7 @@ from proxy.providers.usage_asked import UsageSieve
 from proxy.routing.router import Router
 from proxy.types import Outcome, Result, ResultKind, Translation
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound
+from proxy.upstream.outbound import Outbound
 from proxy.wire.head import CHUNKED
 from proxy.wire.header_lines import without
 from proxy.wire.response_head import ResponseHead

@@ -11,8 +11,8 @@ from proxy.pricing.book import PriceBook
 from proxy.pricing.rates import Prices
 from proxy.providers.dialect import Dialect, dialect_of
 from proxy.types import Deployment
-from proxy.upstream.client import Patience
 from proxy.upstream.destination import Destination
+from proxy.upstream.outbound import Patience
 
 
 class AttemptSettings(msgspec.Struct, frozen=True):

@@ -15,9 +15,9 @@ from proxy.gateway.reading.query import with_model
 from proxy.gateway.reading.routes import Kind
 from proxy.gateway.reading.spool import Spool
 from proxy.gateway.trying.before import NOTHING_BEFORE
+from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.lane import Lane
 from proxy.gateway.trying.run import Run
-from proxy.gateway.trying.selection import Choice
 from proxy.providers.body import outbound_body, upstream_model
 from proxy.providers.prepare import NO_MOMENT, Prepared, Request, prepare
 from proxy.providers.sigv4 import signature
@@ -25,8 +25,8 @@ from proxy.providers.splice import MAX_FIELDS, remove_field
 from proxy.providers.url import refuse_dot_segments, target
 from proxy.providers.usage_asked import PATHS, with_usage_asked
 from proxy.types import Deployment, Headers, Moment
-from proxy.upstream.client import Outbound
 from proxy.upstream.destination import EVERYTHING, Destination, Forwarding
+from proxy.upstream.outbound import Outbound
 from proxy.wire.framing import encode_chunk
 from proxy.wire.head import CHUNKED, NO_BODY
 

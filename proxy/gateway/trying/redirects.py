@@ -14,8 +14,8 @@ import msgspec
 from proxy.errors import Fault, GatewayError
 from proxy.providers.redirect import REDIRECTS, client_lines, client_target, keeps_its_way, target_at
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound
 from proxy.upstream.destination import Endpoint
+from proxy.upstream.outbound import Outbound
 
 log = logging.getLogger("sluice")
 

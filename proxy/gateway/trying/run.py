@@ -12,7 +12,7 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.trying.before import NOTHING_BEFORE, Before
-from proxy.gateway.trying.selection import Choice
+from proxy.gateway.trying.choice import Choice
 from proxy.limits.ledger import Reservation
 from proxy.routing.router import Cause
 from proxy.types import Deployment, Refusal, Result, Usage

@@ -6,17 +6,17 @@ serves requests that name nothing.
 
 from __future__ import annotations
 
-import msgspec
-
 from proxy.errors import GatewayError, model_not_found
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import header_targets
 from proxy.gateway.reading.routes import Custom, Kind
 from proxy.gateway.reading.session import Named, nobody
+from proxy.gateway.trying.choice import Choice
 from proxy.providers.objects import names_in_body, names_in_path, names_in_query, stateful
 from proxy.providers.outline import outline
 from proxy.routing.affinity import ObjectStore
-from proxy.routing.router import ANY, Match, Pool, Router, Wish
+from proxy.routing.match import Match
+from proxy.routing.router import Pool, Router, Wish
 
 OBJECT_SCAN_BYTES = 1024 * 1024
 """Ids stand near the beginning of what is otherwise text."""
@@ -25,23 +25,6 @@ NOTHING_NAMED = (
     " or `target_model_names` in the body or by the header X-LiteLLM-Target-Model; or configure a default: set"
     " `use_in_pass_through: true` on a deployment, or OPENAI_API_KEY in the gateway's environment."
 )
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """What the router may pick from, for this call."""
-
-    pool: Pool
-    wildcard: str = ""
-    group_named: bool = False
-    """The body's or path's own `model` named the group: it is rewritten to the upstream's name."""
-    scope: str | None = None
-    """The known object's keys."""
-    placed_by: bytes | None = None
-    """Whose objects must meet: the caller, or its session."""
-    stateful: bool = False
-    wish: Wish = ANY
-    session: bytes | None = None
-    """The conversation, where the pool has more than one project for it to stay with."""
 
 
 def choose(call: Call, router: Router, named: Named = nobody) -> Choice:

@@ -12,8 +12,9 @@ from proxy.gateway.trying.redirects import Trail, follow
 from proxy.gateway.trying.run import Run
 from proxy.providers.usage_asked import NAMES
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound, Patience, UpstreamClient
+from proxy.upstream.client import UpstreamClient
 from proxy.upstream.destination import Endpoint
+from proxy.upstream.outbound import Outbound, Patience
 from proxy.upstream.renewed import Renewed
 from proxy.wire.parking import Parking
 

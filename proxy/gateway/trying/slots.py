@@ -9,9 +9,9 @@ from functools import partial
 import trio
 
 from proxy.gateway.telling.refusals import NOT_YOURS_YET, nothing_to_pick
+from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.following import Following, Next
 from proxy.gateway.trying.run import Run, cause_of
-from proxy.gateway.trying.selection import Choice
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.routing.refusal import NOT_SERVED
 from proxy.routing.router import Router, Unavailable

@@ -15,7 +15,8 @@ from proxy.access.identity import Caller
 from proxy.errors import ClientGone, GatewayError
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.call import Call
-from proxy.gateway.reading.intake import IntakeLimits, header_targets, read_call
+from proxy.gateway.reading.intake import header_targets, read_call
+from proxy.gateway.reading.intake_limits import IntakeLimits
 from proxy.gateway.reading.introduction import BodyKind, introduce
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Kind, Route

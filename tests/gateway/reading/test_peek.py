@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.gateway.reading.labels import NONE
-from proxy.gateway.reading.peek import MAX_MODEL_CHARS, MAX_TARGETS, Peeked, peek_json, target_names
+from proxy.gateway.reading.peek import MAX_MODEL_CHARS, MAX_TARGETS, peek_json, target_names
+from proxy.gateway.reading.peeked import Peeked
 
 
 @pytest.mark.parametrize(

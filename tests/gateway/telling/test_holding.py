@@ -22,8 +22,8 @@ from proxy.gateway.telling import holding
 from proxy.gateway.telling.holding import ERROR_BYTES, HoldSettings, error_body, hold
 from proxy.types import Header, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
-from proxy.upstream.client import Outbound, Patience
 from proxy.upstream.destination import Endpoint
+from proxy.upstream.outbound import Outbound, Patience
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor

@@ -30,8 +30,8 @@ from proxy.providers.dialect import own_headers
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Outcome, StreamMode
-from proxy.upstream.client import Patience
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint
+from proxy.upstream.outbound import Patience
 from proxy.upstream.pool import Pool
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor

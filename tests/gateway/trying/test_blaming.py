@@ -14,8 +14,8 @@ from proxy.config.settings import GeneralSettings
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Custom, Kind, Route
 from proxy.gateway.trying.blaming import WORDS_REMEMBERED, UnknownWords, asked_of, foreign
+from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.outbound import CONTENT, Sender
-from proxy.gateway.trying.selection import Choice
 from proxy.providers.dialect import own_headers
 from proxy.providers.verdict import Asked
 from proxy.routing.affinity import MemoryStore

@@ -11,15 +11,15 @@ from proxy.errors import GatewayError
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Custom, Kind, Route
+from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.lane import AttemptSettings, Lane, lane_of
 from proxy.gateway.trying.outbound import Sender
-from proxy.gateway.trying.selection import Choice
 from proxy.providers.dialect import own_headers
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Pool, Router, RouterSettings
 from proxy.types import Deployment
-from proxy.upstream.client import Outbound, Patience
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint, Forwarding
+from proxy.upstream.outbound import Outbound, Patience
 from proxy.wire.head import CHUNKED, NO_BODY
 
 MakeCall = Callable[..., Call]

@@ -7,7 +7,8 @@ import pytest
 from proxy.errors import GatewayError
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Custom, Kind, Route
-from proxy.gateway.trying.selection import NOTHING_NAMED, Choice, choose
+from proxy.gateway.trying.choice import Choice
+from proxy.gateway.trying.selection import NOTHING_NAMED, choose
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Secret
