@@ -41,7 +41,7 @@ test: $(VENV)/.dev ## set up and run every test, on the sources
 	SLUICE_PURE=1 $(BIN)/python -m pytest
 
 # Rooms of which hardly anything is compiled are tested once, on the sources.
-COMPILED_TESTS := tests/test_compiled.py $(addprefix tests/,wire routing upstream accounting pricing providers gateway edge e2e sim)
+COMPILED_TESTS := tests/test_compiled.py $(addprefix tests/,access accounting edge gateway metrics pricing routing sim upstream wire e2e)
 
 test-compiled: $(VENV)/.dev ## compile, and run the tests of what is compiled
 	@if $(BIN)/python -c "import sys; from proxy.compiling import can_compile; sys.exit(not can_compile())"; then \

@@ -9,6 +9,7 @@ from proxy.loading import Build
 
 MODELS_SHOWN = 8
 CHAT_MODELS = ("gpt", "o1", "o3", "chat")
+_BUILDS = {build: f"{build.value} (`make compile` makes it faster)" for build in (Build.PURE, Build.STALE)}
 _HEADER = "Authorization"
 _HERE = ("0.0.0.0", "::", "127.0.0.1", "localhost")  # noqa: S104 - as a client on this machine reaches them
 
@@ -32,8 +33,7 @@ def banner(
         f"  key       {_key(key)}",
         f"  docs      {url}/docs",
     ]
-    if build is Build.STALE:
-        lines.append(f"  build     {build.value}")
+    lines.append(f"  build     {_BUILDS.get(build, build.value)}")
     if simulated:
         lines.append("  upstream  simulated; set OPENAI_API_KEY or give --config for a real one")
     return "\n".join([*lines, "", "  " + curl(url, chat_model(models), key, header or _HEADER), ""])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -33,12 +33,11 @@ from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
 from proxy.gateway.telling.shapes import reply_of
-from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
-from proxy.types import Outcome, Page, PageRequest
+from proxy.types import Headers, Outcome, Page, PageRequest
 from proxy.wire.form import RequestHead, asks_for_websocket
 from proxy.wire.scope import RequestScope
 from proxy.wire.walls import Wall
@@ -69,6 +68,16 @@ SeekObjects: TypeAlias = Callable[[], Awaitable[bool]]
 """Looks for what the router's store has missed. True: some of it is known now."""
 
 
+class Answering(Protocol):
+    """What answers a call from an upstream: `trying.attempts`."""
+
+    async def run(self, run: Run) -> None:
+        """Raises GatewayError when none can, ClientGone."""
+
+    def call_line(self, record: Record) -> Headers:
+        """For errors of the gateway's own making."""
+
+
 class Pipeline:
     """Serves exchanges from either door. One per worker and configuration."""
 
@@ -77,7 +86,7 @@ class Pipeline:
         routes: Routes,
         keys: Keys,
         router: Router,
-        attempts: Attempts,
+        attempts: Answering,
         recorder: Records,
         limits: IntakeLimits,
         cors: Cors = CLOSED,

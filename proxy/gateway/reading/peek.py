@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import msgspec
 
@@ -31,27 +31,27 @@ class _Key:
     """The type of a field that `_hear` is told of."""
 
     __slots__ = ()
-    name = ""
+    name: ClassVar[str] = ""
 
 
 class _Model(_Key):
-    name = "model"
+    name: ClassVar[str] = "model"
 
 
 class _ModelInOtherLetters(_Key):
-    name = "model"
+    name: ClassVar[str] = "model"
 
 
 class _Stream(_Key):
-    name = "stream"
+    name: ClassVar[str] = "stream"
 
 
 class _Store(_Key):
-    name = "store"
+    name: ClassVar[str] = "store"
 
 
 class _Targets(_Key):
-    name = "target_model_names"
+    name: ClassVar[str] = "target_model_names"
 
 
 class _Ambiguous(Exception):  # noqa: N818 - a fact, not an error

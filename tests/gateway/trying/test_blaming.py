@@ -170,6 +170,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> list[Result]:
     return told
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("coded", ANSWERS)
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(("headers", "blame"), [((), Layer.KEY), ((ORGANIZATION,), Layer.NOBODY)])
@@ -192,6 +193,7 @@ async def test_an_errors_words_are_read_and_passed_on_as_they_came(
     assert b"".join(door.written) == ANSWERS[coded].body
 
 
+@pytest.mark.pure
 async def test_another_key_has_the_model_that_one_does_not(
     stage: Any, exchange: Any, a_call: Any, results: Any
 ) -> None:
@@ -213,6 +215,7 @@ async def test_a_model_that_nobody_has_is_the_upstreams_own_404(
     assert b"".join(door.written) == MODEL
 
 
+@pytest.mark.pure
 async def test_an_object_that_is_not_there_is_not_looked_for_elsewhere(
     stage: Any, exchange: Any, a_call: Any, results: Any
 ) -> None:
