@@ -242,7 +242,7 @@ class Gateway:
 
     @property
     def requests_waiting(self) -> int:
-        return len(self._room)
+        return len(self._room) + len(self._turns)
 
     def budgets(self) -> Iterator[tuple[Rule, int]]:
         """Of those who have asked of late: nano-dollars that are spent, or reserved by running requests."""

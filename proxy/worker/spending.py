@@ -119,14 +119,19 @@ class Spending:
         while state is not None:
             await trio.sleep(COMPARE_S)
             with suppress(StateError):  # told by the state file
-                await self._compare(state)
+                await self.compare()
                 if self._clock() >= fold_at:
                     fold_at = self._clock() + FOLD_S
                     await state.write(_fold)
 
-    async def _compare(self, state: StateFile) -> None:
-        """Each worker its share: those who came when the file did not have all yet, or whose sums were corrected."""
-        ledger = self._ledger
+    async def compare(self) -> None:
+        """Each worker its share: those who came when the file did not have all yet, or whose sums were corrected.
+
+        Raises StateError.
+        """
+        ledger, state = self._ledger, self._state
+        if state is None:
+            return
         mine = [
             row for row in ledger.spending(self._clock()) if row[0][0] % ledger.workers == self._worker - 1
         ]
