@@ -122,23 +122,24 @@ class UsageFields(msgspec.Struct, gc=False):
             thought, said, drawn = outputs.reasoning_tokens, outputs.audio_tokens, outputs.image_tokens
             if thought and made is not None and total == (sent or 0) + made + thought:
                 made += thought  # xAI counts them apart
-        usage = Usage(
-            sent,
-            made,
-            total,
-            read,
-            thought,
-            written,
-            audio_input_tokens=heard,
-            audio_output_tokens=said,
-            image_input_tokens=seen,
-            image_output_tokens=drawn,
+        plain = (  # OpenAI's own, which say all of it
+            inputs is not None
+            and read is not None
+            and thought is not None
+            and self.prompt_tokens is not None
+            and inputs.cache_creation_tokens is None
+            and inputs.cached_tokens_details is None
         )
-        if self._says_more(inputs, outputs):
-            usage = self._more(usage, inputs, outputs)
-        if usage == NOTHING_SAID:
+        if not plain and self._says_more(inputs, outputs):
+            finer = self._more(
+                Usage(sent, made, total, read, thought, written, None, heard, said, seen, drawn),
+                inputs,
+                outputs,
+            )
+            return None if finer == NOTHING_SAID else msgspec.structs.replace(finer, tier=tier)
+        if sent is None and made is None and total is None:
             return None
-        return usage if tier is None else msgspec.structs.replace(usage, tier=tier)
+        return Usage(sent, made, total, read, thought, written, None, heard, said, seen, drawn, tier=tier)
 
     def then(self, last: UsageFields) -> UsageFields:
         """What a later event says of the same answer, and where it says nothing, what stands here."""
