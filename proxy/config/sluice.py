@@ -152,6 +152,12 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Days that the record of each request is kept in the state file: a quarter, for invoices that are asked about."""
     records_keep_mb: Megabytes = 4_096.0
     """MiB that the state file may grow to before its oldest records go: some ten million requests."""
+    store_prompts: bool = False
+    """true: what is asked is kept with its record, cut and redacted. It is what people write: mind whose law holds."""
+    stored_prompt_chars: Annotated[int, Meta(ge=100, le=1_000_000)] = 8_000
+    """Characters of a request's JSON that are kept: some pages of a conversation."""
+    prompt_redactions: tuple[Text, ...] = ()
+    """Regular expressions (Python's) of what is not kept, besides keys, tokens, e-mail addresses and card numbers."""
     spend_keep_days: Days = 1_100.0
     """Days that the sums by day are kept, from which reports are made: three years; they take little room."""
     environment_key_first: bool = False

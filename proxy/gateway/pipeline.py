@@ -67,6 +67,9 @@ Seek: TypeAlias = Callable[[bytes], Awaitable[bool]]
 SeekObjects: TypeAlias = Callable[[], Awaitable[bool]]
 """Looks for what the router's store has missed. True: some of it is known now."""
 
+KeepPrompt: TypeAlias = Callable[[str, bytes], None]
+"""Given the call's id and its JSON."""
+
 
 class Answering(Protocol):
     """What answers a call from an upstream: `trying.attempts`."""
@@ -98,11 +101,12 @@ class Pipeline:
         *,
         traces: bool = False,
         named: Named = nobody,
+        keep_prompt: KeepPrompt | None = None,
     ) -> None:
         """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
         here yet. `accounts`: who may have how much; None: everybody, all. `seek_objects`: as `seek`, for objects that
         the router's store has missed. `traces`: records say which span of the client's they are of.
-        `named`: which conversation a call goes on with."""
+        `named`: which conversation a call goes on with. `keep_prompt`: what is asked is kept; None: it is not."""
         self._routes = routes
         self._keys = keys
         self._router = router
@@ -117,6 +121,7 @@ class Pipeline:
         self._seek_objects = seek_objects
         self._traces = traces
         self._named = named
+        self._keep_prompt = keep_prompt
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request and record it, whatever happens. Raises nothing but cancellation.
@@ -286,7 +291,10 @@ class Pipeline:
             record.customer, record.tags = labels.customer, labels.tags
             if labels.customer is not None:
                 check_customer(self._keys.directory.customer(labels.customer))
-        return call if call.caller.key is None else permitted(call)
+        call = call if call.caller.key is None else permitted(call)
+        if self._keep_prompt is not None and call.json is not None:
+            self._keep_prompt(record.call_id, call.json)
+        return call
 
     async def _show(self, exchange: Exchange, page: Page, caller: Caller, record: Record) -> None:
         head = exchange.head

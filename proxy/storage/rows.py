@@ -48,6 +48,8 @@ class Row(msgspec.Struct, frozen=True):
     estimated: bool
     spend: int | None
     cost: Cost | None
+    request: str | None
+    """What was asked, where it is kept."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,10 +68,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SELECT: Final = """\
-SELECT records.id, lower(hex(call_id)), ended_ms, duration_ms, first_byte_ms, callers.name, key, alias, user, team,
-    models.name, models.model, provider, deployment, customer, tags, method, route, status, outcome, error, attempts,
-    fallbacks, stream, request_bytes, response_bytes, usage, estimated, spend, cost
-FROM records JOIN callers ON callers.id = caller JOIN models ON models.id = records.model"""
+SELECT records.id, lower(hex(records.call_id)), ended_ms, duration_ms, first_byte_ms, callers.name, key, alias, user,
+    team, models.name, models.model, provider, deployment, customer, tags, method, route, status, outcome, error,
+    attempts, fallbacks, stream, request_bytes, response_bytes, usage, estimated, spend, cost, prompts.request
+FROM records JOIN callers ON callers.id = caller JOIN models ON models.id = records.model
+    LEFT JOIN prompts ON prompts.call_id = records.call_id"""
 _decode_tags = msgspec.json.Decoder(list[str]).decode
 _decode_usage = msgspec.json.Decoder(Usage).decode
 _decode_cost = msgspec.json.Decoder(Cost).decode

@@ -25,7 +25,7 @@ from proxy.gateway.accounts.estimate import Estimator
 from proxy.gateway.accounts.plans import Plans
 from proxy.gateway.accounts.refusals import RefusalSettings
 from proxy.gateway.accounts.turns import Turns
-from proxy.gateway.pipeline import Pipeline
+from proxy.gateway.pipeline import KeepPrompt, Pipeline
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Custom, Routes, described
@@ -52,6 +52,7 @@ from proxy.storage.conversations import StoredConversations
 from proxy.storage.file import StateFile
 from proxy.storage.objects import StoredObjects
 from proxy.storage.problems import StateError
+from proxy.storage.prompts import Prompts, redactions
 from proxy.storage.status import StateStatus
 from proxy.types import Deployment, Layer, Page
 from proxy.upstream.client import UpstreamClient
@@ -131,6 +132,7 @@ class Gateway:
         spending: Spending | None = None,
         objects: StoredObjects | None = None,
         conversations: StoredConversations | None = None,
+        prompts: Prompts | None = None,
     ) -> None:
         """Raises ConfigError when the deployments cannot be made. Call it inside the worker's process.
 
@@ -140,7 +142,7 @@ class Gateway:
         outlives this process; None: nothing does. `telemetry`: what `/metrics` shows; None: there is no such page.
         `spending`: who has had how much; None: this process knows alone, and forgets it at its end.
         `objects`: which project holds which; None: this process remembers alone. `conversations`: of /responses; None:
-        nobody can go on from one.
+        nobody can go on from one. `prompts`: where they are kept; None: nowhere.
         """
         limits = config.sluice_settings
         self.worker = worker
@@ -155,6 +157,7 @@ class Gateway:
         self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None, time.monotonic)
         self._objects = objects
         self._conversations = conversations
+        self._prompts = prompts
         self._store = MemoryStore(limits.remembered_objects) if objects is None else objects
         self._desk = None if self.register is None else Desk(self.register, self.directory)
         self._budget = RetryBudget(limits.retry_budget_percent, limits.retry_budget_min)
@@ -424,8 +427,17 @@ class Gateway:
             self._accounts(parts, book),
             None if self._objects is None else self._objects.seek,
             named=namer(session_affinity(config)),
+            keep_prompt=self._keep_prompt(config),
             traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
         )
+
+    def _keep_prompt(self, config: Config) -> KeepPrompt | None:
+        """Raises ConfigError for a redaction that is no regular expression."""
+        secrets = redactions(config.sluice_settings.prompt_redactions)
+        if self._prompts is None or not config.sluice_settings.store_prompts:
+            return None
+        self._prompts.configure(config.sluice_settings.stored_prompt_chars, secrets)
+        return self._prompts.keep
 
     def _accounts(self, parts: Parts, book: PriceBook) -> Accounts:
         config = parts.config

@@ -18,8 +18,10 @@ from proxy.storage import conversations
 from proxy.storage.conversations import StoredConversations
 from proxy.storage.file import StateFile
 from proxy.storage.objects import StoredObjects, tidy
+from proxy.storage.prompts import Prompts
+from proxy.storage.prompts import tidy as tidy_prompts
 from proxy.storage.records import RecordRows
-from proxy.storage.retention import Retention
+from proxy.storage.retention import Retention, Step
 from proxy.storage.spend import SpendRows
 from proxy.types import Deployment
 from proxy.worker.settings import (
@@ -50,6 +52,7 @@ class Keeping:
         """While the gateway serves, beside the file's own."""
         self.objects: StoredObjects | None = None
         self.conversations: StoredConversations | None = None
+        self.prompts: Prompts | None = None
         self._rows: RecordRows | None = None
         if path is not None:
             self.file = StateFile(path, state_limits(config))
@@ -59,9 +62,11 @@ class Keeping:
             self.consumers = (self._rows,)
             self.objects = StoredObjects(self.file, object_limits(config))
             self.conversations = StoredConversations(self.file)
-            others = [
+            self.prompts = Prompts(self.file)
+            others: list[Step] = [
                 partial(tidy, object_limits(config)),
                 partial(conversations.tidy, conversation_limits(config)),
+                tidy_prompts,
             ]
             retention = Retention(retention_limits(config), self.file, others=others)
             self.tasks = (retention.run, self.spending.run, self.objects.run)

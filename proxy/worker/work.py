@@ -110,6 +110,7 @@ def work(
         spending=keeping.spending,
         objects=keeping.objects,
         conversations=keeping.conversations,
+        prompts=keeping.prompts,
     )
     if telemetry is not None:
         telemetry.table.sources.append(keeping.tell)

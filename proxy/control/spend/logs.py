@@ -62,6 +62,8 @@ class SpendLog(msgspec.Struct, frozen=True):
     request_tags: list[str]
     status: str
     """`success` or `failure`."""
+    messages: str | None
+    """The request's JSON, cut and redacted, where `store_prompts` keeps it."""
     metadata: SpendMetadata
 
 
@@ -138,6 +140,7 @@ def _log(row: Row) -> SpendLog:
         end_user=row.customer or "",
         request_tags=row.tags,
         status="success" if row.outcome in ("ok", "client_gone") else "failure",
+        messages=row.request,
         metadata=SpendMetadata(
             user_api_key_alias=row.alias or None,
             status_code=row.status,

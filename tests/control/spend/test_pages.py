@@ -198,7 +198,7 @@ async def test_single_logs(ask: Ask) -> None:
         "endTime": "2024-10-05T12:00:01.000Z", "completionStartTime": "2024-10-05T12:00:00.250Z",
         "request_duration_ms": 1000, "model": "gpt-4o-2024", "model_id": "d1", "model_group": "gpt-x",
         "custom_llm_provider": "openai", "user": "u1", "team_id": "t1", "end_user": "", "request_tags": ["b"],
-        "status": "success", "metadata": found[0]["metadata"],
+        "status": "success", "messages": None, "metadata": found[0]["metadata"],
     }  # fmt: skip
     failed = next(one for one in found if one["status"] == "failure")
     assert (failed["spend"], failed["metadata"]["status_code"]) == (None, 500)
