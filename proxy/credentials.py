@@ -9,12 +9,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-KEY_HEADERS = (b"x-litellm-api-key", b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key")
+KEY_HEADERS = (
+    b"x-litellm-api-key", b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key", b"x-goog-api-key",
+)  # fmt: skip
 """Where clients put the gateway's key, the most specific first: LiteLLM's order."""
 CREDENTIALS = (
     *(name.decode() for name in KEY_HEADERS),
     "proxy-authorization",
-    "x-goog-api-key",
     "x-serverless-authorization",  # Google Cloud Run: in front of the program's own Authorization
     "x-amz-security-token",  # AWS: a session's, beside a signed Authorization
     "cf-access-client-*",  # Cloudflare Access: service tokens

@@ -71,6 +71,12 @@ _NO_BRIDGE = (
 """https://docs.litellm.ai/docs/response_api (the bridge is LiteLLM's; no upstream has a model of that name)"""
 
 
+def provider_named(name: str) -> str | None:
+    """The name of a provider that is served, by which its deployments are called; None: there is none."""
+    found = _BY_CLOUD.get(name) or named(name) or OWN.get(name)
+    return None if found is None or found.name in (OPENAI, TEXT_COMPLETION) else found.name
+
+
 def reach(entry: ModelEntry, environ: Mapping[str, str], *, refreshes: bool = False) -> Reached:
     """Raises Unfit. A provider that is not served outranks a key that is not there: it need not be set.
 

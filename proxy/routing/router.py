@@ -46,6 +46,10 @@ __all__ = [
 _OK = ResultKind.OK
 
 
+ELSEWHERE = frozenset({"openai", "text-completion-openai", "target"})
+"""Providers whose deployments no path of a provider's leads to."""
+
+
 class Router:
     """All deployments, their states and pools. One per worker and configuration; `carry_over` on reload."""
 
@@ -87,6 +91,9 @@ class Router:
         self._members = members
         self._pass_through = self._pool(pass_through) if pass_through else None
         self._scopes = self._pools_by([(m.deployment.object_scope, m) for m in served(members)])
+        self._providers = self._pools_by(
+            [(m.deployment.provider, m) for m in served(members) if m.deployment.provider not in ELSEWHERE]
+        )
         self._lookup = GroupLookup(self._groups, aliases)
         self._exact = {name: Match(self._groups[group], "") for name, group in self._lookup.exact()}
         visible = [*self._groups, *(alias for alias in aliases if alias not in hidden_aliases)]
@@ -259,6 +266,10 @@ class Router:
     def pass_through_pool(self) -> Pool | None:
         """For requests that name no model (`routing.through`). None: the request must name one."""
         return self._pass_through
+
+    def provider_pool(self, provider: str) -> Pool | None:
+        """Every key of one provider's. None: it has none."""
+        return self._providers.get(provider)
 
     def scope_pool(self, scope: str) -> Pool | None:
         return self._scopes.get(scope)

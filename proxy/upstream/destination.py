@@ -83,6 +83,7 @@ class Destination:
         "plain_targets",
         "renewed",
         "targets",
+        "through",
     )
 
     def __init__(
@@ -106,6 +107,8 @@ class Destination:
         self.own_lines = self._lasting = _lines(((b"Host", host_header), *own))
         self.renewed: Renewed | None = None
         """Its credential, where that ends."""
+        self.through: Destination | None = None
+        """Where what passes through to its provider's own API goes; None: here."""
         self.targets: dict[bytes, bytes] = {}
         """Path of a native route -> what is asked for here. For who asks here to fill."""
         self.plain_targets: dict[bytes, bytes] = {}

@@ -385,7 +385,8 @@ class Gateway:
         forwards_organization = general.forward_openai_org_id is True
         served = {id_: d for id_, d in parts.by_id.items() if d.unservable is None}
         destinations = {id_: destination_of(d, forwards_organization) for id_, d in served.items()}
-        parts.destinations = tuple(destinations.values())
+        through = (each.through for each in destinations.values() if each.through is not None)
+        parts.destinations = (*destinations.values(), *through)
         for destination in parts.destinations:
             self.renewals.prepare(destination)
         client = UpstreamClient(self.pool, self._connector)

@@ -31,6 +31,7 @@ from proxy.gateway.trying.lane import AttemptSettings
 from proxy.gateway.trying.retrying import Policy
 from proxy.pricing.book import PriceBook, priced_by
 from proxy.providers.dialect import ANTHROPIC_VERSION, own_headers
+from proxy.providers.native import native_headers, root
 from proxy.providers.url import origin
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.router import Router, RouterSettings
@@ -180,7 +181,12 @@ def destination_of(deployment: Deployment, forwards_organization: bool) -> Desti
     own = own_headers(deployment)
     if ANTHROPIC_VERSION in own and ANTHROPIC_VERSION not in deployment.headers:
         yielding |= {ANTHROPIC_VERSION[0]}
-    return Destination(deployment, endpoint, place.base_path, place.host_header, yielding, own)
+    destination = Destination(deployment, endpoint, place.base_path, place.host_header, yielding, own)
+    base = root(deployment)
+    if base is not None:
+        native = native_headers(deployment)
+        destination.through = Destination(deployment, endpoint, base, place.host_header, yielding, native)
+    return destination
 
 
 def native_forwarding(general: GeneralSettings, everything: Forwarding) -> Forwarding:

@@ -15,6 +15,7 @@ import msgspec
 from proxy.errors import method_not_allowed, path_not_found
 from proxy.gateway.reading.peek import usable_model
 from proxy.providers.family import OTHER, family_of
+from proxy.providers.reach import provider_named
 from proxy.types import Page
 
 MAX_REMEMBERED = 2048
@@ -61,6 +62,8 @@ class Route(msgspec.Struct, frozen=True):
     custom: Custom | None = None
     family: str = OTHER
     """The kind of request, for what a key may do."""
+    provider: str | None = None
+    """Whose own API it passes through to."""
 
 
 NATIVE_NEEDS_MODEL = {
@@ -174,6 +177,7 @@ def _upstreams(method: bytes, path: bytes) -> Route | None:
         or _prefixed(method, path)
         or _native(method, path)
         or _family(method, path)
+        or _of_provider(method, path)
     )
 
 
@@ -240,6 +244,16 @@ def _family(method: bytes, path: bytes) -> Route | None:
     return None
 
 
+def _of_provider(method: bytes, path: bytes) -> Route | None:
+    """`/groq/...`, `/gemini/v1beta/...`: the provider's own API, with its path."""
+    first, slash, rest = path[1:].partition(b"/")
+    name = provider_named(first.decode("ascii", "replace")) if slash and rest else None
+    if name is None:
+        return None
+    family = family_of(method, b"/" + rest)
+    return Route(Kind.THROUGH, f"/{name}/*", b"/" + rest, family=family, provider=name)
+
+
 def _through(name: str, method: bytes, path: bytes) -> Route:
     return Route(Kind.THROUGH, name, path, model_free=_is_model_free(path), family=family_of(method, path))
 
@@ -268,6 +282,7 @@ def described(customs: Iterable[Custom]) -> list[tuple[str, tuple[str, ...], str
         for version in ("", "/v1")
     ]
     through = [(f"{prefix.decode()}/{{path}}", ANY, "openai", "through") for prefix in PREFIXES]
+    through.append(("/{provider}/{path}", ANY, "provider", "through"))
     own = [
         (c.path.decode(), tuple(m.decode() for m in sorted(c.methods)) or ANY, "custom", "custom")
         for c in customs

@@ -149,6 +149,8 @@ class Attempts:
         """One attempt on a picked deployment. Returns what to try next, None when the client has its answer."""
         self._begin(run, deployment)
         result, lane, judging = NOTHING_LEARNED, self._lanes[deployment.id], self._judging
+        if run.call.route.provider is not None:
+            lane = lane.through or lane
         try:
             if deployment.mock_response is not None and mocks(run.call):
                 await self._delivering.mock(run, lane)

@@ -10,6 +10,7 @@ from proxy.gateway.telling.holding import HoldSettings
 from proxy.pricing.book import PriceBook
 from proxy.pricing.rates import Prices
 from proxy.providers.dialect import Dialect, dialect_of
+from proxy.providers.native import native_place
 from proxy.types import Deployment
 from proxy.upstream.destination import Destination
 from proxy.upstream.outbound import Patience
@@ -52,6 +53,8 @@ class Lane(msgspec.Struct, frozen=True):
     """The most that its one model writes; None: not known."""
     one_model: bool
     """No pattern: every request that names a model is for the same one."""
+    through: Lane | None = None
+    """For what passes through to its provider's own API; None: this one."""
 
 
 def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook | None = None) -> Lane:
@@ -60,6 +63,12 @@ def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook
     timeout_s = deployment.timeout_s or patience.first_byte_s
     whole_s = min(timeout_s, settings.first_byte_limit_s)
     stream_s = min(deployment.stream_timeout_s or timeout_s, settings.first_byte_limit_s)
+    through = destination.through
+    if through is not None:
+        lane = lane_of(through, settings, book)
+        return msgspec.structs.replace(
+            lane, destination=destination, through=_natively(lane), dialect=dialect_of(deployment)
+        )
     return Lane(
         destination,
         msgspec.structs.replace(patience, first_byte_s=whole_s),
@@ -78,6 +87,10 @@ def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook
 def _most(deployment: Deployment, book: PriceBook | None) -> int | None:
     model = None if book is None else book.find(deployment).model
     return None if model is None else model.max_output_tokens
+
+
+def _natively(lane: Lane) -> Lane:
+    return msgspec.structs.replace(lane, dialect=Dialect(place=native_place(lane.destination.base_path)))
 
 
 def _header_value(text: str) -> bytes:

@@ -34,6 +34,8 @@ def choose(call: Call, router: Router, named: Named = nobody) -> Choice:
     """
     if call.route.custom is not None:
         return Choice(_target_of(call.route.custom, router), wish=_as_named(call))
+    if call.route.provider is not None:
+        return _of_provider(call, call.route.provider, router)
     keeps_state = stateful(call.head.method, call.route.path, call.store)
     scope = _scope_of(call, router.store, keeps_state=keeps_state) if len(router.store) else None
     placed_by = _placed_by(call) if keeps_state and scope is None else None
@@ -63,6 +65,19 @@ def choose(call: Call, router: Router, named: Named = nobody) -> Choice:
     if pool is None:
         raise GatewayError(400, NOTHING_NAMED, param="model", code="no_deployment_named")
     return Choice(pool, placed_by=placed_by, stateful=keeps_state, wish=wish)
+
+
+def _of_provider(call: Call, provider: str, router: Router) -> Choice:
+    """The keys of the group that the body names, if it is that provider's alone; else all of the provider's. Raises
+    GatewayError 404."""
+    match = router.match(call.model) if call.model is not None else None
+    if match is not None and all(each.provider == provider for each in match.pool.deployments):
+        return Choice(match.pool, match.wildcard, group_named=True, wish=wish_of(call, match))
+    pool = router.provider_pool(provider)
+    if pool is None:
+        message = f"No entry of this gateway's configuration has the provider `{provider}`."
+        raise GatewayError(404, message, code="provider_not_configured")
+    return Choice(pool, wish=_as_named(call))
 
 
 def wish_of(call: Call, match: Match) -> Wish:
