@@ -15,6 +15,7 @@ from proxy.control.management import EMPTY, Office, management_pages
 from proxy.control.metrics import Render, metrics_page
 from proxy.control.model_info import FindDeployment, model_info_pages
 from proxy.control.models import Behind, ModelNames, Serves, model_pages
+from proxy.control.preview import Serving, preview_pages
 from proxy.control.probe import HttpProbe, Probe, ProbeResult
 from proxy.control.routes_page import RouteInfo, Routes, routes_page
 from proxy.control.spend import Known, NobodyKnown, NothingKept, Reports, spend_pages
@@ -63,13 +64,14 @@ def pages(
     reports: Reports = NOTHING_KEPT,
     known: Known = NOBODY_KNOWN,
     office: Office = EMPTY,
+    serving: Serving = lambda _: None,
 ) -> tuple[Page, ...]:
     """Every page of the gateway's own. Those for GET answer HEAD too, by leaving out the body.
 
     `worker`: the number of the one that answers. `contained`: the errors that its walls have stopped.
     `state`: how the state file is.
     `metrics`: the page of the numbers, where it is served here. `reports`: of what was spent. `known`: keys and teams.
-    `office`: where keys, teams and users are made and changed.
+    `office`: where keys, teams and users are made and changed. `serving`: who serves a model.
     """
     described = (
         *model_pages(model_names, serves, behind),
@@ -79,6 +81,7 @@ def pages(
         *layer_pages(layers, hold_layer, worker),
         *spend_pages(reports, known),
         *management_pages(office),
+        *preview_pages(serving),
         routes_page(routes),
         *([] if metrics is None else [metrics]),
     )

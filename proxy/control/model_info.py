@@ -44,6 +44,7 @@ class ShownInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     origin: str
+    litellm_provider: str
     mode: str | None
     max_input_tokens: int | None
     input_cost_per_token: float
@@ -108,6 +109,7 @@ def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) -
     return ShownInfo(
         id=deployment.id,
         origin=deployment.origin,
+        litellm_provider=deployment.provider,
         mode=deployment.mode,
         max_input_tokens=deployment.max_input_tokens,
         input_cost_per_token=deployment.input_cost_per_token,

@@ -11,6 +11,7 @@ from proxy.control.layers import ShownLayers
 from proxy.control.management import OPERATIONS, POST, REGENERATE
 from proxy.control.model_info import ModelInfoList
 from proxy.control.models import ModelCard, ModelList
+from proxy.control.preview import Sent, Supported
 from proxy.control.routes_page import RouteList
 from proxy.control.schemas import Object
 from proxy.control.spend.activity import Activity
@@ -98,7 +99,17 @@ _REPORT = PageAnswer(
 OTHER = PageAnswer("Gateway", media_type="*/*")
 """For a page that has no row."""
 
+_SUPPORTED = PageAnswer("Models", Supported, query={"model": "Whose."})
+_SENT = PageAnswer(
+    "Models",
+    Sent,
+    other_statuses={"400": "The request cannot be said there.", "404": "Nobody serves this model."},
+    body={"call_type": "completion", "request_body": {"model": "gpt-4o", "messages": []}},
+)
+
 PAGE_ANSWERS: dict[str, PageAnswer] = {
+    "/utils/supported_openai_params": _SUPPORTED,
+    "/utils/transform_request": _SENT,
     "/v1/models": _MODELS,
     "/models": _MODELS,
     "/v1/models/{id}": _MODEL,

@@ -487,6 +487,7 @@ class Gateway:
             ),
             routes=lambda: [control.RouteInfo(*row) for row in described(customs)],
             draining=lambda: self.doorway.draining,
+            serving=partial(_serving, router),
             probe=control.HttpProbe(parts.by_id.get, self.renewals.headers),
             find=parts.by_id.get,
             layers=lambda: router.layer_statuses(time.monotonic()),
@@ -511,6 +512,11 @@ class Gateway:
         asks = config.general_settings.master_key or ours.metrics_token
         public = not asks or not config.litellm_settings.require_auth_for_metrics_endpoint
         return control.metrics_page(self.telemetry.render, ours.metrics_token, public=public)
+
+
+def _serving(router: Router, model: str) -> tuple[Deployment, str] | None:
+    match = router.match(model)
+    return None if match is None else (match.pool.deployments[0], match.wildcard)
 
 
 def _group_of(router: Router, model: str) -> str | None:

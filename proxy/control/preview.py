@@ -1,0 +1,130 @@
+"""What a model takes, and what would be sent for a request: by LiteLLM's endpoints, with every credential blanked.
+
+Source: https://docs.litellm.ai/docs/proxy/utils (`/utils/supported_openai_params`, `/utils/transform_request`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from proxy.control.query import fields_of
+from proxy.errors import UNREADABLE, GatewayError, invalid_value, model_missing, model_not_found
+from proxy.providers.body import upstream_model
+from proxy.providers.dialect import dialect_of, own_headers
+from proxy.providers.prepare import CHAT, Request, prepare
+from proxy.providers.url import origin, target
+from proxy.types import Deployment, Page, PageRequest, Reply
+
+BLANKED = "***"
+CHAT_PARAMETERS = (
+    "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
+    "max_tokens", "modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
+    "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier",
+    "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
+    "user", "verbosity", "web_search_options",
+)  # fmt: skip
+"""Of OpenAI's chat: https://platform.openai.com/docs/api-reference/chat/create"""
+_PATHS = {
+    "completion": CHAT, "acompletion": CHAT, "text_completion": b"/completions", "atext_completion": b"/completions",
+    "embedding": b"/embeddings", "aembedding": b"/embeddings", "responses": b"/responses",
+    "aresponses": b"/responses", "moderation": b"/moderations", "image_generation": b"/images/generations",
+}  # fmt: skip
+"""By LiteLLM's name of a call."""
+
+Serving = Callable[[str], tuple[Deployment, str] | None]
+"""Of a model's name: the first of its deployments, and what a pattern's `*` took. None: nobody serves it."""
+
+
+class Supported(msgspec.Struct, frozen=True):
+    supported_openai_params: list[str]
+
+
+class Sent(msgspec.Struct, frozen=True):
+    raw_request_api_base: str
+    """The whole address."""
+    raw_request_body: msgspec.Raw
+    raw_request_headers: dict[str, str]
+    """With `***` in place of every value that is configured or a credential."""
+
+
+class _Asked(msgspec.Struct):
+    call_type: str = "completion"
+    request_body: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+_decode = msgspec.json.Decoder(_Asked).decode
+_decode_model = msgspec.json.Decoder(_Named).decode
+
+
+def preview_pages(serving: Serving) -> tuple[Page, ...]:
+    async def supported(request: PageRequest) -> Reply:
+        model = fields_of(request).get("model")
+        try:
+            found = _found(model, request, serving)
+        except GatewayError as error:
+            return error.reply()
+        refused = found[0].parameters.refuses
+        return Reply(200, msgspec.json.encode(Supported([p for p in CHAT_PARAMETERS if p not in refused])))
+
+    async def transformed(request: PageRequest) -> Reply:
+        try:
+            return Reply(200, msgspec.json.encode(_sent(request, serving)))
+        except GatewayError as error:
+            return error.reply()
+        except UNREADABLE:
+            return invalid_value(
+                "request_body", "Write {call_type, request_body: {model, ...}} as JSON."
+            ).reply()
+
+    return (
+        Page("/utils/supported_openai_params", supported, public=False, summary="Which chat parameters a model takes"),
+        Page(
+            "/utils/transform_request", transformed, public=False,
+            summary="What would be sent for a request, with credentials blanked", methods=("POST",),
+        ),
+    )  # fmt: skip
+
+
+def _found(model: str | None, request: PageRequest, serving: Serving) -> tuple[Deployment, str]:
+    """Raises GatewayError."""
+    if not model:
+        raise model_missing()
+    found = serving(model)
+    if found is None or found[0].unservable is not None or not request.may_use(model):
+        raise model_not_found(model)
+    return found
+
+
+def _sent(request: PageRequest, serving: Serving) -> Sent:
+    """Raises GatewayError, and what UNREADABLE holds."""
+    asked = _decode(request.body)
+    path = _PATHS.get(asked.call_type)
+    if path is None:
+        raise invalid_value("call_type", f"One of {', '.join(_PATHS)}.")
+    body = bytes(asked.request_body)
+    model = _decode_model(body).model
+    deployment, star = _found(model, request, serving)
+    dialect = dialect_of(deployment)
+    named = upstream_model(deployment, star, model)
+    prepared = prepare(deployment, dialect, Request(path, body, model, named))
+    place = origin(deployment.api_base)
+    if dialect.place is not None:
+        where = dialect.place(prepared.path, named, None)
+    else:
+        where = target(place.base_path, prepared.path, None)
+    headers = {name.decode(): BLANKED for name, _ in (*own_headers(deployment), *_credential(deployment))}
+    more = {name.decode(): value.decode("latin-1") for name, value in prepared.headers}
+    address = f"{place.scheme}://{place.host_header.decode()}{where.decode()}"
+    return Sent(address, msgspec.Raw(prepared.body), {**headers, **more})
+
+
+def _credential(deployment: Deployment) -> tuple[tuple[bytes, bytes], ...]:
+    """What is made for each request, or ends."""
+    ends = deployment.token is not None or deployment.signing is not None
+    return ((b"Authorization", b""),) if ends else ()
