@@ -101,11 +101,11 @@ class Table:
         return not busy and cells[head + _USED] < slot - KEPT
 
     def rows(self) -> list[tuple[bytes, int]]:
-        """Everybody's."""
+        """Everybody's. Rows are given from the first on: behind the last that is held nothing is looked at."""
         layout = self._layout
         digests = bytes(self._memory[layout.digests : layout.heads])
         found = (
             (digests[at : at + DIGEST_BYTES], at // DIGEST_BYTES)
-            for at in range(0, len(digests), DIGEST_BYTES)
+            for at in range(0, len(digests.rstrip(b"\0")), DIGEST_BYTES)
         )
         return [(digest, row) for digest, row in found if digest != NOBODY]
