@@ -11,7 +11,7 @@ SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
 
-.PHONY: bench bench-soak bench-scaling bench-reports bench-peers bench-tools instructions load sim sim-interference cancel chaos limits fuzz h2spec
+.PHONY: bench bench-soak bench-scaling bench-reports bench-peers bench-tools instructions translated-streams load sim sim-interference cancel chaos limits fuzz h2spec
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -66,6 +66,9 @@ sim: $(VENV)/.dev ## play seeds of the deterministic simulation (SEEDS=500 for l
 
 sim-interference: $(VENV)/.dev ## its second half alone: nobody notices one hostile caller
 	$(BIN)/python -m loadtest.sim --interference --seeds $(SEEDS) --jobs $(JOBS)
+
+translated-streams: $(VENV)/.dev ## what an event costs when it is translated, against one that is relayed; fails above 5 times
+	$(BIN)/python -m loadtest.translated_streams $(ARGS)
 
 instructions: $(VENV)/.dev $(BENCH_BUILD)/mock ## instructions per request, under valgrind, without noise (ARGS=--pure)
 	$(BIN)/python -m loadtest.instructions $(ARGS)

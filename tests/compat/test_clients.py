@@ -12,6 +12,7 @@ import pytest
 from loadtest.gateway_process import GatewayProcess, running_gateway
 
 HERE = Path(__file__).parent
+CLAUDE_CODE = HERE / "node_modules/.bin/claude"
 CODEX = HERE / "node_modules/.bin/codex"
 PYTHON = HERE.parents[1] / ".venv-compat/bin/python"
 CHROMIUM = shutil.which("chromium") or ""
@@ -96,3 +97,38 @@ def test_the_documentation_page(tmp_path: Path, run: Callable[..., str]) -> None
     assert saw["first"]["model"] == "my-model"
     assert saw["status"] == 200
     assert saw["again"]["model"] == "my-model", "the key was kept"
+
+
+def test_langchains_client_of_anthropic(run: Callable[..., str], records: Records) -> None:
+    said = run(PYTHON, HERE / "clients/langchain_anthropic_client.py")
+    assert said.count("Say hello") == 2
+    assert said.endswith("weather\n")
+    assert {record["route"] for record in records()} == {"/messages"}
+    assert outcomes(records()) == DONE
+
+
+def test_anthropic_for_node(run: Callable[..., str], records: Records) -> None:
+    said = run("node", HERE / "clients/anthropic_node.mjs")
+    assert said.count("Say hello") == 2
+    assert said.endswith("tool_use weather\ntrue\n")
+    assert outcomes(records()) == DONE
+
+
+def test_vercels_client_of_anthropic(run: Callable[..., str], records: Records) -> None:
+    assert run("node", HERE / "clients/vercel_anthropic.mjs").count("Say hello") == 2
+    assert outcomes(records()) == DONE
+
+
+def test_claude_code(
+    run: Callable[..., str], records: Records, house: GatewayProcess, tmp_path: Path
+) -> None:
+    """It sends its thinking and marks for the cache, and counts on the order of a stream's events. It has no tools: the
+    simulator would call one each time."""
+    environ = {
+        "ANTHROPIC_BASE_URL": house.url, "ANTHROPIC_AUTH_TOKEN": house.key or "", "ANTHROPIC_MODEL": "gpt-4o",
+        "ANTHROPIC_SMALL_FAST_MODEL": "gpt-4o-mini", "HOME": str(tmp_path), "DISABLE_AUTOUPDATER": "1",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    }  # fmt: skip
+    said = run(CLAUDE_CODE, "-p", "Say hello", "--tools", "", environ=environ, cwd=tmp_path)
+    assert "You wrote:" in said
+    assert outcomes([record for record in records() if record["route"] == "/messages"]) == DONE

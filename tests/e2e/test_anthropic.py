@@ -34,6 +34,8 @@ model_list:
     litellm_params: {model: openai/gpt-5.1, api_base: UPSTREAM/v1, api_key: sk-oai-2}
   - model_name: lenient
     litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: UPSTREAM, api_key: sk-ant-2, drop_params: true}
+  - model_name: set
+    litellm_params: {model: openai/gpt-5.1, api_base: UPSTREAM/v1, api_key: k, mock_response: "as it is set"}
 router_settings: {fallbacks: [{either: [claude]}], num_retries: 0}
 """
 HELLO: list[Any] = [{"role": "user", "content": "Hi"}]
@@ -370,6 +372,15 @@ def test_tokens_are_counted(ant: anthropic.Anthropic, upstream: Upstream) -> Non
         model="gpt", messages=[{"role": "user", "content": "word " * 1000}]
     ).input_tokens
     assert 1 <= short < 40 < 900 < long < 2000
+    assert upstream.requests == []
+
+
+def test_a_set_answer_is_given_in_either_language(ant: anthropic.Anthropic, upstream: Upstream) -> None:
+    said = ant.messages.create(model="set", max_tokens=9, messages=HELLO)
+    assert said.content[0].text == "as it is set"  # type: ignore[union-attr]
+    with ant.messages.stream(model="set", max_tokens=9, messages=HELLO) as stream:
+        assert "".join(stream.text_stream) == "as it is set"
+        assert stream.get_final_message().stop_reason == "end_turn"
     assert upstream.requests == []
 
 

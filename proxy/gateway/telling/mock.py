@@ -12,12 +12,15 @@ import msgspec
 from proxy.accounting.record import call_id
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
+from proxy.providers.translation import chat_reader, messages_writer
+from proxy.providers.translation.stream import StreamTranslator
 from proxy.types import Deployment
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.response_rules import parse_response_head
 from proxy.wire.unheld import unheld_lines
 
-_PATHS = (b"/chat/completions", b"/completions")
+MESSAGES = b"/messages"
+_PATHS = (b"/chat/completions", b"/completions", MESSAGES)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,9 +34,22 @@ async def send_mock(exchange: Exchange, call: Call, deployment: Deployment, extr
     text = deployment.mock_response or ""
     head = _head(b"text/event-stream" if call.stream else b"application/json")
     await exchange.begin(head, extra + unheld_lines(head) if call.stream else extra)
-    for piece in _stream(call, text) if call.stream else [_whole(call, text)]:
+    pieces = _stream(call, text) if call.stream else [_whole(call, text)]
+    for piece in _for_anthropic(call, pieces) if call.route.path == MESSAGES else pieces:
         await exchange.write(piece)
     await exchange.end()
+
+
+def _chats(call: Call) -> bool:
+    return call.route.chat or call.route.path == MESSAGES
+
+
+def _for_anthropic(call: Call, pieces: list[bytes]) -> list[bytes]:
+    """The same in the other language."""
+    if not call.stream:
+        return [messages_writer.whole(chat_reader.whole(piece) or ()) for piece in pieces]
+    translator = StreamTranslator(chat_reader.ChatReader(), messages_writer.MessagesWriter())
+    return [translator.feed(piece) for piece in pieces]
 
 
 async def send_own(exchange: Exchange, body: bytes, extra: bytes) -> None:
@@ -52,13 +68,13 @@ def _head(content_type: bytes) -> ResponseHead:
 
 
 def _envelope(call: Call, kind: str) -> dict[str, object]:
-    prefix = "chatcmpl-" if call.route.chat else "cmpl-"
+    prefix = "chatcmpl-" if _chats(call) else "cmpl-"
     return {"id": prefix + call_id(), "object": kind, "created": int(time.time()), "model": call.model or ""}
 
 
 def _whole(call: Call, text: str) -> bytes:
-    kind = "chat.completion" if call.route.chat else "text_completion"
-    content = {"message": {"role": "assistant", "content": text}} if call.route.chat else {"text": text}
+    kind = "chat.completion" if _chats(call) else "text_completion"
+    content = {"message": {"role": "assistant", "content": text}} if _chats(call) else {"text": text}
     choice = {"index": 0, "finish_reason": "stop", **content}
     words = len(text.split())
     usage = {"prompt_tokens": 0, "completion_tokens": words, "total_tokens": words}
@@ -66,7 +82,7 @@ def _whole(call: Call, text: str) -> bytes:
 
 
 def _stream(call: Call, text: str) -> list[bytes]:
-    envelope = _envelope(call, "chat.completion.chunk" if call.route.chat else "text_completion")
+    envelope = _envelope(call, "chat.completion.chunk" if _chats(call) else "text_completion")
     words = text.split(" ")
     pieces = [word + " " for word in words[:-1]] + words[-1:]
     events = [_event(call, envelope, piece, None) for piece in pieces]
@@ -74,6 +90,6 @@ def _stream(call: Call, text: str) -> list[bytes]:
 
 
 def _event(call: Call, envelope: dict[str, object], piece: str, finish: str | None) -> bytes:
-    content = {"delta": {"content": piece} if piece else {}} if call.route.chat else {"text": piece}
+    content = {"delta": {"content": piece} if piece else {}} if _chats(call) else {"text": piece}
     choice = {"index": 0, "finish_reason": finish, **content}
     return b"data: " + _encode({**envelope, "choices": [choice]}) + b"\n\n"
