@@ -149,10 +149,15 @@ def seen(start, connect, started_upstream, tmp_path_factory) -> dict:
     return {"answers": answers, "records": records, "output": output}
 
 
+def _without_saved(cost: dict | None) -> dict | None:
+    """What the provider's cache saved is no part of what was paid."""
+    return None if cost is None else {kind: nanos for kind, nanos in cost.items() if kind != "saved"}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_record_and_the_header_say_it(name, seen):
     case, record, answer = CASES[name], seen["records"][name], seen["answers"][name]
-    assert record["cost"] == case.cost
+    assert _without_saved(record["cost"]) == case.cost
     assert record["estimated"] is case.estimated
     assert answer.header(b"x-litellm-response-cost") == case.dollars
 
@@ -163,6 +168,14 @@ def test_the_headers_parts(seen):
     assert answer.header(b"x-litellm-response-cost-output") == b"0.001000000"
     assert answer.header(b"x-litellm-response-cost-cache-read") == b"0.000500000"
     assert answer.header(b"x-litellm-response-cost-cache-creation") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "nanos"),
+    [("of the shipped table", 400 * 1250), ("beside the deployment", 400 * 625), ("nothing said", 0)],
+)
+def test_what_the_providers_cache_saved(seen, name, nanos):
+    assert seen["records"][name]["cost"]["saved"] == nanos
 
 
 def test_a_model_without_a_price_is_told_of_once(seen):
