@@ -44,7 +44,7 @@ class Keys:
         self._digest = _digest(master_key.reveal().encode()) if master_key else None
         self._headers = (header,) if header else KEY_HEADERS
         self._place = f"`{header.decode()}`" if header else "Authorization"
-        self._master = Caller("master", self._digest or b"", admin=True)
+        self._master = Caller("master", self._digest or b"", owner=self._digest or b"", admin=True)
         self.directory = Directory() if directory is None else directory
         self._digests: dict[bytes, bytes] = {}
 

@@ -162,6 +162,12 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Days that the sums by day are kept, from which reports are made: three years; they take little room."""
     environment_key_first: bool = False
     """true: what names no model goes to `OPENAI_API_KEY` of the environment, although the configuration has keys."""
+    object_tenancy: bool = True
+    """true: what was made through a virtual key is its team's, else its user's, else its own, and for other keys it is
+    not there. false: whoever knows an object's id may reach it."""
+    object_lists: Literal["refuse", "open"] = "refuse"
+    """Lists of an upstream's objects (`GET /files`) for virtual keys, whose are not told apart there. `refuse`: 403.
+    `open`: they are shown, with the ids of all."""
     keys: tuple[KeySettings, ...] = ()
     """Keys beside the master key that need no call and no state file."""
     withheld_headers: tuple[HeaderPattern, ...] = ()

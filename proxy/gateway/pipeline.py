@@ -28,6 +28,7 @@ from proxy.gateway.reading.labels import NONE as NO_LABELS
 from proxy.gateway.reading.permission import check_customer, check_route, may_use, permitted
 from proxy.gateway.reading.routes import Kind, Route, Routes
 from proxy.gateway.reading.session import Named, nobody
+from proxy.gateway.reading.tenancy import APART, NOT_FOUND, Tenancy
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
@@ -62,10 +63,20 @@ TRACEPARENT_BYTES = 55
 SHOWN_PATH_BYTES = 200
 """Of an unknown path, in its record: what a person needs to see the slip."""
 
+WRITTEN_BEHIND_S = 0.05
+"""What another worker saw made a moment ago is in the state file by then."""
 Seek: TypeAlias = Callable[[bytes], Awaitable[bool]]
 """Looks for the key of a digest where other processes write theirs. True: it is known now."""
-SeekObjects: TypeAlias = Callable[[], Awaitable[bool]]
-"""Looks for what the router's store has missed. True: some of it is known now."""
+
+
+class SharedObjects(Protocol):
+    """What other workers saw made, and what was made before a restart."""
+
+    async def seek(self) -> bool:
+        """Looks for those that the store missed. False: none is there."""
+
+    async def hear(self) -> None:
+        """What others wrote before is known when it returns."""
 
 KeepPrompt: TypeAlias = Callable[[str, bytes], None]
 """Given the call's id and its JSON."""
@@ -97,14 +108,15 @@ class Pipeline:
         guard: HomeGuard | None = None,
         seek: Seek | None = None,
         accounts: Accounts | None = None,
-        seek_objects: SeekObjects | None = None,
+        objects: SharedObjects | None = None,
+        tenancy: Tenancy = APART,
         *,
         traces: bool = False,
         named: Named = nobody,
         keep_prompt: KeepPrompt | None = None,
     ) -> None:
         """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
-        here yet. `accounts`: who may have how much; None: everybody, all. `seek_objects`: as `seek`, for objects that
+        here yet. `accounts`: who may have how much; None: everybody, all. `objects`: as `seek`, for objects that
         the router's store has missed. `traces`: records say which span of the client's they are of.
         `named`: which conversation a call goes on with. `keep_prompt`: what is asked is kept; None: it is not."""
         self._routes = routes
@@ -118,7 +130,8 @@ class Pipeline:
         self._guard = guard
         self._seek = seek
         self._accounts = accounts
-        self._seek_objects = seek_objects
+        self._objects = objects
+        self._tenancy = tenancy
         self._traces = traces
         self._named = named
         self._keep_prompt = keep_prompt
@@ -252,19 +265,31 @@ class Pipeline:
         """HOT. None: an object that it names may be known elsewhere. Raises as `choose` does."""
         missed = self._router.store.missed
         try:
-            choice = choose(call, self._router, self._named)
+            choice = self._chosen(call)
         except GatewayError:
             if missed:
                 return None
             raise
         return None if missed and choice.scope is None else choice
 
+    def _chosen(self, call: Call) -> Choice:
+        return choose(call, self._router, self._named, self._tenancy)
+
     async def _choose_anew(self, exchange: Exchange, call: Call) -> Choice:
         """It may be one that another worker saw made, or that was made before a restart. Raises as `choose` does."""
-        if self._seek_objects is not None:
-            await exchange.parking.own()
-            await self._seek_objects()
-        return choose(call, self._router, self._named)
+        objects = self._objects
+        if objects is None:
+            return self._chosen(call)
+        await exchange.parking.own()
+        await objects.seek()
+        try:
+            return self._chosen(call)
+        except GatewayError as error:
+            if error.code != NOT_FOUND:
+                raise
+        await trio.sleep(WRITTEN_BEHIND_S)
+        await objects.hear()
+        return self._chosen(call)
 
     def _who(self, head: RequestHead, route: Route, now: float) -> Caller:
         if (route.page is not None and route.page.public) or (

@@ -26,8 +26,11 @@ class ObjectStore(Protocol):
     def get(self, object_id: str) -> str | None:
         """The scope that holds the object; None when unknown."""
 
+    def owner(self, object_id: str) -> bytes | None:
+        """Whose it is; empty: nobody's. None when unknown."""
+
     def put(self, object_id: str, scope: str, owner: bytes = b"") -> None:
-        """`owner`: the caller that it was made for."""
+        """`owner`: whose it is, unless it is somebody's already; empty: nobody's, as far as is known."""
 
     def forget(self, object_id: str) -> None:
         """No error when it is unknown."""
@@ -60,9 +63,14 @@ class MemoryStore:
         self._owned[owner].move_to_end(object_id)
         return scope
 
+    def owner(self, object_id: str) -> bytes | None:
+        found = self._objects.get(object_id)
+        return None if found is None else found[1]
+
     def put(self, object_id: str, scope: str, owner: bytes = b"") -> None:
         if len(object_id) > ID_LIMIT_CHARS:
             return
+        owner = self.owner(object_id) or owner
         self.forget(object_id)
         self._objects[object_id] = scope, owner
         owned = self._owned.setdefault(owner, OrderedDict())

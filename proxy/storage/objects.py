@@ -28,8 +28,8 @@ TELL_S: Final = 0.02
 """Until what was made is written, with what was made meanwhile."""
 MOST_NEWS: Final = 5_000
 """In one look; the rest in the next."""
-MOST_SOUGHT: Final = 20
-"""Ids of one request."""
+MOST_SOUGHT: Final = 4_096
+"""Ids of one request, of which each may be another's."""
 MOST_STRANGERS: Final = 10_000
 """Ids that nobody made here, remembered so that they are not looked for again."""
 TOUCH_S: Final = 86_400
@@ -90,10 +90,16 @@ class StoredObjects:
             self._touch(object_id, now)
         return scope
 
+    def owner(self, object_id: str) -> bytes | None:
+        found = self._cache.owner(object_id)
+        if found is None and object_id not in self._strangers and len(object_id) <= ID_LIMIT_CHARS:
+            self.missed.append(object_id)
+        return found
+
     def put(self, object_id: str, scope: str, owner: bytes = b"") -> None:
         if len(object_id) > ID_LIMIT_CHARS:
             return
-        if self._cache.get(object_id) != scope:
+        if self._cache.get(object_id) != scope or (owner and not self._cache.owner(object_id)):
             self._write(object_id, scope, owner)
             self._note_touched(object_id, self._clock())
         self._cache.put(object_id, scope, owner)
@@ -120,6 +126,11 @@ class StoredObjects:
             self._note_stranger(name)
         return any(scope != GONE for _, scope, _ in found)
 
+    async def hear(self) -> None:
+        """As `refresh`; while the file cannot be read, what is known holds on."""
+        with suppress(StateError):
+            await self.refresh()
+
     # -- for the worker
 
     async def run(self) -> None:
@@ -130,8 +141,7 @@ class StoredObjects:
 
     async def _hear(self) -> None:
         while True:
-            with suppress(StateError):  # told by the state file; what is known holds on
-                await self.refresh()
+            await self.hear()
             await trio.sleep(POLL_S)
 
     async def _tell(self) -> None:
@@ -174,6 +184,7 @@ class StoredObjects:
             if scope == GONE:
                 self._cache.forget(object_id)
             else:
+                self._cache.forget(object_id)  # the file's word on whose it is comes before this worker's
                 self._cache.put(object_id, scope, owner)
             self._strangers.pop(object_id, None)
 
@@ -209,8 +220,10 @@ class StoredObjects:
 
 
 def put(connection: sqlite3.Connection, rows: Sequence[Row], now: float) -> None:
+    """Who owns one goes on owning it; what was nobody's may become somebody's."""
     connection.executemany(
-        "INSERT OR REPLACE INTO objects (id, scope, owner, used_s) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO objects (id, scope, owner, used_s) VALUES (?1, ?2, coalesce("
+        "(SELECT owner FROM objects WHERE id = ?1 AND scope != '' AND owner != x'' AND ?2 != ''), ?3), ?4)",
         [(*row, int(now)) for row in rows],
     )
 

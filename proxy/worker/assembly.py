@@ -30,6 +30,7 @@ from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Custom, Routes, described
 from proxy.gateway.reading.session import namer
+from proxy.gateway.reading.tenancy import Tenancy
 from proxy.gateway.telling.cors import Cors
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.trying.attempts import Attempts, Lasting
@@ -426,7 +427,8 @@ class Gateway:
             None if general.master_key else HomeGuard(origins),
             None if self._desk is None else self._desk.seek,
             self._accounts(parts, book),
-            None if self._objects is None else self._objects.seek,
+            self._objects,
+            Tenancy(config.sluice_settings.object_tenancy, config.sluice_settings.object_lists == "open"),
             named=namer(session_affinity(config)),
             keep_prompt=self._keep_prompt(config),
             traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),

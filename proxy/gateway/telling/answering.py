@@ -13,6 +13,7 @@ from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import Tap as UsageTap
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.tenancy import owner_of_made
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import (
     account,
@@ -140,8 +141,9 @@ def remember(store: ObjectStore, call: Call, deployment: Deployment, status: int
     """Objects named by a good answer live under this deployment's keys; a deleted one lives nowhere."""
     if not 200 <= status < 300:
         return
+    owner = owner_of_made(call, store)
     for object_id in ids.ids():
-        store.put(object_id, deployment.object_scope, call.caller.id)
+        store.put(object_id, deployment.object_scope, owner)
     gone = forgotten(call.head.method, call.route.path, status)
     if gone is not None:
         store.forget(gone)

@@ -11,6 +11,7 @@ from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import header_targets
 from proxy.gateway.reading.routes import Custom, Kind
 from proxy.gateway.reading.session import Named, nobody
+from proxy.gateway.reading.tenancy import APART, Tenancy, check_owners, is_subject
 from proxy.gateway.trying.choice import Choice
 from proxy.providers.objects import names_in_body, names_in_path, names_in_query, stateful
 from proxy.providers.outline import outline
@@ -27,16 +28,18 @@ NOTHING_NAMED = (
 )
 
 
-def choose(call: Call, router: Router, named: Named = nobody) -> Choice:
+def choose(call: Call, router: Router, named: Named = nobody, tenancy: Tenancy = APART) -> Choice:
     """`named`: which conversation a call goes on with.
 
-    Raises GatewayError 400 when nothing is named, 404 for a model that nobody serves.
+    Raises GatewayError 400 when nothing is named, 404 for a model that nobody serves, what `check_owners` does.
     """
     if call.route.custom is not None:
         return Choice(_target_of(call.route.custom, router), wish=_as_named(call))
     if call.route.provider is not None:
         return _of_provider(call, call.route.provider, router)
     keeps_state = stateful(call.head.method, call.route.path, call.store)
+    if tenancy.on and is_subject(call):
+        check_owners(call, router.store, keeps_state=keeps_state, lists=tenancy.lists)
     scope = _scope_of(call, router.store, keeps_state=keeps_state) if len(router.store) else None
     placed_by = _placed_by(call) if keeps_state and scope is None else None
     match = router.match(call.model) if call.model is not None else None
@@ -118,4 +121,4 @@ def _scope_of(call: Call, store: ObjectStore, *, keeps_state: bool) -> str | Non
 
 
 def _placed_by(call: Call) -> bytes:
-    return call.head.get(b"x-litellm-session-id") or call.caller.id
+    return call.head.get(b"x-litellm-session-id") or call.caller.owner or call.caller.id

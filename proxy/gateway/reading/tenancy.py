@@ -1,0 +1,193 @@
+"""Whose objects a request names: what was made through one key is its team's, else its user's, else its own.
+
+For others it is not there. Whatever the upstream could take for an object's id is looked at, however it is written: a
+path's segments, a query's values, and every text of a JSON body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import cast
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from proxy.errors import UNREADABLE, GatewayError, state_unusable
+from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.refusals import unreadable_type
+from proxy.providers.objects import could_be_id
+from proxy.providers.outline import outline
+from proxy.routing.affinity import ObjectStore
+from proxy.wire.head import NO_BODY
+
+READS = (b"GET", b"HEAD")
+NOT_FOUND = "object_not_found"
+MAX_NAMED = 4_096
+"""Ids of one request: OpenAI's longest list has 2,000."""
+_WORDS = frozenset({
+    "accept", "activate", "admin_api_keys", "alpha", "api_keys", "archive", "audio_speeches",
+    "audio_transcriptions", "audit_logs", "calls", "cancel", "certificates", "characters", "checkpoints",
+    "client_secrets", "code_interpreter_sessions", "compact", "complete", "completions", "content", "costs",
+    "data_retention", "deactivate", "edits", "embeddings", "events", "extensions", "file_batches",
+    "file_search_calls", "files", "generations", "graders", "groups", "hangup", "hosted_tool_permissions", "images",
+    "input_items", "input_tokens", "invites", "items", "jobs", "messages", "model_permissions", "moderations",
+    "output_items", "parts", "pause", "permissions", "projects", "rate_limits", "refer", "reject", "remix",
+    "resume", "roles", "run", "runs", "search", "service_accounts", "sessions", "speech", "spend_alerts",
+    "spend_limit", "steps", "submit_tool_outputs", "threads", "transcription_sessions", "transcriptions",
+    "translations", "usage", "users", "validate", "variations", "vector_stores", "versions", "voice_consents",
+    "voices", "web_search_calls",
+})  # fmt: skip
+"""Of the paths of https://platform.openai.com/docs/api-reference, behind the family: no ids."""
+_SURE = re.compile(
+    "(?:file|asst|thread|run|vs|vsfb|batch|resp|conv|cntr|cfile|upload|video|ftjob|eval|evalrun|skill)[-_][A-Za-z0-9]{12,}"
+)
+"""What is an object's id and nothing else, where ids stand."""
+_ID_KEY = re.compile(
+    "id|.*_ids?|conversation|container|file|files|input_file|training_file|validation_file|video|previous_response"
+)
+_NO_OBJECTS = frozenset(
+    ("call_id", "client_id", "item_id", "request_id", "session_id", "tool_call_id", "trace_id", "user_id")
+)
+"""Keys of ids that name none."""
+_OPENAI_PREFIXES = ("openai", "openai_passthrough", "v1")
+_ESCAPED_OR_ID = (b"\\u", b"_id", b'"file', b'"conversation', b'"container')
+"""A body without any of them names no object."""
+
+
+class Tenancy(msgspec.Struct, frozen=True):
+    """Whether objects belong to those whose keys made them, and whether lists of everybody's may pass all the same."""
+
+    on: bool = True
+    lists: bool = False
+
+
+APART = Tenancy()
+
+
+def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: bool) -> None:
+    """Raises GatewayError 404 for what is not the caller's, 403 for a list of everybody's, 415 for what is not read,
+    503 for what may be known elsewhere.
+
+
+    `lists`: such a list may pass.
+    """
+    owner, objects = call.caller.owner, _in_path(call.route.path)
+    if keeps_state:
+        if not objects and call.head.method in READS and not lists:
+            raise _everybodys()
+        _must_be_readable(call)
+    for at, name in enumerate(objects):
+        _check(store, name, owner, sure=at == 0 and keeps_state)
+    for name in _in_query(call.head.query or b""):
+        _check(store, name, owner, sure=_SURE.fullmatch(name) is not None)
+    for name, sure in _in_body(call.json or b""):
+        _check(store, name, owner, sure=sure)
+    if store.missed:  # they may be another's: who asks again has looked for them
+        raise state_unusable()
+
+
+def is_subject(call: Call) -> bool:
+    """HOT. The master key's holder may reach everything, and who needs no key belongs to nobody."""
+    return call.caller.key is not None and not call.caller.admin
+
+
+def owner_of_made(call: Call, store: ObjectStore) -> bytes:
+    """Whose the objects are that an answer names: the owner's of the object that was asked, else the caller's; of a
+    list, nobody's."""
+    objects = _in_path(call.route.path)
+    if objects:
+        return store.owner(objects[0]) or call.caller.owner or call.caller.id
+    if call.head.method in READS:
+        return b""
+    return call.caller.owner or call.caller.id
+
+
+def _check(store: ObjectStore, name: str, owner: bytes, *, sure: bool) -> None:
+    of = store.owner(name)
+    if of == owner or (not of and not sure):
+        return
+    raise object_not_found(name)
+
+
+def _in_path(path: bytes) -> list[str]:
+    """From the first segment on that is none of the API's words."""
+    segments = [unquote(each) for each in path.decode("latin-1").split("/") if each]
+    while segments and segments[0] in _OPENAI_PREFIXES:
+        del segments[0]
+    return [each for each in segments[1:] if each not in _WORDS][:MAX_NAMED]
+
+
+def _in_query(query: bytes) -> list[str]:
+    if not query:
+        return []
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), max_num_fields=MAX_NAMED)
+    except ValueError:
+        raise _too_many() from None
+    return [value for _, value in pairs if could_be_id(value)]
+
+
+def _in_body(json: bytes) -> Iterator[tuple[str, bool]]:
+    """Every text that could be an id, and whether it is one for sure."""
+    text = outline(json).text
+    if not any(mark in text for mark in _ESCAPED_OR_ID):
+        return
+    try:
+        body = msgspec.json.decode(text)
+    except UNREADABLE:  # the upstream will say so
+        return
+    count = 0
+    for key, value in _texts(body):
+        sure = _SURE.fullmatch(value) is not None
+        where_ids_are = key not in _NO_OBJECTS and _ID_KEY.fullmatch(key) is not None
+        if sure or (where_ids_are and could_be_id(value)):
+            count += 1
+            if count > MAX_NAMED:
+                raise _too_many()
+            yield value, sure and where_ids_are
+
+
+def _texts(body: object) -> Iterator[tuple[str, str]]:
+    """Each with the key that it stands under, in a list too."""
+    waiting: list[tuple[str, object]] = [("", body)]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, str):
+            yield key, value
+        elif isinstance(value, list):
+            waiting += [(key, each) for each in value]
+        elif isinstance(value, dict):
+            waiting += cast("dict[str, object]", value).items()
+
+
+def _must_be_readable(call: Call) -> None:
+    """What is not read may name anything. Forms name objects where containers take files by their ids."""
+    if call.length in (0, NO_BODY) or call.json is not None:
+        return
+    plain_form = call.form is not None and (b"containers" not in call.route.path or _names_nothing(call))
+    if not plain_form:
+        raise unreadable_type(call.head.get_all(b"content-type"))
+
+
+def _names_nothing(call: Call) -> bool:
+    return call.spool is None and b"file_id" not in call.body
+
+
+def object_not_found(name: str) -> GatewayError:
+    """As OpenAI says it of what is not there."""
+    message = f"No such object: {name[:128]}"
+    return GatewayError(404, message, param="id", code=NOT_FOUND)
+
+
+def _everybodys() -> GatewayError:
+    message = (
+        "This list would show objects of other keys, so it is not given to a virtual key. Ask for the objects"
+        " themselves, or have the operator set sluice_settings.object_lists: open."
+    )
+    return GatewayError(403, message, code="list_of_everybody")
+
+
+def _too_many() -> GatewayError:
+    message = f"The request names more than {MAX_NAMED} objects."
+    return GatewayError(400, message, code="too_many_objects")
