@@ -48,11 +48,13 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     form_limit_mb: Megabytes = 1_024.0
     """MiB of a multipart form: OpenAI's largest files have 512 MB, its image edits 16 images of 50 MB."""
     spool_total_mb: Megabytes = 4_096.0
-    """MiB of forms on disk at once, per worker: four of the largest; further ones are told to retry."""
+    """MiB of forms on disk at once, per worker: four of the largest; further ones are told to retry. One caller gets
+    two thirds, the next two thirds of what that leaves."""
     spool_folder: str | None = None
     """Folder of those files, which have no name and end with their request; without it `/var/tmp`, else `TMPDIR`."""
     held_bodies_mb: Megabytes = 1_024.0
-    """MiB of request bodies held in memory at once, per worker: 16 of the largest; further ones are told to retry."""
+    """MiB of request bodies held in memory at once, per worker: 16 of the largest; further ones are told to retry. One
+    caller gets two thirds, the next two thirds of what that leaves."""
     page_body_mb: Megabytes = 1.0
     """MiB of a body for one of the gateway's own pages: what describes a key or a team has a few KiB."""
     max_compression_ratio: Annotated[int, Meta(ge=10, le=100_000)] = 200

@@ -39,7 +39,7 @@ model_list:
     litellm_params: {model: openai/same, api_base: UPSTREAM/v1, api_key: sk-same}
   - model_name: shelf/*
     litellm_params: {model: openai/*, api_base: UPSTREAM/v1, api_key: sk-shelf}
-sluice_settings: {peek_limit_mb: 4, form_limit_mb: 60, held_bodies_mb: 64, spool_folder: "FOLDER"}
+sluice_settings: {peek_limit_mb: 4, form_limit_mb: 60, held_bodies_mb: 96, spool_folder: "FOLDER"}
 router_settings: {num_retries: 1}
 """
 LARGE = random.Random(7).randbytes(40 * 1024 * 1024)

@@ -5,6 +5,7 @@ What is not read is not absent: where a body may name a model it is read, or the
 
 from __future__ import annotations
 
+from proxy.access.identity import Caller
 from proxy.errors import GatewayError, body_too_large
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.budget import Lease
@@ -85,6 +86,11 @@ async def read_call(exchange: Exchange, known: Introduction, limits: IntakeLimit
     return _complete(call)
 
 
+def holder_of(caller: Caller) -> bytes:
+    """Who shares what room there is for bodies: a team's keys have one share."""
+    return caller.owner or caller.id
+
+
 def _complete(call: Call) -> Call:
     """Raises GatewayError 400 where a model must be named, and is not; or is, in no way that can be read."""
     if call.model is None:
@@ -139,7 +145,7 @@ async def _read_json(
         if known.route.model_free:
             return _unread(exchange, known, rest=True)
         raise
-    lease = limits.memory.lease()
+    lease = limits.memory.lease(holder_of(known.caller))
     try:
         body = await _whole(exchange, limits.body_bytes, lease, first)
         text = await _text_of(body, by, known, exchange, lease)
@@ -228,7 +234,8 @@ async def _read_form(exchange: Exchange, known: Introduction, limits: IntakeLimi
     if exchange.body_length > limits.form.size_bytes:
         raise form_too_large(limits.form.size_bytes)
     peek = MultipartPeek(known.boundary)
-    spool = Spool(limits.form, limits.memory.lease(), limits.disk.lease(), exchange.parking)
+    holder = holder_of(known.caller)
+    spool = Spool(limits.form, limits.memory.lease(holder), limits.disk.lease(holder), exchange.parking)
     try:
         by = decoder_for(known.coding, CodingLimits(limits.form.size_bytes, limits.ratio))
         await read_form(exchange, peek, spool, by)

@@ -55,15 +55,18 @@ def page_body_too_large(limit_bytes: int) -> GatewayError:
 
 
 def memory_share_taken(limit_bytes: int) -> GatewayError:
-    return _no_room(f"all of its {limit_bytes} bytes for request bodies (sluice_settings.held_bodies_mb)")
+    return _no_room(f"{limit_bytes} bytes for request bodies (sluice_settings.held_bodies_mb)")
 
 
 def disk_share_taken(limit_bytes: int) -> GatewayError:
-    return _no_room(f"all of its {limit_bytes} bytes of disk for forms (sluice_settings.spool_total_mb)")
+    return _no_room(f"{limit_bytes} bytes of disk for forms (sluice_settings.spool_total_mb)")
 
 
 def _no_room(what: str) -> GatewayError:
-    message = f"The gateway has given {what} to other requests. Retry in a moment."
+    message = (
+        f"Of its {what} the gateway has given so much to other requests, of this caller or of others, that this one"
+        " finds no room. Retry in a moment."
+    )
     return GatewayError(
         503, message, kind="server_error", code="gateway_busy", fault=Fault.GATEWAY, headers=RETRY_SOON
     )

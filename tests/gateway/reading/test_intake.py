@@ -413,7 +413,7 @@ async def test_there_is_no_room_for_ever_more_bodies(exchange: MakeExchange, cod
     text = b'{"model":"m","x":"' + random.Random(1).randbytes(100_000).hex().encode() + b'"}'
     body = gzip.compress(text) if coding else text
     size = len(body) + (len(text) if coding else 0)
-    limits = IntakeLimits(1_000_000, LIMITS.form, memory=Budget(2 * size, memory_share_taken))
+    limits = IntakeLimits(1_000_000, LIMITS.form, memory=Budget(3 * size + 2, memory_share_taken))
     calls = [await read(exchange(body, headers=coded(coding)), limits=limits) for _ in range(2)]
     with pytest.raises(GatewayError) as caught:
         await read(exchange(body, headers=coded(coding)), limits=limits)
@@ -497,7 +497,7 @@ async def test_a_form_over_its_limit_is_413_which_names_the_limit(exchange: Make
 
 
 async def test_there_is_no_disk_for_ever_more_forms(exchange: MakeExchange) -> None:
-    limits = IntakeLimits(10_000, LIMITS.form, disk=Budget(9_000, disk_share_taken))
+    limits = IntakeLimits(10_000, LIMITS.form, disk=Budget(10_000, disk_share_taken))
     pieces = in_pieces(image_edit(5_000), 700)
     call = await read(exchange(*pieces, content_type=FORM), IMAGES, limits)
     with pytest.raises(GatewayError) as caught:
