@@ -12,7 +12,7 @@ import msgspec
 from proxy.errors import UNREADABLE
 from proxy.wire.form import RequestHead
 
-CUSTOMER_HEADERS = (b"x-litellm-end-user-id", b"x-litellm-customer-id")
+END_USER, CUSTOMER = b"x-litellm-end-user-id", b"x-litellm-customer-id"
 TAGS_HEADER = b"x-litellm-tags"
 MAX_CUSTOMER_CHARS = 256
 """A longer text is no id: it is not counted for anybody."""
@@ -66,10 +66,9 @@ def labels_of(head: RequestHead, body: Labels, of_key: tuple[str, ...] = ()) -> 
     """HOT. All there are of one request: a header's customer comes before the body's, and the key's tags come first."""
     first = head.form.first
     customer = body.customer
-    for name in CUSTOMER_HEADERS:
-        if name in first:
-            customer = usable_customer((head.get(name) or b"").decode("utf-8", "replace")) or customer
-            break
+    if END_USER in first or CUSTOMER in first:
+        named = head.get(END_USER) or head.get(CUSTOMER) or b""
+        customer = usable_customer(named.decode("utf-8", "replace")) or customer
     if TAGS_HEADER in first:
         listed = (head.get(TAGS_HEADER) or b"").decode("utf-8", "replace").split(",", MAX_TAGS)
         return Labels(customer, usable_tags((*of_key, *listed, *body.tags)))

@@ -16,8 +16,9 @@ import msgspec
 from proxy.errors import UNREADABLE, GatewayError, state_unusable
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.refusals import unreadable_type
+from proxy.gateway.reading.routes import Kind
 from proxy.providers.objects import could_be_id
-from proxy.providers.outline import outline
+from proxy.providers.outline import LARGE_BYTES, outline
 from proxy.routing.affinity import ObjectStore
 from proxy.wire.head import NO_BODY
 
@@ -51,8 +52,7 @@ _NO_OBJECTS = frozenset(
 )
 """Keys of ids that name none."""
 _OPENAI_PREFIXES = ("openai", "openai_passthrough", "v1")
-_ESCAPED_OR_ID = (b"\\u", b"_id", b'"file', b'"conversation', b'"container')
-"""A body without any of them names no object."""
+_NATIVE = Kind.NATIVE
 
 
 class Tenancy(msgspec.Struct, frozen=True):
@@ -66,23 +66,27 @@ APART = Tenancy()
 
 
 def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: bool) -> None:
-    """Raises GatewayError 404 for what is not the caller's, 403 for a list of everybody's, 415 for what is not read,
+    """HOT. Raises GatewayError 404 for what is not the caller's, 403 for everybody's lists, 415 for what is not read,
     503 for what may be known elsewhere.
 
 
     `lists`: such a list may pass.
     """
-    owner, objects = call.caller.owner, _in_path(call.route.path)
+    owner = call.caller.owner
+    # Paths of native routes are words.
+    objects = [] if call.route.kind is _NATIVE else _in_path(call.route.path)
     if keeps_state:
         if not objects and call.head.method in READS and not lists:
             raise _everybodys()
         _must_be_readable(call)
     for at, name in enumerate(objects):
         _check(store, name, owner, sure=at == 0 and keeps_state)
-    for name in _in_query(call.head.query or b""):
-        _check(store, name, owner, sure=_SURE.fullmatch(name) is not None)
-    for name, sure in _in_body(call.json or b""):
-        _check(store, name, owner, sure=sure)
+    if call.head.query:
+        for name in _in_query(call.head.query):
+            _check(store, name, owner, sure=_SURE.fullmatch(name) is not None)
+    if call.json and (text := _text_with_ids(call.json)):
+        for name, sure in _in_body(text):
+            _check(store, name, owner, sure=sure)
     if store.missed:  # they may be another's: who asks again has looked for them
         raise state_unusable()
 
@@ -119,8 +123,6 @@ def _in_path(path: bytes) -> list[str]:
 
 
 def _in_query(query: bytes) -> list[str]:
-    if not query:
-        return []
     try:
         pairs = parse_qsl(query.decode("latin-1"), max_num_fields=MAX_NAMED)
     except ValueError:
@@ -128,11 +130,21 @@ def _in_query(query: bytes) -> list[str]:
     return [value for _, value in pairs if could_be_id(value)]
 
 
-def _in_body(json: bytes) -> Iterator[tuple[str, bool]]:
+def _text_with_ids(json: bytes) -> bytes:
+    """HOT. The body without the insides of its long strings; empty where it names no object, however it is written."""
+    text = json if len(json) < LARGE_BYTES else outline(json).text
+    names = (
+        b"_id" in text
+        or b"\\u" in text
+        or b'"file' in text
+        or b'"conversation' in text
+        or b'"container' in text
+    )
+    return text if names else b""
+
+
+def _in_body(text: bytes) -> Iterator[tuple[str, bool]]:
     """Every text that could be an id, and whether it is one for sure."""
-    text = outline(json).text
-    if not any(mark in text for mark in _ESCAPED_OR_ID):
-        return
     try:
         body = msgspec.json.decode(text)
     except UNREADABLE:  # the upstream will say so
