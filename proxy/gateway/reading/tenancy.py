@@ -52,6 +52,8 @@ _NO_OBJECTS = frozenset(
 )
 """Keys of ids that name none."""
 _OPENAI_PREFIXES = ("openai", "openai_passthrough", "v1")
+_WITHOUT_ID = (b'file"', b'files"', b'"conversation"', b'"container"', b'"video"')
+"""Keys of ids that do not end in `_id`, on routes that keep anything."""
 _NATIVE = Kind.NATIVE
 
 
@@ -84,7 +86,7 @@ def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: bo
     if call.head.query:
         for name in _in_query(call.head.query):
             _check(store, name, owner, sure=_SURE.fullmatch(name) is not None)
-    if call.json and (text := _text_with_ids(call.json)):
+    if call.json and (text := _text_with_ids(call.json, keeps_state=keeps_state)):
         for name, sure in _in_body(text):
             _check(store, name, owner, sure=sure)
     if store.missed:  # they may be another's: who asks again has looked for them
@@ -130,17 +132,12 @@ def _in_query(query: bytes) -> list[str]:
     return [value for _, value in pairs if could_be_id(value)]
 
 
-def _text_with_ids(json: bytes) -> bytes:
+def _text_with_ids(json: bytes, *, keeps_state: bool) -> bytes:
     """HOT. The body without the insides of its long strings; empty where it names no object, however it is written."""
     text = json if len(json) < LARGE_BYTES else outline(json).text
-    names = (
-        b"_id" in text
-        or b"\\u" in text
-        or b'"file' in text
-        or b'"conversation' in text
-        or b'"container' in text
-    )
-    return text if names else b""
+    if b"_id" in text or (b"\\" in text and b"\\u" in text):
+        return text
+    return text if keeps_state and any(key in text for key in _WITHOUT_ID) else b""
 
 
 def _in_body(text: bytes) -> Iterator[tuple[str, bool]]:

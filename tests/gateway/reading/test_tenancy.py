@@ -129,6 +129,8 @@ BODIES = [
 @pytest.mark.parametrize("path", ["/responses", "/chat/completions", "/threads/runs", "/vector_stores"])
 def test_bodies_name_only_ones_own(ask: Callable[..., None], body: object, name: str, path: str) -> None:
     text = json.dumps(body).replace('"x"', f'"{name}"')
+    if path == "/chat/completions" and "_id" not in text:
+        return  # chats have no such fields
     assert refused(ask, path, method="POST", raw=text.encode()) == (404, "object_not_found")
     escaped = (
         text.replace("-", "\\u002d").replace("_id", "\\u005fid").replace("conversation", "conversatio\\u006e")
