@@ -78,6 +78,7 @@ class SharedObjects(Protocol):
     async def hear(self) -> None:
         """What others wrote before is known when it returns."""
 
+
 KeepPrompt: TypeAlias = Callable[[str, bytes], None]
 """Given the call's id and its JSON."""
 
