@@ -55,3 +55,29 @@ def test_its_own_headers_are_its_key_and_what_is_configured_which_wins(a_deploym
     assert own_headers(deployment) == (bearer, (b"OpenAI-Organization", b"o"), (b"X-A", b"1"))
     other = a_deployment(api_key=Secret("k"), headers=((b"authorization", b"Basic x"),))
     assert own_headers(other) == ((b"authorization", b"Basic x"),)
+
+
+def test_anthropics_headers(a_deployment: Any) -> None:
+    version = (b"anthropic-version", b"2023-06-01")
+    deployment = a_deployment(provider="anthropic", api_key=Secret("sk-ant-api"))
+    assert own_headers(deployment) == ((b"x-api-key", b"sk-ant-api"), version)
+    token = a_deployment(provider="anthropic", api_key=Secret("sk-ant-oat01"))
+    assert own_headers(token) == ((b"Authorization", b"Bearer sk-ant-oat01"), version)
+    configured = (b"Anthropic-Version", b"2026-10-21")
+    other = a_deployment(provider="anthropic", api_key=Secret("k"), headers=(configured,))
+    assert own_headers(other) == ((b"x-api-key", b"k"), configured)
+
+
+@pytest.mark.parametrize(
+    ("provider", "whole", "paths"),
+    [
+        ("openai", True, {"/messages", "/messages/count_tokens"}),
+        ("groq", False, {"/messages", "/messages/count_tokens"}),
+        ("cerebras", False, {"/messages", "/messages/count_tokens", "/responses"}),
+        ("cohere", False, {"/messages", "/messages/count_tokens", "/responses", "/completions"}),
+        ("anthropic", False, {"/chat/completions", "/responses", "/completions"}),
+    ],
+)
+def test_what_is_translated_for_whom(a_deployment: Any, provider: str, whole: bool, paths: set[str]) -> None:
+    found = dialect_of(a_deployment(provider=provider, whole_api=whole)).translations
+    assert {path.decode() for path in found} == paths

@@ -24,6 +24,17 @@ def event(data: bytes) -> bytes:
         (b"[DONE]", Beginning.CONTENT),
         (b'{"error":{"message":"no"}}', Beginning.ERROR),
         (b'{"type":"response.failed"}', Beginning.ERROR),
+        (b'{"type":"message_start","message":{}}', Beginning.NOTHING),
+        (b'{"type":"ping"}', Beginning.NOTHING),
+        (
+            b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
+            Beginning.NOTHING,
+        ),
+        (
+            b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}',
+            Beginning.CONTENT,
+        ),
+        (b'{"type":"error","error":{"type":"overloaded_error","message":"no"}}', Beginning.ERROR),
     ],
 )
 def test_what_an_event_says(data: bytes, said: Beginning) -> None:

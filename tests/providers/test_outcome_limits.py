@@ -34,3 +34,31 @@ def test_why_a_request_was_turned_down(status: int, body: bytes, refusal: Refusa
 def test_what_is_left(headers: dict[str, bytes], limits: Limits | None) -> None:
     found = {b"x-ratelimit-" + name.encode(): value for name, value in headers.items()}
     assert limits_of(found.get) == limits
+
+
+NOW = 1_796_000_000.0
+"""2026-11-30T00:53:20Z"""
+
+
+@pytest.mark.parametrize(
+    ("headers", "limits"),
+    [
+        (
+            {"requests-remaining": b"4", "requests-reset": b"2026-11-30T00:54:20Z"},
+            Limits(4, None, 60.0, None),
+        ),
+        (
+            {"tokens-remaining": b"0", "tokens-reset": b"2026-11-30T01:53:20+01:00"},
+            Limits(None, None, None, None),
+        ),
+        (
+            {"tokens-remaining": b"0", "tokens-reset": b"2026-11-30T00:53:50+00:00"},
+            Limits(None, 0, None, 30.0),
+        ),
+        ({"requests-remaining": b"4", "requests-reset": b"soon"}, Limits()),
+        ({"input-tokens-remaining": b"4"}, None),
+    ],
+)
+def test_what_is_left_at_anthropic(headers: dict[str, bytes], limits: Limits | None) -> None:
+    found = {b"anthropic-ratelimit-" + name.encode(): value for name, value in headers.items()}
+    assert limits_of(found.get, NOW) == limits

@@ -399,3 +399,23 @@ def test_litellms_bridge_is_cut_off_with_a_word() -> None:
     (note,) = found.notes
     assert note.key == ("litellm_params", "model")
     assert note.text.startswith("`responses/` ")
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        (None, "https://api.anthropic.com/v1"),
+        ("https://a.example", "https://a.example/v1"),
+        ("https://a.example/v1", "https://a.example/v1"),
+        ("https://a.example/anthropic/", "https://a.example/anthropic/v1"),
+        ("https://a.example/v1/messages", "https://a.example/v1"),
+    ],
+)
+def test_anthropics_base_and_key(given: str | None, base: str) -> None:
+    environ = {"ANTHROPIC_API_KEY": "sk-ant-1"}
+    found = only(LitellmParams(model="anthropic/claude-x", api_base=given), environ)
+    assert (found.provider, found.model, found.api_base) == ("anthropic", "claude-x", base)
+    assert found.api_key == Secret("sk-ant-1")
+    assert only(LitellmParams(model="claude-x"), environ).provider == "anthropic"
+    bearing = only(LitellmParams(model="claude-x"), {"ANTHROPIC_AUTH_TOKEN": "t"})
+    assert bearing.headers == ((b"Authorization", b"Bearer t"),)

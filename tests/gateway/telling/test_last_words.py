@@ -21,6 +21,7 @@ class Kept:
         ("/responses", b'event: error\ndata: {"type":"error","code":"stream_broken"'),
         ("/openai/responses", b'event: error\ndata: {"type":"error","code":"stream_broken"'),
         ("/openai_passthrough/responses", b'event: error\ndata: {"type":"error","code":"stream_broken"'),
+        ("/messages", b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":'),
         ("/threads", b'event: error\ndata: {"message":'),
         ("/images/edits", b'event: error\ndata: {"type":"error","error":'),
         ("/audio/speech", b'event: error\ndata: {"type":"error","error":'),
