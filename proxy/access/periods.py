@@ -48,6 +48,15 @@ def later(text: str, now_unix_s: float) -> float:
     return (first + timedelta(days=min(now.day, _days(first)) - 1)).timestamp() + _second_of_day(now)
 
 
+def moment(text: str) -> float:
+    """Unix seconds of a time by ISO 8601; without a zone it is UTC's. ValueError."""
+    found = datetime.fromisoformat(text)
+    try:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    except OverflowError:
+        raise ValueError(f"`{text[:32]}` is beyond the years that there are") from None
+
+
 def zone_of(name: str) -> tzinfo:
     """ValueError for a zone that is not known here."""
     if name.upper() == "UTC":

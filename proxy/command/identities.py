@@ -55,6 +55,7 @@ class Noun(msgspec.Struct, frozen=True):
 
 _NEW_KEY = {
     "duration": "until its end: 30s, 15m, 1h, 30d, 2w, 1mo; -1: never",
+    "expires": "its end as a time: 2026-12-31",
     "key": "a secret of your own, instead of one that is made",
     "key_type": "llm_api, management or read_only: which routes",
     "grace_period": "with regenerate: how long the old secret is accepted",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from proxy.access.identity import ModelBudget, VirtualKey, key_name, token_of
-from proxy.access.periods import zone_of
+from proxy.access.periods import moment, zone_of
 from proxy.config.identities import KeySettings
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
@@ -263,18 +262,12 @@ def _configured_key(written: KeySettings) -> VirtualKey:
     fields = {name: getattr(written, name) for name in KeySettings.__struct_fields__ if name != "key"}
     secret, expires = written.key.reveal(), written.expires
     token = token_of(secret.encode())
-    fields["expires"] = None if expires is None else _unix_s(expires)
+    fields["expires"] = None if expires is None else moment(expires)
     fields["model_max_budget"] = {
         model: ModelBudget(max_budget=budget.max_budget, budget_duration=budget.budget_duration)
         for model, budget in written.model_max_budget.items()
     }
     return VirtualKey(id=token, token=token, key_name=key_name(secret), created_by="configuration", **fields)
-
-
-def _unix_s(moment: str) -> float:
-    """A time without a zone is UTC's."""
-    found = datetime.fromisoformat(moment)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def row_limits(config: Config) -> RowLimits:

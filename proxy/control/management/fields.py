@@ -9,7 +9,7 @@ import msgspec
 
 from proxy.access.identity import Entity, ModelBudget
 from proxy.access.patterns import KEY_TYPES
-from proxy.access.periods import later, period_of
+from proxy.access.periods import later, moment, period_of
 from proxy.config.slips import distance
 from proxy.control.management.asking import Given, wrong
 from proxy.errors import GatewayError
@@ -19,6 +19,8 @@ MAX_LISTED = 1_000
 MAX_TEXT_CHARS = 512
 MAX_METADATA_BYTES = 16_384
 """Every worker holds all of it in memory."""
+MAX_METADATA_DEPTH = 32
+"""Whoever lists keys must be able to show it: what is nested deeper than Python's stack would fail each list."""
 FOREVER = "-1"
 """LiteLLM's `duration` for a key that never ends."""
 NEVER_GIVEN = frozenset({
@@ -55,6 +57,8 @@ def changes_of(struct: type[Entity], given: Given, now: float) -> dict[str, obje
         found["allowed_routes"] = _routes_of_type(given["key_type"])
     if "duration" in given and "expires" in struct.__struct_fields__:
         found["expires"] = _expiry(given["duration"], now)
+    elif "expires" in given and "expires" in struct.__struct_fields__:
+        found["expires"] = _moment(given["expires"])
     return found
 
 
@@ -122,7 +126,14 @@ def _metadata(value: object, name: str) -> object:
         raise wrong(name, f"`{name}` must be an object.")
     if len(msgspec.json.encode(value)) > MAX_METADATA_BYTES:
         raise wrong(name, f"`{name}` is longer than {MAX_METADATA_BYTES} bytes.")
+    if _is_deep(value, MAX_METADATA_DEPTH):
+        raise wrong(name, f"`{name}` is nested more than {MAX_METADATA_DEPTH} deep.")
     return value
+
+
+def _is_deep(value: object, left: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return left < 0 or any(_is_deep(each, left - 1) for each in inner)
 
 
 def _period(value: object, name: str) -> object:
@@ -168,6 +179,18 @@ def _expiry(duration: object, now: float) -> float | None:
         return later(str(duration), now)
     except ValueError as error:
         raise wrong("duration", f"`duration`: {error}") from None
+
+
+def _moment(text: object) -> float | None:
+    if text is None:
+        return None
+    try:
+        return moment(str(text))
+    except ValueError:
+        message = (
+            "`expires` must be a time as `2026-12-31` or `2026-12-31T18:00:00Z`; `duration` says how long."
+        )
+        raise wrong("expires", message) from None
 
 
 def _routes_of_type(key_type: object) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 
 from proxy.access.callers import caller_of
-from proxy.access.identity import VirtualKey, key_name, token_of
+from proxy.access.identity import ModelBudget, VirtualKey, key_name, token_of
+from proxy.access.periods import DAY_S, period_of
 from proxy.control.management.asking import (
     SELF_SERVED_ROLES,
     Asker,
@@ -29,6 +31,11 @@ _NARROWED = (
     "budget_id",
 )  # fmt: skip
 """What a key that is made with a key has of it, unless it is given less."""
+_AT_MOST = ("max_budget", "rpm_limit", "tpm_limit", "max_parallel_requests", "expires")
+_BY_MODEL = ("model_max_budget", "model_rpm_limit", "model_tpm_limit")
+_NOTHING: tuple[object, ...] = (None, (), {}, "")
+"""Not given; 0 is, and lets nothing through."""
+SHORTEST_MONTH_S = 28 * DAY_S
 
 
 def secret_of(asker: Asker, given: Given, name: str) -> str:
@@ -99,19 +106,53 @@ def _as_far_as_allowed(asker: Asker, fields: dict[str, object]) -> dict[str, obj
 
 def _narrowed(asker: Asker, mine: VirtualKey, fields: dict[str, object]) -> dict[str, object]:
     """Raises GatewayError 403 for what is wider."""
-    inherited = {name: getattr(mine, name) for name in _NARROWED if not fields.get(name)}
-    wanted = {**fields, **{name: value for name, value in inherited.items() if value}}
-    gates = caller_of(asker.directory.filled(mine), None, None).gates
+    whole = asker.directory.filled(mine)
+    given = {name: value for name, value in fields.items() if value not in _NOTHING}
+    for name in _BY_MODEL:
+        if name in given:
+            given[name] = {**getattr(whole, name), **msgspec.convert(given[name], dict[str, object])}
+    _check_limits(whole, mine.budget_id, given)
+    wanted = {**fields, **{name: getattr(mine, name) for name in _NARROWED}, **given}
+    gates = caller_of(whole, None, None).gates
     for model in _models_of(wanted) if gates else ():
         if not all(gate.allows(model, model) for gate in gates):
             raise forbidden(f"The key that this is made with may not use the model `{model}` itself.")
     if mine.allowed_routes and not set(_texts(wanted, "allowed_routes")) <= set(mine.allowed_routes):
         raise forbidden("The key that this is made with may not use all of these `allowed_routes` itself.")
-    for name in ("max_budget", "rpm_limit", "tpm_limit", "max_parallel_requests", "expires"):
-        most, value = getattr(mine, name), wanted.get(name)
-        if most is not None and (not isinstance(value, int | float) or value > most):
-            raise forbidden(f"The key that this is made with has a smaller `{name}` itself.")
     return wanted
+
+
+def _check_limits(whole: VirtualKey, budget_id: str | None, given: Mapping[str, object]) -> None:
+    """`whole`: the key it is made with, its budget's limits among its own. Raises GatewayError 403."""
+    for name in _AT_MOST:
+        if _exceeds(given.get(name), getattr(whole, name)):
+            raise forbidden(f"The key that this is made with has a smaller `{name}` itself.")
+    for name in _BY_MODEL:
+        values = msgspec.convert(given.get(name) or {}, dict[str, object])
+        if any(_exceeds(values.get(model), most) for model, most in getattr(whole, name).items()):
+            raise forbidden(f"The key that this is made with has a smaller `{name}` itself.")
+    period = given.get("budget_duration")
+    if whole.max_budget is not None and _is_sooner(period, whole.budget_duration):
+        raise forbidden("The key that this is made with has a longer `budget_duration` itself.")
+    if budget_id is not None and given.get("budget_id", budget_id) != budget_id:
+        raise forbidden("The key that this is made with has another `budget_id` itself.")
+
+
+def _exceeds(value: object, most: object) -> bool:
+    """Of two limits, the second that of the key it is made with; None: there is none."""
+    if isinstance(value, ModelBudget) and isinstance(most, ModelBudget):
+        return value.max_budget > most.max_budget or _is_sooner(value.budget_duration, most.budget_duration)
+    return isinstance(value, int | float) and isinstance(most, int | float) and value > most
+
+
+def _is_sooner(period: object, than: str | None) -> bool:
+    """A budget is whole again sooner; None: never."""
+    return isinstance(period, str) and (than is None or _shortest_s(period) < _shortest_s(than))
+
+
+def _shortest_s(text: str) -> int:
+    period = period_of(text)
+    return period.seconds or period.months * SHORTEST_MONTH_S
 
 
 def _models_of(fields: dict[str, object]) -> list[str]:

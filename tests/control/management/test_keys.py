@@ -12,6 +12,13 @@ from proxy.access.identity import token_of
 NOW = 1_800_000_000.0
 
 
+def nested(depth: int) -> object:
+    found: object = {}
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
 async def test_a_key_is_shown_once_and_kept_as_a_hash(counter: Any) -> None:
     made = await counter.ask(
         "/key/generate",
@@ -43,6 +50,19 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(counter: Any) -> None:
     assert secret.encode() not in kept
 
 
+async def test_a_keys_end_may_be_said_as_a_time(counter: Any) -> None:
+    made = await counter.ask("/key/generate", {"expires": "2027-02-01", "metadata": nested(32)})
+    assert made["expires"] == "2027-02-01T00:00:00.000Z"
+    again = await counter.ask(
+        "/key/update", {"key": made["token"], "expires": made["expires"], "rpm_limit": 5}
+    )
+    assert again["expires"] == made["expires"]
+    later = await counter.ask(
+        "/key/update", {"key": made["token"], "expires": made["expires"], "duration": "-1"}
+    )
+    assert later["expires"] is None
+
+
 async def test_a_key_is_found_by_its_hash_and_by_its_secret(counter: Any) -> None:
     secret = await counter.key(key="sk-of-ones-own-choice")
     assert secret == "sk-of-ones-own-choice"
@@ -70,6 +90,11 @@ async def test_a_key_is_found_by_its_hash_and_by_its_secret(counter: Any) -> Non
         ({"models": ["x"] * 1001}, "models"),
         ({"metadata": "text"}, "metadata"),
         ({"metadata": {"x": "y" * 20_000}}, "metadata"),
+        ({"metadata": nested(33)}, "metadata"),
+        ({"metadata": nested(900)}, "metadata"),
+        ({"expires": "soon"}, "expires"),
+        ({"expires": 5}, "expires"),
+        ({"expires": "9999-12-31T23:59:59-14:00"}, "expires"),
         ({"model_max_budget": {"m": "much"}}, "model_max_budget"),
         ({"model_max_budget": {"m": {"budget_limit": 1, "time_period": "x"}}}, "model_max_budget"),
         ({"model_rpm_limit": {"m": -1}}, "model_rpm_limit"),

@@ -148,6 +148,33 @@ async def test_a_key_makes_keys_no_wider_than_itself(house: Any) -> None:
         assert (await house.refused("/key/generate", wider, key=narrow)).status == 403, wider
 
 
+async def test_limits_by_model_period_and_budget_are_no_wider_either(house: Any) -> None:
+    daily = {"m": {"budget_limit": 1, "time_period": "1d"}}
+    limits = {"max_budget": 5, "model_rpm_limit": {"m": 3}, "model_max_budget": daily}
+    narrow = await house.key(user_id="ada", team_id="t", **limits)
+    for wider in (
+        {"budget_duration": "1h"}, {"model_rpm_limit": {"m": 4}}, {"model_max_budget": {"m": 2}},
+        {"model_max_budget": {"m": {"budget_limit": 1, "time_period": "1h"}}},
+    ):  # fmt: skip
+        assert (await house.refused("/key/generate", wider, key=narrow)).status == 403, wider
+    made = await house.ask("/key/generate", {"model_rpm_limit": {"n": 9}, "max_budget": 0}, key=narrow)
+    assert (made["model_rpm_limit"], made["max_budget"]) == ({"m": 3, "n": 9}, 0)
+    monthly = await house.key(user_id="ada", team_id="t", max_budget=5, budget_duration="1d")
+    longer = await house.ask("/key/generate", {"budget_duration": "1mo"}, key=monthly)
+    assert longer["budget_duration"] == "1mo"
+    assert (await house.refused("/key/generate", {"budget_duration": "12h"}, key=monthly)).status == 403
+
+
+async def test_a_key_with_a_named_budget_makes_none_with_more(house: Any) -> None:
+    for name, dollars in (("small", 5), ("large", 500)):
+        await house.ask("/budget/new", {"budget_id": name, "max_budget": dollars, "rpm_limit": 10})
+    narrow = await house.key(user_id="ada", team_id="t", budget_id="small")
+    for wider in ({"max_budget": 6}, {"budget_id": "large"}, {"rpm_limit": 11}, {"budget_duration": "1h"}):
+        assert (await house.refused("/key/generate", wider, key=narrow)).status == 403, wider
+    made = await house.ask("/key/generate", {"max_budget": 4}, key=narrow)
+    assert (made["max_budget"], made["budget_id"]) == (4, "small")
+
+
 async def test_keys_without_a_user_and_viewers_make_none(house: Any) -> None:
     assert (await house.refused("/key/generate", {}, key=house.plain)).status == 403
     await house.ask("/user/update", {"user_id": "ada", "user_role": "internal_user_viewer"})
