@@ -61,7 +61,9 @@ def _storm(seed: int, chance: random.Random) -> Plan:
     settings = storm(chance)
     clients = Crowd(chance, settings.targets).clients()
     holders = holders_of(seed)
-    settings = replace(settings, sluice={**settings.sluice, "keys": written(holders)})
+    # Its uploads are parts of one that nobody has seen made.
+    ours = {**settings.sluice, "keys": written(holders), "object_tenancy": False}
+    settings = replace(settings, sluice=ours)
     clients = tuple(replace(client, key=_key_of(client.number, holders)) for client in clients)
     stops_early = chance.random() < 0.25
     reloads, settings = _reloads(chance, settings)
