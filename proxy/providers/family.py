@@ -6,6 +6,7 @@ https://platform.openai.com/docs/guides/rbac: restricted keys read, write, or do
 from __future__ import annotations
 
 OTHER = "other"
+RESPONSES = "responses"
 READS = ".read"
 """Ends the families of requests that only look: a key may list files and not upload any."""
 _FAMILIES = frozenset(

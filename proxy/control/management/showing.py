@@ -78,6 +78,11 @@ class Shower(msgspec.Struct, frozen=True):
     def user(self, user: User) -> Shown:
         return {**self._entity(user), "teams": [team.team_id for team in self.teams_of(user.user_id)]}
 
+    def user_joining(self, user: User, team_id: str) -> Shown:
+        """As it will be with that team."""
+        shown = self.user(user)
+        return {**shown, "teams": [*(team.team_id for team in self.teams_of(user.user_id)), team_id]}
+
     def other(self, entity: Entity) -> Shown:
         """A customer, a tag or a budget."""
         return self._entity(entity)

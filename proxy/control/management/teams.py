@@ -125,7 +125,7 @@ def member_add(asker: Asker, given: Given, shower: Shower) -> Outcome:
     users = [*made, *(user for user in known if isinstance(user, User))]
     answer = {
         **shower.team(changed),
-        "updated_users": [shower.user(user) for user in users],
+        "updated_users": [shower.user_joining(user, team.team_id) for user in users],
         "updated_team_memberships": [],
     }
     written: list[Entity] = [changed, *made]

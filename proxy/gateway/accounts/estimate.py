@@ -43,6 +43,8 @@ SOUND_BYTES_PER_S = 4000
 SOUND_TOKENS_PER_S = 20
 MAX_CHOICES = 128
 """OpenAI's own limit of `n`."""
+MAX_MADE = 10_000_000
+"""Tokens of an answer that are reckoned with: ten times those of the longest ones, and sums fit into the ledger."""
 
 
 class Quoted(msgspec.Struct, frozen=True):
@@ -193,7 +195,7 @@ def _number(raw: msgspec.Raw) -> int | None:
         number = _decode_int(raw)
     except UNREADABLE:
         return None
-    return number if number > 0 else None
+    return min(number, MAX_MADE) if number > 0 else None
 
 
 def _text(raw: msgspec.Raw) -> str | None:

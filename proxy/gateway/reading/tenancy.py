@@ -17,6 +17,7 @@ from proxy.errors import UNREADABLE, GatewayError, state_unusable
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.refusals import unreadable_type
 from proxy.gateway.reading.routes import Kind
+from proxy.providers.family import RESPONSES
 from proxy.providers.objects import could_be_id
 from proxy.providers.outline import LARGE_BYTES, outline
 from proxy.routing.affinity import ObjectStore
@@ -52,8 +53,8 @@ _NO_OBJECTS = frozenset(
 )
 """Keys of ids that name none."""
 _OPENAI_PREFIXES = ("openai", "openai_passthrough", "v1")
-_WITHOUT_ID = (b'file"', b'files"', b'"conversation"', b'"container"', b'"video"')
-"""Keys of ids that do not end in `_id`, on routes that keep anything."""
+_WITHOUT_ID = (b'"id"', b'file"', b'files"', b'"conversation"', b'"container"', b'"video"')
+"""Keys of ids that do not end in `_id`, on routes that keep anything or, as `/responses`, refer to what was kept."""
 _NATIVE = Kind.NATIVE
 
 
@@ -86,7 +87,8 @@ def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: bo
     if call.head.query:
         for name in _in_query(call.head.query):
             _check(store, name, owner, sure=_SURE.fullmatch(name) is not None)
-    if call.json and (text := _text_with_ids(call.json, keeps_state=keeps_state)):
+    refers = keeps_state or call.route.family == RESPONSES
+    if call.json and (text := _text_with_ids(call.json, refers=refers)):
         for name, sure in _in_body(text):
             _check(store, name, owner, sure=sure)
     if store.missed:  # they may be another's: who asks again has looked for them
@@ -132,12 +134,12 @@ def _in_query(query: bytes) -> list[str]:
     return [value for _, value in pairs if could_be_id(value)]
 
 
-def _text_with_ids(json: bytes, *, keeps_state: bool) -> bytes:
+def _text_with_ids(json: bytes, *, refers: bool) -> bytes:
     """HOT. The body without the insides of its long strings; empty where it names no object, however it is written."""
     text = json if len(json) < LARGE_BYTES else outline(json).text
     if b"_id" in text or (b"\\" in text and b"\\u" in text):
         return text
-    return text if keeps_state and any(key in text for key in _WITHOUT_ID) else b""
+    return text if refers and any(key in text for key in _WITHOUT_ID) else b""
 
 
 def _in_body(text: bytes) -> Iterator[tuple[str, bool]]:

@@ -69,7 +69,7 @@ async def test_a_team_with_its_members_and_keys(counter: Any) -> None:
         },
     )
     assert added["admins"] == ["boss", "ada"]
-    assert [user["user_id"] for user in added["updated_users"]] == ["eve"]
+    assert [(user["user_id"], user["teams"]) for user in added["updated_users"]] == [("eve", [team_id])]
     eves = await counter.key(team_id=team_id, user_id="eve")
     await counter.key(team_id=team_id)
     shown = await counter.ask("/team/info", query=f"team_id={team_id}")

@@ -130,3 +130,12 @@ def test_embeddings_have_no_answer_that_costs(a_call: Make, demand: Callable[...
 @pytest.mark.parametrize("odd", ['"many"', "-5", "1e99", "null", "[]", "0"])
 def test_a_limit_that_is_none_is_not_heeded(a_call: Make, odd: str) -> None:
     assert size_of(a_call(body(max_tokens=odd))).made is None
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "max_output_tokens"])
+def test_a_limit_without_measure_fits_into_the_ledger(
+    a_call: Make, demand: Callable[..., Demand], name: str
+) -> None:
+    found = demand(a_call(body(n=10**30, **{name: 10**30})))
+    assert 10**9 < found.tokens < 2**40
+    assert found.most < 2**58

@@ -15,6 +15,7 @@ from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Kind, Route
 from proxy.gateway.reading.tenancy import check_owners, is_subject, owner_of_made
+from proxy.providers.family import RESPONSES
 from proxy.providers.objects import stateful
 from proxy.routing.affinity import MemoryStore
 from proxy.wire.head import NO_BODY
@@ -137,6 +138,25 @@ def test_bodies_name_only_ones_own(ask: Callable[..., None], body: object, name:
     )
     assert refused(ask, path, method="POST", raw=escaped.encode())[0] == 404
     ask(path, method="POST", raw=text.replace(name, OWN).encode())
+
+
+@pytest.mark.parametrize("store_it", [True, False])
+@pytest.mark.parametrize("kind", [{"type": "item_reference"}, {}], ids=str)
+def test_an_item_of_anothers_answer_is_not_there(
+    a_call: MakeCall, store: MemoryStore, kind: dict[str, str], *, store_it: bool
+) -> None:
+    store.put("msg_theirs", "scope", OTHERS)
+    store.put("msg_own", "scope", MINE)
+    for name, found in (("msg_theirs", False), ("msg_own", True), ("msg_unknown", True)):
+        text = json.dumps({"model": "m", "store": store_it, "input": [{**kind, "id": name}]}).encode()
+        route = Route(Kind.NATIVE, "/responses", b"/responses", family=RESPONSES)
+        call = a_call(text, route=route, caller=CALLER, json=text, length=len(text))
+        if found:
+            check_owners(call, store, keeps_state=store_it, lists=False)
+        else:
+            with pytest.raises(GatewayError) as error:
+                check_owners(call, store, keeps_state=store_it, lists=False)
+            assert error.value.code == "object_not_found"
 
 
 def test_an_id_behind_much_else_is_found(ask: Callable[..., None]) -> None:
