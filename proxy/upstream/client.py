@@ -53,6 +53,7 @@ class UpstreamClient:
         while True:
             if connection is None:
                 connection = await self._connector.connect(parking, endpoint, patience.connect_s)
+                self._pool.on_made(endpoint)
             link = connection.link
             link.parking = parking
             # What a connection says that carried another request before is an answer only if it comes after this one.

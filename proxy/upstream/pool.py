@@ -56,8 +56,8 @@ class Pool:
         self._stacks: dict[Endpoint, list[Connection]] = {}
         self._sessions: dict[Endpoint, ssl.SSLSession] = {}
         self._distrusted: dict[Endpoint, None] = {}
-        self.on_miss: Callable[[Endpoint], None] = _nobody_asks
-        """Told of a request that found no idle connection."""
+        self.on_made: Callable[[Endpoint], None] = _nobody_asks
+        """Told of a connection that a request had to wait for, since none was idle."""
 
     def take(self, endpoint: Endpoint) -> Connection | None:
         """HOT. The connection used last, if it is still good: young enough, and nothing came while it was idle."""
@@ -68,7 +68,6 @@ class Pool:
             if heard is None and connection.idle_since > time.monotonic() - self._idle_s:
                 return connection
             self._drop(connection, heard)
-        self.on_miss(endpoint)
         return None
 
     def _drop(self, connection: Connection, heard: bytes | None) -> None:

@@ -40,7 +40,7 @@ class Demand:
         self._peaks: dict[Endpoint, float] = {}
 
     def missed(self, endpoint: Endpoint) -> None:
-        """A request found none."""
+        """A request found none, and had one made."""
         self._missing[endpoint] = self._missing.get(endpoint, 0) + 1
 
     def peaks(self) -> list[tuple[Endpoint, int]]:
@@ -75,7 +75,7 @@ class Preopener:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        self._pool.on_miss = self.demand.missed
+        self._pool.on_made = self.demand.missed
         while True:
             await trio.sleep(PERIOD_S)
             async with trio.open_nursery() as nursery:
