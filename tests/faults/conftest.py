@@ -23,6 +23,7 @@ model_list:
 router_settings: {{num_retries: {retries}, retry_after: {waits_s}, allowed_fails: 3, cooldown_time: {cooldown_s}}}
 general_settings: {{master_key: sk-gateway}}
 sluice_settings:
+  ask_stream_usage: false
   connect_timeout_s: 1
   first_byte_timeout_s: 0.2
   stream_gap_timeout_s: 0.2
