@@ -318,7 +318,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "State file",
             "short",
             (
-                (level("sluice_state_file_waiting"), "writes that wait"),
+                (level("sluice_state_writes_waiting"), "writes that wait"),
                 (level("sluice_state_file_problem", "problem", "max"), "{{problem}}"),
             ),
             "1 by the reason why it cannot be used.",

@@ -245,10 +245,6 @@ STATE_PROBLEM = _family(
     "problem",
     "1 while the state file cannot be used, for this reason.",
 )
-STATE_WAITING = _family(Kind.SUM, "sluice_state_file_waiting", "", "Writes that wait for the state file.")
-STATE_DROPPED = _counter(
-    "sluice_state_file_dropped", "", "Writes that were too many to wait for the state file."
-)
 
 # -- of the workers
 IN_FLIGHT = _family(Kind.SUM, "litellm_in_flight_requests", "", "Requests under way.")

@@ -175,11 +175,8 @@ _STATES_RESTING = ("open", "half_open")
 
 
 def _tell_state(status: StateStatus | None, table: Table) -> None:
-    if status is not None:
-        table.set(f.STATE_WAITING, status.waiting)
-        table.follow(f.STATE_DROPPED, status.dropped)
-        if status.problem is not None:
-            table.set(f.STATE_PROBLEM, 1, (status.problem,))
+    if status is not None and status.problem is not None:
+        table.set(f.STATE_PROBLEM, 1, (status.problem,))
 
 
 def _tell_budget(rule: Rule, spent: int, table: Table) -> None:

@@ -86,7 +86,7 @@ async def test_the_other_key_does_not_have_the_object(flow) -> None:
 
 
 async def test_stateless_calls_take_turns(flow) -> None:
-    caller = flow(prefix="/v1")
+    caller = flow(prefix="/v1", session=False)
     for _ in range(4):
         await caller.sdk.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
         await caller.sdk.embeddings.create(model="text-embedding-3-small", input="x")

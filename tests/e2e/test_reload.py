@@ -178,7 +178,7 @@ def test_a_bad_configuration_keeps_the_old(served: Served, upstream: Upstream) -
     for wrong, says in (
         ("model_list:\n  - {model_name: x, litellm_params: {modl: y}}\n", "did you mean `model`?"),
         ("model_list: [", "config.yaml"),
-        (config(entry("x", upstream).replace("openai/x", "nobody/x")), "is not served yet"),
+        (config(entry("x", upstream).replace("openai/x", "sagemaker/x")), "is not served yet"),
         (config(entry("a*b*", upstream)), "a*b*"),
         (
             config(entry("x", upstream), more="general_settings: {master_key: ''}\n"),

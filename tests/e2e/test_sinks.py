@@ -216,7 +216,7 @@ def test_budgets_are_told_of_once(tmp_path: Path, upstream: Upstream) -> None:
         left = re.search(r'litellm_remaining_api_key_budget_metric{api_key_alias="ci"} (\S+)', text)
         assert left is not None
         assert 0 <= float(left[1]) < 0.1
-        assert "sluice_state_file_waiting" in text
+        assert "sluice_state_writes_waiting" in text
         assert "sk-of-the-ci-job" not in json.dumps(hook.events) + gateway.output
 
 

@@ -24,6 +24,7 @@ router_settings: {{num_retries: {retries}, retry_after: {waits_s}, allowed_fails
 general_settings: {{master_key: sk-gateway}}
 sluice_settings:
   ask_stream_usage: false
+  upstream_preopened_connections: 0
   connect_timeout_s: 1
   first_byte_timeout_s: 0.2
   stream_gap_timeout_s: 0.2

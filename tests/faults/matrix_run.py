@@ -37,6 +37,7 @@ general_settings: {{master_key: sk-gateway}}
 router_settings: {{cooldown_time: 300}}
 sluice_settings:
   ask_stream_usage: false
+  upstream_preopened_connections: 0
   connect_timeout_s: 2
   first_byte_timeout_s: 0.8
   first_token_timeout_s: 0.8
