@@ -25,7 +25,11 @@ model_list:
   - {{model_name: "*", litellm_params: {{model: "openai/*", api_base: "{base}", api_key: sk-lone}}}}
 router_settings: {{num_retries: 0, allowed_fails: 3}}
 general_settings: {{master_key: sk-gateway}}
-sluice_settings: {{ask_stream_usage: false, connect_timeout_s: 0.2, first_byte_timeout_s: 0.2, stream_gap_timeout_s: 0.2}}
+sluice_settings:
+  ask_stream_usage: false
+  connect_timeout_s: 0.2
+  first_byte_timeout_s: 0.2
+  stream_gap_timeout_s: 0.2
 """
 FORM = (
     b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n%b\r\n'
