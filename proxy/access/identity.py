@@ -20,6 +20,9 @@ Role: TypeAlias = Literal[
 Dollars: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
 
+KEY_DIGITS = 8
+"""Of a key's hash: its name in metrics, where it has no alias."""
+
 
 class ModelBudget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of one model, inside its holder's budget."""

@@ -32,6 +32,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     """What sort of subject it is: `key`, `team`, `key_model` ..."""
     shown: str = ""
     """For people: which one."""
+    label: str = ""
+    """In metrics: the same of it as in those made of records."""
     rpm: int | None = None
     """Requests in any minute."""
     tpm: int | None = None

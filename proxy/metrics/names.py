@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proxy.access.identity import KEY_DIGITS
 from proxy.accounting.record import Record
 from proxy.metrics.table import OTHER
 from proxy.types import Deployment, Outcome
@@ -16,8 +17,6 @@ NOWHERE = ("unknown_url", "method_not_supported")
 """The errors of a path that leads nowhere, whose record has the path itself."""
 NOBODY = ""
 MASTER, ANONYMOUS = "master", "anonymous"
-KEY_DIGITS = 8
-"""Of a virtual key's hash, where it has no alias."""
 CLASSES = {
     400: "BadRequestError", 401: "AuthenticationError", 403: "PermissionDeniedError", 404: "NotFoundError",
     408: "Timeout", 413: "BadRequestError", 422: "UnprocessableEntityError", 429: "RateLimitError",

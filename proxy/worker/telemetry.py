@@ -181,7 +181,7 @@ def _tell_state(status: StateStatus | None, table: Table) -> None:
 
 def _tell_budget(rule: Rule, spent: int, table: Table) -> None:
     if rule.holder in f.BUDGET_LEFT and rule.budget is not None and rule.budget < UNLIMITED:
-        labels = (rule.shown.removeprefix(f"{rule.holder} `").removesuffix("`"),)
+        labels = (rule.label,)
         table.set(f.BUDGET_MAX[rule.holder], rule.budget / NANO_DOLLARS, labels)
         table.set(f.BUDGET_LEFT[rule.holder], max(0, rule.budget - spent) / NANO_DOLLARS, labels)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from proxy.access.identity import Allowance, Caller, Customer, ModelBudget, Tag
+from proxy.access.identity import KEY_DIGITS, Allowance, Caller, Customer, ModelBudget, Tag
 from proxy.access.periods import period_of, window
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.labels import NONE, Labels
@@ -93,7 +93,8 @@ class Plans:
         caller, labels, names = call.caller, call.labels, self._names
         key, team, user = caller.key, caller.team, caller.user
         if key is not None:
-            yield from self._of("key", key.id, key.key_alias or key.key_name, key, call.model, now)
+            label = key.key_alias or key.id[:KEY_DIGITS]
+            yield from self._of("key", key.id, key.key_alias or key.key_name, key, call.model, now, label)
         if team is not None:
             yield from self._of("team", team.team_id, team.team_alias or team.team_id, team, call.model, now)
         if user is not None:
@@ -110,17 +111,19 @@ class Plans:
             yield self._rule(EVERYBODY, "all", "this gateway", all_of_them, now)
 
     def _of(
-        self, kind: Kind, id_: str, name: str, has: Allowance, model: str | None, now: float
+        self, kind: Kind, id_: str, name: str, has: Allowance, model: str | None, now: float, label: str = ""
     ) -> Iterator[Rule]:
         shown = f"{kind} `{name}`"
         of_model = None if model is None else _of_model(has, model)
         if _is_limited(has):
-            yield self._rule(subject(kind, id_), kind, shown, has, now)
+            yield self._rule(subject(kind, id_), kind, shown, has, now, label or id_)
         if of_model is not None:
             shown = f"model `{model}` of {shown}"
             yield self._rule(subject(kind, id_, model=model), f"{kind}_model", shown, of_model, now)
 
-    def _rule(self, whose: bytes, holder: str, shown: str, has: Allowance, now: float) -> Rule:
+    def _rule(
+        self, whose: bytes, holder: str, shown: str, has: Allowance, now: float, label: str = ""
+    ) -> Rule:
         """What is spent is counted of all who have any limit, so that they can be told."""
         start, end, kind = self._period(has.budget_duration, now)
         budget, soft = _nano(has.max_budget), _nano(has.soft_budget)
@@ -128,6 +131,7 @@ class Plans:
             subject=whose,
             holder=holder,
             shown=shown,
+            label=label,
             rpm=has.rpm_limit,
             tpm=has.tpm_limit,
             parallel=has.max_parallel_requests,

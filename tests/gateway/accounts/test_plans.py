@@ -86,6 +86,17 @@ def test_all_who_pay_are_asked(names: Names, calls: Callable[..., Call]) -> None
     assert plan.rules[1].rpm == 2
 
 
+def test_metrics_name_whoever_pays_as_records_do(names: Names, calls: Callable[..., Call]) -> None:
+    team = Team(team_id="t1", team_alias="dev", tpm_limit=5)
+    user = User(user_id="u1", user_alias="Ada", rpm_limit=7)
+    plan = plan_of(names, calls(team, user, rpm_limit=1))
+    assert plan is not None
+    assert [rule.label for rule in plan.rules] == [ID[:8], "t1", "u1"]
+    plan = plan_of(names, calls(key_alias="ci", rpm_limit=1))
+    assert plan is not None
+    assert [rule.label for rule in plan.rules] == ["ci"]
+
+
 def test_a_users_own_budget_is_not_for_its_teams_keys(names: Names, calls: Callable[..., Call]) -> None:
     user = User(user_id="u", max_budget=1.0, rpm_limit=5)
     alone, of_team = plan_of(names, calls(None, user)), plan_of(names, calls(Team(team_id="t"), user))
