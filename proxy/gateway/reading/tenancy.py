@@ -42,9 +42,11 @@ _WORDS = frozenset({
 })  # fmt: skip
 """Of the paths of https://platform.openai.com/docs/api-reference, behind the family: no ids."""
 _SURE = re.compile(
+    "(?!resp_[0-9a-f]{12}7[0-9a-f]{3}a[0-9a-f]{15}$)"
     "(?:file|asst|thread|run|vs|vsfb|batch|resp|conv|cntr|cfile|upload|video|ftjob|eval|evalrun|skill)[-_][A-Za-z0-9]{12,}"
 )
-"""What is an object's id and nothing else, where ids stand."""
+"""What is an object's id and nothing else, where ids stand. Those of the gateway's own answers are kept beside what
+was said, which asks whose they are itself."""
 _ID_KEY = re.compile(
     "id|.*_ids?|conversation|container|file|files|input_file|training_file|validation_file|video|previous_response"
 )

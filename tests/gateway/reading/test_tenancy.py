@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.access.identity import Caller, VirtualKey
+from proxy.accounting.record import call_id
 from proxy.errors import GatewayError
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import MultipartPeek
@@ -157,6 +158,15 @@ def test_an_item_of_anothers_answer_is_not_there(
             with pytest.raises(GatewayError) as error:
                 check_owners(call, store, keeps_state=store_it, lists=False)
             assert error.value.code == "object_not_found"
+
+
+def test_the_gateways_own_answers_are_asked_for_where_they_are_kept(ask: Callable[..., None]) -> None:
+    made = f"resp_{call_id().replace('-', '')}"
+    ask("/responses", {"previous_response_id": made}, "POST")
+    assert refused(ask, f"/responses/{made}") == (404, "object_not_found")
+    for others in (f"resp_{'0' * 32}", made + "0"):
+        body = {"previous_response_id": others}
+        assert refused(ask, "/responses", body, "POST") == (404, "object_not_found")
 
 
 def test_an_id_behind_much_else_is_found(ask: Callable[..., None]) -> None:
