@@ -14,12 +14,12 @@ from tests.e2e.conftest import GATEWAY_KEY, RawAnswer, RawClient, Upstream
 CONFIG = """
 model_list:
   - {model_name: whole, litellm_params: {model: openai/whole, api_base: "%(base)s/v1", api_key: os.environ/KEY_1}}
-  - {model_name: elsewhere, litellm_params: {model: azure/elsewhere, api_key: os.environ/KEY_9}}
+  - {model_name: elsewhere, litellm_params: {model: sagemaker/elsewhere, api_key: os.environ/KEY_9}}
   - {model_name: keyless, litellm_params: {model: openai/keyless, api_key: os.environ/KEY_2}}
   - {model_name: mixed, litellm_params: {model: openai/keyless, api_key: os.environ/KEY_2}}
   - {model_name: mixed, litellm_params: {model: openai/mixed, api_base: "%(base)s/v1", api_key: os.environ/KEY_1}}
-  - {model_name: falls, litellm_params: {model: anthropic/falls}}
-  - {model_name: "elsewhere/*", litellm_params: {model: "bedrock/*"}}
+  - {model_name: falls, litellm_params: {model: sagemaker/falls}}
+  - {model_name: "elsewhere/*", litellm_params: {model: "sagemaker/*"}}
   - {model_name: "a*b*", litellm_params: {model: openai/a, api_base: "%(base)s/v1", api_key: os.environ/KEY_1}}
   - {model_name: "*", litellm_params: {model: "openai/*", api_base: "%(base)s/v1", api_key: os.environ/KEY_1}}
   - model_name: often
@@ -40,7 +40,7 @@ def client(started_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory)
     text = CONFIG % {"base": started_upstream.origin}
     folder = tmp_path_factory.mktemp("unserved")
     with running_gateway(folder, config=text, key=GATEWAY_KEY, environ={"KEY_1": "sk-one"}) as gateway:
-        assert "sluice: 5 warnings about" in gateway.output
+        assert "sluice: 3 warnings about" in gateway.output
         assert (
             "config.yaml:5: model_list[2].litellm_params.api_key: the environment variable KEY_2"
             in gateway.output
@@ -91,10 +91,10 @@ def test_the_pages_say_why(client: RawClient, upstream: Upstream) -> None:
         assert shown["keyless"]["state"] == "unservable"
         assert shown["keyless"]["reason"].startswith("the environment variable KEY_2 is not set")
         assert shown["keyless"]["origin"] == "config.yaml:5"
-        assert shown["elsewhere"]["reason"].startswith("the provider `azure` is not served yet")
+        assert shown["elsewhere"]["reason"].startswith("the provider `sagemaker` is not served yet")
     info = msgspec.json.decode(client.request("GET", "/model/info").body)["data"]
     (shown,) = (each for each in info if each["model_name"] == "elsewhere")
-    assert shown["litellm_params"]["model"] == "azure/elsewhere"
+    assert shown["litellm_params"]["model"] == "sagemaker/elsewhere"
     assert shown["model_info"]["state"] == "unservable"
 
 
