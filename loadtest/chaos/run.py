@@ -51,6 +51,7 @@ sluice_settings:
   total_timeout_s: {total_s}
   retry_budget_percent: 100
   upstream_idle_timeout_s: 1
+  upstream_preopened_connections: 0
   drain_timeout_s: 2
   access_log: json
 """
