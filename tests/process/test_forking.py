@@ -17,6 +17,13 @@ def _exit_code(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def _until_cut(lifeline: Lifeline) -> None:
+    """By poll(2): select(2) knows no descriptor beyond 1,023, and a session of tests may have as many."""
+    waiting = select.poll()
+    waiting.register(lifeline.fd, select.POLLIN)
+    waiting.poll()
+
+
 def test_a_child_runs_and_ends(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     assert _exit_code(fork(lambda: mark.write_text("here"), Lifeline())) == 0
@@ -30,7 +37,7 @@ def test_a_child_that_fails_tells_so(tmp_path: Path) -> None:
 
 def test_a_cut_lifeline_ends_the_child() -> None:
     lifeline = Lifeline()
-    pid = fork(lambda: select.select((lifeline.fd,), (), ()), lifeline)
+    pid = fork(lambda: _until_cut(lifeline), lifeline)
     assert os.waitpid(pid, os.WNOHANG) == (0, 0)
     lifeline.cut()
     lifeline.cut()
@@ -43,7 +50,7 @@ def test_ctrl_c_is_the_parents_business() -> None:
 
     def run() -> None:
         os.write(told, b"x")
-        select.select((lifeline.fd,), (), ())
+        _until_cut(lifeline)
 
     pid = fork(run, lifeline)
     os.read(started, 1)
@@ -69,7 +76,7 @@ def test_news_kill_no_child_that_does_not_listen_yet() -> None:
     before = signal.set_wakeup_fd(bell.fileno())
     handler = signal.signal(signal.SIGHUP, lambda *_: None)
     try:
-        pids = [fork(lambda: select.select((lifeline.fd,), (), ()), lifeline) for _ in range(5)]
+        pids = [fork(lambda: _until_cut(lifeline), lifeline) for _ in range(5)]
         for pid in pids:
             for _ in range(20):
                 os.kill(pid, signal.SIGHUP)

@@ -51,7 +51,9 @@ async def asked(tmp_path: Path) -> AsyncIterator[Counted]:
                 mock.script(Answer(headers=(SSE_TYPE if streamed else JSON_TYPE,), body=body))
                 with trio.fail_after(5):
                     async with connected(within.port, "sk-any") as client:
-                        sent = b'{"model":"m"}' if method == b"POST" else b""
+                        # What runs in the background was asked to.
+                        behind = b',"background":true' if b'"background":true' in body else b""
+                        sent = b'{"model":"m"%b}' % behind if method == b"POST" else b""
                         await client.send(sent, path, method=method)
                         assert (await client.read()).status == 200
                 await within.recorded(count + 1)
