@@ -74,7 +74,7 @@ class Ratios:
         if not makes:
             return Usage(sent, None, sent)
         per_token = ratio.event if stream else ratio.whole
-        made = round(answer_bytes / per_token)
+        made = max(1, round(answer_bytes / per_token)) if answer_bytes else 0  # who has had some had a token
         return Usage(sent, made, sent + made)
 
 
