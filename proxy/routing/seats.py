@@ -46,7 +46,7 @@ class Seats:
         self._one_until = 0.0
 
     def first(self, session: bytes, shares: Mapping[str, float], now: float) -> str | None:
-        """HOT. Where it goes, and that it does. None: all places that it knows are full; `next` may know others.
+        """HOT. Where it goes, and that it does. None: all of its places are full.
 
         `shares`: of the projects that may be used now, LOAD times their part of all weights.
         """
