@@ -1,15 +1,17 @@
-"""What tests of several rooms share: the gateway as a process, and hypothesis without a stopwatch."""
+"""What tests of several rooms share: the gateway as a process, a record, and hypothesis without a stopwatch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
 
 from loadtest.gateway_process import GatewayProcess, running_gateway
 from proxy import BUILD
+from proxy.accounting.record import Record
 from proxy.loading import Build
+from proxy.types import Outcome, Usage
 
 settings.register_profile("sluice", deadline=None)  # a loaded machine is not a failure
 settings.load_profile("sluice")
@@ -50,3 +52,26 @@ def gateway_url(gateway: GatewayProcess) -> str:
 def gateway_key(gateway: GatewayProcess) -> str:
     assert gateway.key is not None
     return gateway.key
+
+
+@pytest.fixture
+def make_record() -> Callable[..., Record]:
+    def make(**changes: object) -> Record:
+        fields: dict[str, object] = {
+            "call_id": "6d0c4f0e-6c5f-4b9e-9a55-3f1e8c1f2a01",
+            "started_unix_s": 1_700_000_000.25,
+            "method": "POST",
+            "route": "/v1/chat/completions",
+            "model_asked": "gpt-4o",
+            "model_served": "gpt-4o-2024-08-06",
+            "deployment_id": "key-1",
+            "status": 200,
+            "outcome": Outcome.OK,
+            "attempts": 1,
+            "first_byte_s": 0.25,
+            "duration_s": 1.5,
+            "usage": Usage(input_tokens=12, output_tokens=34),
+        }
+        return Record(**{**fields, **changes})  # type: ignore[arg-type]
+
+    return make
