@@ -12,7 +12,7 @@ from __future__ import annotations
 class RetryBudget:
     """Mutable; one per worker."""
 
-    __slots__ = ("_least", "_share", "_used", "requests", "retrying")
+    __slots__ = ("_least", "_percent", "_used", "requests", "retrying")
 
     def __init__(self, percent: float, least: int) -> None:
         self.configure(percent, least)
@@ -24,12 +24,12 @@ class RetryBudget:
         """By caller, those who use any."""
 
     def configure(self, percent: float, least: int) -> None:
-        self._share = percent / 100
+        self._percent = percent
         self._least = least
 
     def admit(self, caller: bytes = b"") -> bool:
         """One more request of this caller turns to a further attempt; `give_back` when it ends."""
-        limit = max(self._least, self.requests * self._share)
+        limit = max(self._least, self.requests * self._percent // 100)  # whole requests, as Envoy counts them
         if self.retrying >= limit and self._without_the_most(caller) >= limit:
             return False
         self.retrying += 1
