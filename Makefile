@@ -81,8 +81,8 @@ format: $(VENV)/.dev ## fix what ruff can fix
 
 lock: ## refresh the pinned, hashed requirements
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
-	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -o requirements.lock pyproject.toml
-	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev -o requirements-dev.lock pyproject.toml
+	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra proxy -o requirements.lock pyproject.toml
+	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra proxy --extra dev -o requirements-dev.lock pyproject.toml
 
 # The day is the sources' own: that of their release.
 PRICES_LITELLM := 1.109.1

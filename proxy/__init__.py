@@ -2,6 +2,7 @@
 
 The rooms, top to bottom; imports point down only, and the rooms of one floor do not know each other:
 
+    sdk                     `import sluice`: the providers as a library; uses the rooms that need no gateway
     command                 what a person types and reads
     worker                  one worker: every part built once, wired, serving, drained
     process                 what keeps workers alive and tells them things

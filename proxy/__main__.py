@@ -1,6 +1,6 @@
 """`python -m proxy`"""
 
-from proxy.command.cli import run
+from proxy.command.entry import run
 
 if __name__ == "__main__":
     run()

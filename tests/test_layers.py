@@ -13,8 +13,12 @@ FLOORS: dict[str, float] = {
     "access": 1, "routing": 1, "providers": 1, "upstream": 1, "accounting": 1, "simulator": 1,
     "pricing": 1, "limits": 1, "metrics": 1.5, "sinks": 1.5, "storage": 1.5,
     "edge": 2, "gateway": 2, "control": 2,
-    "process": 3, "worker": 4, "command": 5, "__main__": 6,
+    "process": 3, "worker": 4, "command": 5, "__main__": 6, "sdk": 7,
 }  # fmt: skip
+LIBRARY_USES = {
+    "types", "errors", "credentials", "config", "routing", "providers", "accounting", "pricing", "limits", "sinks",
+}  # fmt: skip
+"""Rooms that `import sluice` is made of: what a gateway alone needs (doors, wire, processes) is none of its."""
 WORDS = {"types", "errors", "credentials"}
 """Every room may use these; among themselves only errors may use types."""
 SIBLINGS_ALLOWED = {("edge", "gateway"): {"exchange"}}
@@ -30,6 +34,7 @@ def _imports(path: Path) -> set[tuple[str, ...]]:
             assert node.level == 0, f"{path}: relative import"
             base = (node.module or "").split(".")
             found |= {(*base, alias.name) for alias in node.names}
+    found = {("proxy", "sdk", *name[1:]) if name[0] == "sluice" else name for name in found}
     return {name for name in found if name[0] == "proxy" and len(name) > 1 and name[1] in FLOORS}
 
 
@@ -52,6 +57,16 @@ def test_imports_point_down(path: Path) -> None:
         if allowed is not None and len(name) > 2 and name[2] in allowed:
             continue
         assert FLOORS[target] < FLOORS[room], f"{path}: {room} (L{FLOORS[room]}) imports {'.'.join(name)}"
+
+
+LIBRARY = [path for path in FILES if _room(path) == "sdk"]
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_library_is_made_of_rooms_that_need_no_gateway(path: Path) -> None:
+    used = {name[1] for name in _imports(path)} - {"sdk"}
+    assert used <= LIBRARY_USES
+    assert "proxy.sdk" not in path.read_text(), "its one name is `sluice`"
 
 
 PURE = ("routing", "providers", "access", "pricing", "limits")

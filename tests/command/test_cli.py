@@ -197,14 +197,14 @@ def test_debugging_sets_the_level(arguments: list[str], level: int) -> None:
     assert logging.getLogger("sluice").level == level
 
 
-@pytest.mark.parametrize("module", ["proxy", "proxy.command.cli"])
+@pytest.mark.parametrize("module", ["proxy", "proxy.command.entry"])
 def test_version_without_loading_the_gateway(module: str) -> None:
-    code = "import sys; from proxy.command.cli import run; sys.argv = ['sluice', '--version']\n"
+    code = "import sys; from proxy.command.entry import run; sys.argv = ['sluice', '--version']\n"
     code += "try: run()\nexcept SystemExit as left: assert left.code == 0\n"
     code += "assert not {'trio', 'httpx', 'hypercorn', 'yaml'} & set(sys.modules)"
     command = (
         [sys.executable, "-c", code]
-        if module == "proxy.command.cli"
+        if module == "proxy.command.entry"
         else [sys.executable, "-m", module, "-v"]
     )
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
