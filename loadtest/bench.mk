@@ -32,6 +32,10 @@ $(BENCH_BUILD)/load: loadtest/load.c | bench-tools
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -o $@ $<
 
+$(BENCH_BUILD)/slow_clock.so: loadtest/slow_clock.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -shared -fPIC -o $@ $< -ldl
+
 BENCH_NEEDS := compile $(LOAD_VENV)/.done $(BENCH_BUILD)/mock $(BENCH_BUILD)/load
 
 bench: $(BENCH_NEEDS) ## measure both builds against nginx (CASES=chat,burst ROUNDS=1 SERVERS=nginx,gateway for less)
@@ -70,7 +74,7 @@ sim-interference: $(VENV)/.dev ## its second half alone: nobody notices one host
 translated-streams: $(VENV)/.dev ## what an event costs when it is translated, against one that is relayed; fails above 5 times
 	$(BIN)/python -m loadtest.translated_streams $(ARGS)
 
-instructions: $(VENV)/.dev $(BENCH_BUILD)/mock ## instructions per request, under valgrind, without noise (ARGS=--pure)
+instructions: $(VENV)/.dev $(BENCH_BUILD)/mock $(BENCH_BUILD)/slow_clock.so ## what a request costs, without noise (ARGS="--cases chat", --parts, --bytecodes)
 	$(BIN)/python -m loadtest.instructions $(ARGS)
 
 load: $(LOAD_VENV)/.done ## locust against a gateway (ARGS="--host http://... --users 50 -t 30s")
