@@ -163,7 +163,7 @@ class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     mode: str | None = None
     """What the model is for, as `model_info` says; shown, not used."""
     lacks: frozenset[str] = frozenset()
-    """What it is known to refuse, of gateway.features: `vision`, `tools` ..."""
+    """What it is known to refuse, of routing.features: `vision`, `tools` ..."""
     cooldown_s: float | None = None
     ssl_verify: bool | str = True
     """False: certificates are not checked. A string: path of a CA bundle."""

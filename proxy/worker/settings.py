@@ -24,15 +24,15 @@ from proxy.gateway.reading.routes import Custom
 from proxy.gateway.reading.spool import SpoolLimits
 from proxy.gateway.telling.cors import ANY
 from proxy.gateway.telling.holding import HoldSettings
-from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import FollowingSettings
 from proxy.gateway.trying.lane import AttemptSettings
-from proxy.gateway.trying.retrying import Policy
 from proxy.pricing.book import PriceBook, priced_by
 from proxy.providers.dialect import ANTHROPIC_VERSION, own_headers
 from proxy.providers.native import native_headers, root
+from proxy.providers.retrying import Policy
 from proxy.providers.url import origin
 from proxy.routing.affinity import ObjectStore
+from proxy.routing.fallbacks import Fallbacks
 from proxy.routing.router import Router, RouterSettings
 from proxy.storage.conversations import ConversationLimits
 from proxy.storage.file import StateLimits

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from proxy.gateway.trying.choice import Choice
-from proxy.gateway.trying.fallbacks import Fallbacks, would_refuse
-from proxy.gateway.trying.features import features_of
 from proxy.gateway.trying.retry_budget import RetryBudget
-from proxy.gateway.trying.retrying import Policy, backoff_s, retries_for
 from proxy.gateway.trying.run import Failure, Run
 from proxy.gateway.trying.selection import wish_of
 from proxy.providers.outcome import retryable
+from proxy.providers.retrying import Policy, backoff_s, retries_for
+from proxy.routing.fallbacks import Fallbacks, would_refuse
+from proxy.routing.features import features_of
 from proxy.routing.router import Router
 from proxy.types import Deployment, Layer, Result, ResultKind
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from proxy.accounting.record import Record
-from proxy.gateway.trying.fallbacks import Fallbacks
 from proxy.gateway.trying.following import MOST_RETRIES, Following, FollowingSettings, Next
 from proxy.gateway.trying.retry_budget import RetryBudget
-from proxy.gateway.trying.retrying import FIRST_BACKOFF_S, Policy
 from proxy.gateway.trying.run import Failure, Run, cause_of
 from proxy.gateway.trying.selection import choose
+from proxy.providers.retrying import FIRST_BACKOFF_S, Policy
 from proxy.routing.affinity import MemoryStore
+from proxy.routing.fallbacks import Fallbacks
 from proxy.routing.router import Router, RouterSettings, Wish
 from proxy.types import Deployment, Refusal, Result, ResultKind, Secret
 from proxy.wire.scope import RequestScope

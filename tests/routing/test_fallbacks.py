@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from proxy.gateway.trying.fallbacks import Fallbacks, would_refuse
-from proxy.gateway.trying.features import Features
+from proxy.routing.fallbacks import Fallbacks, would_refuse
+from proxy.routing.features import Features
 from proxy.types import Refusal
 
 LISTS = Fallbacks(
@@ -47,6 +47,6 @@ def test_the_default_is_for_groups_without_a_list() -> None:
         (Features(input_tokens=101), True),
     ],
 )
-def test_what_a_deployment_is_known_to_refuse(a_deployment: Any, features: Features, refuses: bool) -> None:
-    deployment = a_deployment(lacks=frozenset({"vision"}), max_input_tokens=100)
-    assert would_refuse(deployment, features) is refuses
+def test_what_a_deployment_is_known_to_refuse(deployment: Any, features: Features, refuses: bool) -> None:
+    with_limits = deployment("d", lacks=frozenset({"vision"}), max_input_tokens=100)
+    assert would_refuse(with_limits, features) is refuses

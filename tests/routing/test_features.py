@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.gateway.trying.features import NOTHING_SPECIAL, features_of
+from proxy.routing.features import NOTHING_SPECIAL, features_of
 
 ASKED = b'{"messages":[{"role":"user","content":"hi"}]%b}'
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.gateway.trying.retrying import Policy, backoff_s, retries_for
+from proxy.providers.retrying import Policy, backoff_s, retries_for
 from proxy.types import Refusal, Result, ResultKind
 
 SAID = Policy(bad_request=1, authentication=2, timeout=3, rate_limit=4, content_policy=5, server_error=6)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from proxy.gateway.trying.features import Features
+from proxy.routing.features import Features
 from proxy.types import Deployment, Refusal
 
 ANY_GROUP = "*"
