@@ -166,8 +166,9 @@ def model_missing() -> GatewayError:
     return GatewayError(400, message, param="model", code="missing_required_parameter")
 
 
-def path_not_found(method: str, path: str) -> GatewayError:
-    return GatewayError(404, f"Invalid URL ({method} {path})", code="unknown_url")
+def path_not_found(method: str, path: str, hint: str = "") -> GatewayError:
+    told = f" (HINT: {hint})" if hint else ""
+    return GatewayError(404, f"Invalid URL ({method} {path}){told}", code="unknown_url")
 
 
 def method_not_allowed(method: str, path: str, allow: str) -> GatewayError:

@@ -100,13 +100,18 @@ class Directory:
         self._configured_digests: dict[bytes, str] = {}
         self._callers: dict[bytes, Caller] = {}
         self._strangers: dict[bytes, None] = {}
+        self._reserved: frozenset[bytes] = frozenset()
 
     @property
     def has_keys(self) -> bool:
         return bool(self._of["key"] or self._configured)
 
-    def configure(self, keys: Iterable[VirtualKey]) -> None:
-        """Those of the configuration: they hold as they are written, whatever the state file says of the same."""
+    def configure(self, keys: Iterable[VirtualKey], reserved: Iterable[str] = ()) -> None:
+        """Those of the configuration: they hold as they are written, whatever the state file says of the same.
+
+        `reserved`: secrets that are no virtual key's, the master key's first of all.
+        """
+        self._reserved = frozenset(hashlib.sha256(secret.encode()).digest() for secret in reserved)
         self._configured = {key.id: key for key in keys}
         self._configured_digests = {
             digest: key.id for key in self._configured.values() for digest in _digests(key)
@@ -187,6 +192,11 @@ class Directory:
 
     def _key_id(self, digest: bytes) -> str | None:
         return self._configured_digests.get(digest) or self._digests.get(digest)
+
+    def is_taken(self, secret: str) -> bool:
+        """It is a key's already, or reserved."""
+        digest = hashlib.sha256(secret.encode()).digest()
+        return digest in self._reserved or self._key_id(digest) is not None
 
     def is_stranger(self, digest: bytes) -> bool:
         """It was looked for in vain, and nothing has changed since."""

@@ -19,8 +19,10 @@ from proxy.access.identity import Budget, Customer, Entity, Tag, Team, User, Vir
 from proxy.access.periods import zone_of
 from proxy.command.columns import fields_in_lines, in_columns
 from proxy.command.state import add_options, path_of
+from proxy.config.fill import master_key_of
 from proxy.config.load import examine
 from proxy.config.schema import Config
+from proxy.config.settings import GeneralSettings
 from proxy.control.management import Office, Plan, keys, others, teams, users
 from proxy.control.management.fields import NEVER_GIVEN
 from proxy.errors import GatewayError
@@ -29,7 +31,7 @@ from proxy.process.exit_codes import EX_FAILED, EX_OK
 from proxy.storage import spend
 from proxy.storage.file import StateFile
 from proxy.worker.register import NANO, Desk, Register
-from proxy.worker.settings import configured_keys
+from proxy.worker.settings import configured_keys, reserved_secrets
 
 PAGE = 1_000
 """Of a list, asked for at once."""
@@ -205,7 +207,7 @@ def _main(noun: str, arguments: Sequence[str], environ: Mapping[str, str]) -> in
 def _config(options: argparse.Namespace, environ: Mapping[str, str]) -> Config:
     """Its keys are shown too, and its zone is the budgets'."""
     config = None if options.config is None else examine(options.config, environ).config
-    return config or Config()
+    return config or Config(general_settings=GeneralSettings(master_key=master_key_of(environ)))
 
 
 class _Spent:
@@ -223,7 +225,7 @@ async def _carry_out(
     noun: Noun, options: argparse.Namespace, given: Shown, state: StateFile, config: Config
 ) -> object:
     directory = Directory()
-    directory.configure(configured_keys(config))
+    directory.configure(configured_keys(config), reserved_secrets(config))
     desk = Desk(Register(state, directory), directory)
     office = Office(desk, _Spent(state), zone_of(config.litellm_settings.timezone))
     plan = noun.words[options.word]

@@ -9,6 +9,7 @@ from proxy.config.grammar import DEFAULT_PARAMS, PRICES
 from proxy.config.lacking import UNKNOWN, Lacking
 from proxy.config.notices import Findings
 from proxy.config.wording import did_you_mean
+from proxy.types import Secret
 
 MASTER_KEY_VARIABLE = "LITELLM_MASTER_KEY"
 SHARED = ("num_retries", "allowed_fails", "cooldown_time")
@@ -31,6 +32,12 @@ def fill(
         "model_list": _model_list(cleaned, findings, origin, lacking),
         "environment_variables": _wrong_variables(cleaned),
     }
+
+
+def master_key_of(environ: Mapping[str, str]) -> Secret | None:
+    """Where no file says it."""
+    key = environ.get(MASTER_KEY_VARIABLE)
+    return Secret(key) if key else None
 
 
 def _router_settings(cleaned: Cleaned) -> object:

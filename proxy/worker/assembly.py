@@ -84,6 +84,7 @@ from proxy.worker.settings import (
     plan_settings,
     price_book,
     quotes,
+    reserved_secrets,
     router_of,
     session_affinity,
 )
@@ -153,7 +154,7 @@ class Gateway:
         self.recorder = recorder
         self.state = state
         self.directory = Directory()
-        self.directory.configure(configured_keys(config))
+        self.directory.configure(configured_keys(config), reserved_secrets(config))
         self.register = None if state is None else Register(state, self.directory)
         self.spending = spending or Spending(lone_ledger(limits.limited_subjects), None, time.monotonic)
         self._objects = objects
@@ -315,7 +316,7 @@ class Gateway:
         self._memory.limit_bytes = int(limits.held_bodies_mb * MEBIBYTE)
         self._disk_share.limit_bytes = int(limits.spool_total_mb * MEBIBYTE)
         self._room.call_next()
-        self.directory.configure(configured_keys(parts.config))
+        self.directory.configure(configured_keys(parts.config), reserved_secrets(parts.config))
         self.pipeline = pipeline
         doors = self.doorway.limits = self.app.limits = door_limits(limits)
         self.doorway.parser.configure(doors.header_bytes, doors.headers, doors.head_memory_bytes)

@@ -258,6 +258,12 @@ def configured_keys(config: Config) -> list[VirtualKey]:
     return [_configured_key(key) for key in config.sluice_settings.keys]
 
 
+def reserved_secrets(config: Config) -> list[str]:
+    """What opens more than any virtual key: as such a key's secret it would outlive its own exchange."""
+    found = (config.general_settings.master_key, config.sluice_settings.metrics_token)
+    return [secret.reveal() for secret in found if secret is not None]
+
+
 def _configured_key(written: KeySettings) -> VirtualKey:
     fields = {name: getattr(written, name) for name in KeySettings.__struct_fields__ if name != "key"}
     secret, expires = written.key.reveal(), written.expires

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
+from typing import cast
 
 import msgspec
 
@@ -21,6 +23,8 @@ MAX_METADATA_BYTES = 16_384
 """Every worker holds all of it in memory."""
 MAX_METADATA_DEPTH = 32
 """Whoever lists keys must be able to show it: what is nested deeper than Python's stack would fail each list."""
+NO_LIMIT = "null"
+"""As text it takes no limit away."""
 FOREVER = "-1"
 """LiteLLM's `duration` for a key that never ends."""
 NEVER_GIVEN = frozenset({
@@ -103,12 +107,19 @@ def _value(field: msgspec.structs.FieldInfo, spelled: str, value: object, name: 
 def _convert(field: msgspec.structs.FieldInfo, value: object, name: str) -> object:
     if isinstance(value, list | dict) and len(value) > MAX_LISTED:
         raise wrong(name, f"`{name}` has more than {MAX_LISTED} entries.")
-    try:
-        found = msgspec.convert(value, field.type)
-    except msgspec.ValidationError as error:
-        raise wrong(name, f"`{name}`: {error}") from None
+    found = _converted(value, field.type, name)
     _check_texts(found, name)
     return found
+
+
+def _converted(value: object, type_: object, name: str) -> object:
+    """A number or a truth may come as text, as LiteLLM takes it. Raises GatewayError 400."""
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(value, type_)
+    try:
+        return msgspec.convert(value, type_, strict=value == NO_LIMIT)
+    except msgspec.ValidationError as error:
+        raise wrong(name, f"`{name}`: {error}") from None
 
 
 def _check_texts(value: object, name: str) -> None:
@@ -159,10 +170,7 @@ def _model_budget(given: object, name: str) -> ModelBudget:
         "max_budget": given.get("budget_limit", given.get("max_budget")),
         "budget_duration": None if period is None else _period(period, name),
     }
-    try:
-        return msgspec.convert(plain, ModelBudget)
-    except msgspec.ValidationError as error:
-        raise wrong(name, f"`{name}`: {error}") from None
+    return cast(ModelBudget, _converted(plain, ModelBudget, name))
 
 
 def usable_model(model: object, name: str) -> str:

@@ -52,7 +52,7 @@ def secret_of(asker: Asker, given: Given, name: str) -> str:
             f"`{name}` must begin with `sk-` and have {SHORTEST_SECRET} to {LONGEST_SECRET} characters of ASCII,"
             " none of them blank.",
         )
-    if asker.directory.key_named(str(wanted)) is not None:
+    if asker.directory.is_taken(str(wanted)):
         raise taken("key", "sk-...", name)
     return str(wanted)
 

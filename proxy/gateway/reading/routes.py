@@ -97,6 +97,7 @@ MODEL_FREE = frozenset(
 """Families whose bodies hold objects and never a model."""
 PREFIXES = (b"/openai_passthrough", b"/openai")
 AZURE = b"/openai/deployments/"
+ANTHROPICS_OWN = "what is Anthropic's alone is below /anthropic/v1"
 ENGINES = (b"/v1/engines/", b"/engines/")
 
 
@@ -176,6 +177,7 @@ def _upstreams(method: bytes, path: bytes) -> Route | None:
         _model_in_path(method, path)
         or _prefixed(method, path)
         or _native(method, path)
+        or _anthropics(method, path)
         or _family(method, path)
         or _of_provider(method, path)
     )
@@ -228,6 +230,16 @@ def _native(method: bytes, path: bytes) -> Route | None:
         chat=rest == b"chat/completions",
         family=family_of(method, rest),
     )
+
+
+def _anthropics(method: bytes, path: bytes) -> Route | None:
+    """Nothing else of Anthropic's is here: it is no path of OpenAI's. Raises GatewayError 404, 405."""
+    rest = _after_version(path)
+    if rest.partition(b"/")[0] != b"messages":
+        return None
+    if rest in NATIVE_NEEDS_MODEL:
+        raise method_not_allowed(method.decode(), _shown(path), "POST")
+    raise path_not_found(method.decode(), _shown(path), ANTHROPICS_OWN)
 
 
 def _prefixed(method: bytes, path: bytes) -> Route | None:

@@ -102,6 +102,7 @@ def _as_messages(error: GatewayError, _number: int) -> bytes:
 
 _BY_FAMILY: dict[str, Told] = {
     "messages": _as_messages,
+    "anthropic": _as_messages,
     "responses": _as_responses,
     "threads": _as_assistants,
     "images": _as_typed,

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from proxy.errors import GatewayError
 from proxy.providers.translation.events import Failed
-from proxy.providers.translation.messages_words import ERROR_TYPES, error
+from proxy.providers.translation.messages_words import error, error_type_of
 from proxy.types import Reply
 
-ANTHROPICS = "/messages"
-"""How the names of Anthropic's endpoints begin."""
+_ANTHROPICS = re.compile("(?:/v1)?/messages(?:/|$)|/anthropic(?:/|$)")
+"""How the names of Anthropic's endpoints begin, and the paths of what is none of them."""
 
 
 def reply_of(error: GatewayError, route: str) -> Reply:
-    """`route`: its name, as in the record."""
-    if not route.startswith(ANTHROPICS):
+    """`route`: its name, or an unknown path, as in the record."""
+    if _ANTHROPICS.match(route) is None:
         return error.reply()
     return Reply(error.status, anthropic_body(error), headers=error.headers)
 
 
 def anthropic_body(failed: GatewayError) -> bytes:
     """https://platform.claude.com/docs/en/api/errors; the gateway's own code goes along."""
-    kind = ERROR_TYPES.get(failed.status, "api_error")
-    return error(Failed(failed.kind, failed.message, failed.code, failed.param), kind)
+    told = Failed(failed.kind, failed.message, failed.code, failed.param)
+    return error(told, error_type_of(failed.status))

@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from proxy.errors import UNREADABLE
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.intake import holder_of
 from proxy.wire.parking import Parking
 
 PATH = b"/responses"
@@ -44,7 +45,7 @@ _decode = msgspec.json.Decoder(_Request).decode
 
 async def before(call: Call, conversations: Conversations, parking: Parking) -> Before:
     """Of a request to /responses."""
-    owner = call.caller.id
+    owner = holder_of(call.caller)
     named = _named(call.json)
     items: tuple[Raw, ...] = ()
     if named is not None and len(named) <= MAX_ID_CHARS:

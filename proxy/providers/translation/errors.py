@@ -37,7 +37,7 @@ def as_anthropic(status: int, body: bytes) -> tuple[int, bytes]:
         )
     else:
         failed = chat_reader.failed(told)
-    return status, messages_words.error(failed, messages_words.ERROR_TYPES.get(status, "api_error"))
+    return status, messages_words.error(failed, messages_words.error_type_of(status))
 
 
 def _status(status: int) -> int:

@@ -12,7 +12,7 @@ STOP_REASONS = frozenset(
     ("end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal",
      "model_context_window_exceeded")
 )  # fmt: skip
-ERROR_TYPES = {
+_ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
     402: "billing_error",
@@ -25,8 +25,8 @@ ERROR_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-"""By status; others are `api_error`."""
-_TYPES = frozenset((*ERROR_TYPES.values(), "api_error"))
+"""By status."""
+_TYPES = frozenset((*_ERROR_TYPES.values(), "api_error"))
 _BY_CODE = {
     "invalid_api_key": "authentication_error",
     "insufficient_quota": "billing_error",
@@ -35,6 +35,11 @@ _BY_CODE = {
     "model_not_found": "not_found_error",
 }
 """Of errors inside a stream, which have no status."""
+
+
+def error_type_of(status: int) -> str:
+    """https://platform.claude.com/docs/en/api/errors: its clients' word for their own mistakes, and for others'."""
+    return _ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
 
 
 def usage(spent: Spent) -> dict[str, object]:

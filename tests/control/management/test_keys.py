@@ -71,9 +71,43 @@ async def test_a_key_is_found_by_its_hash_and_by_its_secret(counter: Any) -> Non
     assert (await counter.refused("/key/info", query="key=sk-nobodys-key-at-all")).status == 404
 
 
+async def test_the_master_key_is_nobodys_else(counter: Any) -> None:
+    master = "sk-the-master-key-itself"
+    counter.registry.directory.configure([], [master])
+    secret = await counter.key()
+    for path, given in (
+        ("/key/generate", {"key": master}),
+        ("/key/regenerate", {"key": secret, "new_key": master}),
+        (f"/key/{secret}/regenerate", {"new_key": master}),
+    ):
+        refused = await counter.refused(path, given)
+        assert (refused.status, refused.code) == (400, "already_exists")
+        assert master not in refused.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("max_budget", "10", 10.0),
+        ("max_budget", "2.5", 2.5),
+        ("rpm_limit", "7", 7),
+        ("blocked", "true", True),
+        ("model_rpm_limit", {"m": "3"}, {"m": 3}),
+        ("model_max_budget", {"m": "2"}, {"m": {"budget_limit": 2.0, "time_period": None}}),
+        ("key_alias", "null", "null"),
+    ],
+)
+async def test_numbers_may_come_as_text(counter: Any, name: str, text: object, value: object) -> None:
+    secret = await counter.key(**{name: text})
+    assert (await counter.ask("/key/info", query=f"key={secret}"))["info"][name] == value
+
+
 @pytest.mark.parametrize(
     ("given", "param"),
     [
+        ({"max_budget": "null"}, "max_budget"),
+        ({"max_budget": "inf"}, "max_budget"),
+        ({"rpm_limit": "-1"}, "rpm_limit"),
         ({"key": "no-prefix-but-long"}, "key"),
         ({"key": "sk-short"}, "key"),
         ({"key": "sk-with a blank in it"}, "key"),

@@ -47,6 +47,17 @@ def refusal(routes: Routes, method: bytes, path: bytes) -> GatewayError:
     return caught.value
 
 
+@pytest.mark.parametrize("prefix", [b"/v1", b""])
+def test_what_is_anthropics_alone_is_not_openais(routes: Routes, prefix: bytes) -> None:
+    for path in (b"/messages", b"/messages/count_tokens"):
+        refused = refusal(routes, b"GET", prefix + path)
+        assert (refused.status, refused.headers) == (405, ((b"allow", b"POST"),))
+    for path in (b"/messages/batches", b"/messages/", b"/messages/batches/msgbatch_1"):
+        refused = refusal(routes, b"POST", prefix + path)
+        assert refused.status == 404
+        assert "/anthropic/v1" in refused.message
+
+
 # -- native
 
 
@@ -61,7 +72,7 @@ def test_a_native_path(routes: Routes, path: bytes, prefix: bytes) -> None:
 
 
 @pytest.mark.parametrize("method", [b"GET", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"PUT"])
-@pytest.mark.parametrize("path", NATIVE_NEEDS_MODEL)
+@pytest.mark.parametrize("path", [path for path in NATIVE_NEEDS_MODEL if not path.startswith(b"messages")])
 def test_another_method_on_a_native_path_passes_through(routes: Routes, path: bytes, method: bytes) -> None:
     assert routes.find(method, b"/v1/" + path).kind is Kind.THROUGH
 

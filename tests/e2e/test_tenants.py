@@ -1,0 +1,87 @@
+"""Tenants of one gateway, some of them hostile: each has its own, in every language and at every door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from loadtest.gateway_process import GatewayProcess
+from tests.e2e.conftest import GATEWAY_KEY, Upstream
+from tests.e2e.test_tenancy import as_
+from tests.e2e.test_virtual_keys import Litellm
+
+CONFIG = """
+model_list:
+  - model_name: claude
+    litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: UPSTREAM, api_key: sk-ant-1}
+  - model_name: gpt
+    litellm_params: {model: openai/gpt-5.1, api_base: UPSTREAM/v1, api_key: sk-oai-1}
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(start: Any) -> Iterator[GatewayProcess]:
+    with start(CONFIG) as running:
+        yield running
+
+
+@pytest.fixture
+def litellm(gateway: GatewayProcess) -> Litellm:
+    return Litellm(gateway.url)
+
+
+def ask(gateway: GatewayProcess, key: str, method: str, path: str, **more: Any) -> httpx.Response:
+    headers = {"authorization": f"Bearer {key}", **more.pop("headers", {})}
+    return httpx.request(method, gateway.url + path, headers=headers, timeout=30, **more)
+
+
+def test_a_teams_keys_go_on_from_each_others_answers(
+    gateway: GatewayProcess, litellm: Litellm, upstream: Upstream
+) -> None:
+    """Of an upstream that keeps none itself."""
+    litellm.post("/team/new", team_id="speakers")
+    one, mate = (litellm.post("/key/generate", team_id="speakers")["key"] for _ in range(2))
+    other = litellm.post("/key/generate")["key"]
+    with as_(gateway, one) as mine, as_(gateway, mate) as mates, as_(gateway, other) as others:
+        first = mine.responses.create(model="claude", input="My word is xyzzy.")
+        assert mates.responses.create(model="claude", input="Which?", previous_response_id=first.id).id
+        said = json.loads(upstream.last.body)["messages"]
+        assert "xyzzy" in json.dumps(said[0])
+        with pytest.raises(openai.BadRequestError) as unknown:
+            others.responses.create(model="claude", input="Which?", previous_response_id=first.id)
+        assert unknown.value.code == "previous_response_not_found"
+
+
+def test_no_key_is_made_of_the_master_key(gateway: GatewayProcess, litellm: Litellm) -> None:
+    key = litellm.post("/key/generate")["key"]
+    for path, body in (
+        ("/key/generate", {"key": GATEWAY_KEY}),
+        ("/key/regenerate", {"key": key, "new_key": GATEWAY_KEY}),
+    ):
+        refused = ask(gateway, GATEWAY_KEY, "POST", path, json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "already_exists")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status", "kind"),
+    [
+        ("GET", "/v1/messages", GATEWAY_KEY, 405, "invalid_request_error"),
+        ("POST", "/v1/messages/batches", GATEWAY_KEY, 404, "not_found_error"),
+        ("POST", "/messages/batches", GATEWAY_KEY, 404, "not_found_error"),
+        ("POST", "/v1/messages", "sk-wrong", 401, "authentication_error"),
+        ("POST", "/anthropic/v1/messages/batches", "sk-wrong", 401, "authentication_error"),
+        ("POST", "/v1/messages", GATEWAY_KEY, 400, "invalid_request_error"),
+    ],
+)
+def test_anthropics_clients_are_refused_in_their_words(
+    gateway: GatewayProcess, method: str, path: str, key: str, status: int, kind: str
+) -> None:
+    answer = ask(gateway, key, method, path)
+    told = answer.json()
+    assert answer.status_code == status
+    assert (told["type"], told["error"]["type"]) == ("error", kind)
