@@ -167,9 +167,11 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     object_tenancy: bool = True
     """true: what was made through a virtual key is its team's, else its user's, else its own, and for other keys it is
     not there. false: whoever knows an object's id may reach it."""
-    object_lists: Literal["refuse", "open"] = "refuse"
-    """Lists of an upstream's objects (`GET /files`) for virtual keys, whose are not told apart there. `refuse`: 403.
-    `open`: they are shown, with the ids of all."""
+    object_lists: Literal["filter", "refuse", "open"] = "filter"
+    """Lists of an upstream's objects (`GET /files`) for virtual keys. `filter`: each sees its own. `refuse`: 403.
+    `open`: they are shown as they are, with the ids of all."""
+    object_list_pages: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    """Pages of an upstream's list that are read for one page of a virtual key's own objects: of 100 objects each."""
     keys: tuple[KeySettings, ...] = ()
     """Keys beside the master key that need no call and no state file."""
     withheld_headers: tuple[HeaderPattern, ...] = ()

@@ -29,6 +29,7 @@ from proxy.gateway.reading.permission import check_customer, check_route, may_us
 from proxy.gateway.reading.routes import Kind, Route, Routes
 from proxy.gateway.reading.session import Named, nobody
 from proxy.gateway.reading.tenancy import APART, NOT_FOUND, Tenancy
+from proxy.gateway.reading.whose import WRITTEN_BEHIND_S, SharedObjects
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
@@ -62,21 +63,8 @@ TRACEPARENT = b"traceparent"
 TRACEPARENT_BYTES = 55
 SHOWN_PATH_BYTES = 200
 """Of an unknown path, in its record: what a person needs to see the slip."""
-
-WRITTEN_BEHIND_S = 0.05
-"""What another worker saw made a moment ago is in the state file by then."""
 Seek: TypeAlias = Callable[[bytes], Awaitable[bool]]
 """Looks for the key of a digest where other processes write theirs. True: it is known now."""
-
-
-class SharedObjects(Protocol):
-    """What other workers saw made, and what was made before a restart."""
-
-    async def seek(self) -> bool:
-        """Looks for those that the store missed. False: none is there."""
-
-    async def hear(self) -> None:
-        """What others wrote before is known when it returns."""
 
 
 KeepPrompt: TypeAlias = Callable[[str, bytes], None]

@@ -30,7 +30,6 @@ from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.routes import Custom, Routes, described
 from proxy.gateway.reading.session import namer
-from proxy.gateway.reading.tenancy import Tenancy
 from proxy.gateway.telling.cors import Cors
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.trying.attempts import Attempts, Lasting
@@ -87,6 +86,7 @@ from proxy.worker.settings import (
     reserved_secrets,
     router_of,
     session_affinity,
+    tenancy_of,
 )
 from proxy.worker.spending import Spending
 from proxy.worker.telemetry import Telemetry
@@ -394,7 +394,7 @@ class Gateway:
         client = UpstreamClient(self.pool, self._connector)
         everything = Forwarding(self._withheld(config))
         sender = Sender(native_forwarding(general, everything), everything)
-        book = price_book(config)
+        book, tenancy = price_book(config), tenancy_of(config)
         attempts = Attempts(
             router,
             destinations,
@@ -408,8 +408,10 @@ class Gateway:
                 unpriced=self.unpriced,
                 reckoning=self._reckoning,
                 conversations=self._conversations,
+                objects=self._objects,
             ),
             book,
+            tenancy,
         )
         parts.side = self._side_pipeline(parts, attempts)
         customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]
@@ -429,7 +431,7 @@ class Gateway:
             None if self._desk is None else self._desk.seek,
             self._accounts(parts, book),
             self._objects,
-            Tenancy(config.sluice_settings.object_tenancy, config.sluice_settings.object_lists == "open"),
+            tenancy,
             named=namer(session_affinity(config)),
             keep_prompt=self._keep_prompt(config),
             traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),

@@ -22,6 +22,7 @@ from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.intake_limits import IntakeLimits
 from proxy.gateway.reading.routes import Custom
 from proxy.gateway.reading.spool import SpoolLimits
+from proxy.gateway.reading.tenancy import Tenancy
 from proxy.gateway.telling.cors import ANY
 from proxy.gateway.telling.holding import HoldSettings
 from proxy.gateway.trying.following import FollowingSettings
@@ -231,6 +232,11 @@ def price_book(config: Config) -> PriceBook:
         return PriceBook(priced_by(Path(name).read_bytes()), name)
     except OSError as error:
         raise ConfigError(f"price_file {name}: cannot be read: {error.strerror}") from None
+
+
+def tenancy_of(config: Config) -> Tenancy:
+    limits = config.sluice_settings
+    return Tenancy(limits.object_tenancy, limits.object_lists, limits.object_list_pages)
 
 
 def plan_settings(config: Config) -> PlanSettings:

@@ -126,6 +126,13 @@ def test_a_model_of_a_pattern_has_its_own_address(ask, upstream) -> None:
         assert b"/deployments/%b/" % name.encode() in upstream.last.target
 
 
+def test_a_redirect_is_followed_with_a_token_too(ask, upstream) -> None:
+    upstream.say(Answer(status=307, headers=((b"location", b"/elsewhere"),)), chat())
+    assert ask("entra").status == 200
+    assert [each.target for each in upstream.requests][1:] == [b"/elsewhere"]
+    assert upstream.last.header(b"authorization") == b"Bearer of-entra"
+
+
 def test_azures_clients_and_azures_servers_have_versions_of_their_own(ask, upstream) -> None:
     ask("azure", path="/openai/deployments/azure/chat/completions?api-version=2023-05-15&x=1")
     assert upstream.last.target == b"/openai/deployments/my%20gpt/chat/completions?x=1&api-version=2024-10-21"

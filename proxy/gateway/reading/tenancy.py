@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import cast
+from typing import Literal, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -60,29 +60,35 @@ _WITHOUT_ID = (b'"id"', b'file"', b'files"', b'"conversation"', b'"container"', 
 _NATIVE = Kind.NATIVE
 
 
+Lists: TypeAlias = Literal["filter", "refuse", "open"]
+
+
 class Tenancy(msgspec.Struct, frozen=True):
-    """Whether objects belong to those whose keys made them, and whether lists of everybody's may pass all the same."""
+    """Whether objects belong to those whose keys made them, and what becomes of lists of everybody's: a caller sees its
+    own in them, none, or all."""
 
     on: bool = True
-    lists: bool = False
+    lists: Lists = "filter"
+    list_pages: int = 20
+    """Of an upstream, read for one page of a caller's own."""
 
 
 APART = Tenancy()
 
 
-def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: bool) -> None:
+def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: Lists) -> None:
     """HOT. Raises GatewayError 404 for what is not the caller's, 403 for everybody's lists, 415 for what is not read,
     503 for what may be known elsewhere.
 
 
-    `lists`: such a list may pass.
+    `lists`: what becomes of those. What is to be filtered passes here: `lists_everybodys`.
     """
     owner = call.caller.owner
     # Paths of native routes are words.
     objects = [] if call.route.kind is _NATIVE else _in_path(call.route.path)
     if keeps_state:
-        if not objects and call.head.method in READS and not lists:
-            raise _everybodys()
+        if not objects and (lists == "refuse" or call.head.method == b"HEAD") and call.head.method in READS:
+            raise everybodys()
         _must_be_readable(call)
     for at, name in enumerate(objects):
         _check(store, name, owner, sure=at == 0 and keeps_state)
@@ -100,6 +106,11 @@ def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: bo
 def is_subject(call: Call) -> bool:
     """HOT. The master key's holder may reach everything, and who needs no key belongs to nobody."""
     return call.caller.key is not None and not call.caller.admin
+
+
+def lists_everybodys(call: Call) -> bool:
+    """Of what keeps state: a list that its caller sees its own objects of, where it belongs to somebody."""
+    return call.head.method in READS and is_subject(call) and not _in_path(call.route.path)
 
 
 def owner_of_made(call: Call, store: ObjectStore) -> bytes:
@@ -193,10 +204,10 @@ def object_not_found(name: str) -> GatewayError:
     return GatewayError(404, message, param="id", code=NOT_FOUND)
 
 
-def _everybodys() -> GatewayError:
+def everybodys() -> GatewayError:
     message = (
-        "This list would show objects of other keys, so it is not given to a virtual key. Ask for the objects"
-        " themselves, or have the operator set sluice_settings.object_lists: open."
+        "This list would show objects of other keys, and they cannot be told apart in it, so it is not given to a"
+        " virtual key. Ask for the objects themselves, or have the operator set sluice_settings.object_lists."
     )
     return GatewayError(403, message, code="list_of_everybody")
 

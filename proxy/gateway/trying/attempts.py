@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.record import Record
 from proxy.errors import Answered, CannotSay, ClientGone, UpstreamFailure
+from proxy.gateway.reading.tenancy import APART, Tenancy
+from proxy.gateway.reading.whose import SharedObjects, Whose
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.holding import is_plainly_good
 from proxy.gateway.telling.mock import mocks
@@ -24,6 +26,7 @@ from proxy.gateway.trying.delivering import Delivering
 from proxy.gateway.trying.following import Following, FollowingSettings, Next
 from proxy.gateway.trying.judging import GOOD, Judging
 from proxy.gateway.trying.lane import AttemptSettings, lane_of
+from proxy.gateway.trying.listing import Listing
 from proxy.gateway.trying.own_lines import OwnLines
 from proxy.gateway.trying.reckoning import Reckoning
 from proxy.gateway.trying.redirects import PLACES
@@ -49,7 +52,7 @@ PLAIN = FollowingSettings()
 class Lasting:
     """What is the worker's, and outlives a configuration."""
 
-    __slots__ = ("budget", "clock", "conversations", "counted", "reckoning", "room", "unpriced")
+    __slots__ = ("budget", "clock", "conversations", "counted", "objects", "reckoning", "room", "unpriced")
 
     def __init__(
         self,
@@ -60,14 +63,16 @@ class Lasting:
         unpriced: Unpriced | None = None,
         reckoning: Reckoning | None = None,
         conversations: Conversations | None = None,
+        objects: SharedObjects | None = None,
     ) -> None:
         """Without a budget retries are unbounded, without a room nobody waits. `clock`: of monotonic seconds; None:
         the one there is when this is made, since a simulation has its own.
-        `conversations`: of /responses over upstreams that keep none."""
+        `conversations`: of /responses over upstreams that keep none. `objects`: what other workers saw made."""
         self.budget = RetryBudget(0, sys.maxsize) if budget is None else budget
         self.room = WaitingRoom(0, 0) if room is None else room
         self.counted = counted
         self.conversations = conversations
+        self.objects = objects
         self.unpriced = Unpriced() if unpriced is None else unpriced
         self.reckoning = Reckoning() if reckoning is None else reckoning
         self.clock = time.monotonic if clock is None else clock
@@ -85,6 +90,7 @@ class Attempts:
         following: FollowingSettings = PLAIN,
         lasting: Lasting | None = None,
         book: PriceBook | None = None,
+        tenancy: Tenancy = APART,
     ) -> None:
         """Raises PriceError where a deployment's own prices are none."""
         book = book or PriceBook()
@@ -108,8 +114,9 @@ class Attempts:
             settings.hold,
             reads_refusals=following.reads_refusals(),
         )
+        apart = Listing(Whose(router.store, lasting.objects), sending, tenancy)
         self._delivering = Delivering(
-            router, self._own, settings.drain_s, lasting.counted, clock, self._costing
+            router, self._own, settings.drain_s, lasting.counted, clock, self._costing, apart
         )
         self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
 

@@ -16,6 +16,7 @@ from proxy.gateway.telling.refusals import SHOULD_NOT_RETRY, SHOULD_NOT_RETRY_LI
 from proxy.gateway.telling.translating import relay_translated
 from proxy.gateway.trying.costing import Costing, cost_lines
 from proxy.gateway.trying.lane import Lane
+from proxy.gateway.trying.listing import Listing
 from proxy.gateway.trying.own_lines import OwnLines
 from proxy.gateway.trying.run import Run
 from proxy.providers.objects import IdTap
@@ -48,7 +49,7 @@ def _is_plain_stream(head: ResponseHead) -> bool:
 class Delivering:
     """One per worker and configuration."""
 
-    __slots__ = ("_clock", "_costing", "_counted", "_drain_s", "_own", "_router")
+    __slots__ = ("_clock", "_costing", "_counted", "_drain_s", "_listing", "_own", "_router")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Delivering:
         counted: Counted,
         clock: Callable[[], float],
         costing: Costing,
+        listing: Listing,
     ) -> None:
         """`drain_s`: how long an answer is read on after its client left, where its deployment drains."""
         self._router = router
@@ -66,6 +68,7 @@ class Delivering:
         self._counted = counted
         self._clock = clock
         self._costing = costing
+        self._listing = listing
 
     def deliver(
         self, run: Run, lane: Lane, answer: Answer, result: Result, outbound: Outbound
@@ -94,6 +97,8 @@ class Delivering:
             return relay_translated(exchange, run.call, answer, result, extra, record, translation, drain_s)
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
+            if answer.head.status < 300 and self._listing.is_for(run.call):
+                return self._listing.relay(run, lane, answer, result, extra)
             return self._relay_and_remember(run, lane, answer, result, extra, drain_s)
         if outbound.asks_usage and answer.head.status == 200 and _is_plain_stream(answer.head):
             return self._relay_sieved(run, answer, result, extra, drain_s)

@@ -46,7 +46,7 @@ class Trail(msgspec.Struct, frozen=True):
 
 async def follow(answer: Answer, outbound: Outbound, trail: Trail, send: Send, make: Make) -> Answer:
     """The answer at the end of its redirects; closes those before it. Raises GatewayError 502, and what `send` does."""
-    seen = partial(client_target, trail.base_path, _target_of(outbound).partition(b"?")[0], trail.client_path)
+    seen = partial(client_target, trail.base_path, target_of(outbound).partition(b"?")[0], trail.client_path)
     for _ in range(MAX_HOPS):
         head = answer.head
         location = head.get(b"location")
@@ -64,7 +64,7 @@ async def follow(answer: Answer, outbound: Outbound, trail: Trail, send: Send, m
         answer.close()
         if again is None:
             raise _refused("redirects this upload, whose body has been sent and is not kept")
-        outbound = _to(again, target)
+        outbound = aimed_at(again, target)
         answer = await send(outbound)
     answer.close()
     raise _refused(f"redirects more than {MAX_HOPS} times")
@@ -74,22 +74,23 @@ def _rewritten(answer: Answer, outbound: Outbound, trail: Trail, seen: Seen) -> 
     """What the answer says of places in the upstream is said of the gateway."""
     head = answer.head
     if head.mentions(PLACES):
-        head.lines = client_lines(head.lines, trail.origin, _target_of(outbound), seen)
+        head.lines = client_lines(head.lines, trail.origin, target_of(outbound), seen)
     return answer
 
 
-def _target_of(outbound: Outbound) -> bytes:
+def target_of(outbound: Outbound) -> bytes:
     return outbound.head.partition(b"\r\n")[0].split(b" ")[1]
 
 
-def _to(outbound: Outbound, target: bytes) -> Outbound:
+def aimed_at(outbound: Outbound, target: bytes) -> Outbound:
+    """The same request for another target of its host."""
     line_end = outbound.head.find(b"\r\n")
     head = b"%b %b HTTP/1.1%b" % (outbound.method, target, outbound.head[line_end:])
     return msgspec.structs.replace(outbound, head=head)
 
 
 def _next(location: bytes, outbound: Outbound, trail: Trail) -> bytes:
-    target = target_at(location, trail.origin, _target_of(outbound))
+    target = target_at(location, trail.origin, target_of(outbound))
     if target is None:
         log.warning("%s redirects to %s, which is not followed", trail.endpoint, shown(location))
         raise _refused("redirects to another host, which this gateway does not follow")

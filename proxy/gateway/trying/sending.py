@@ -8,7 +8,7 @@ from functools import partial
 from proxy.gateway.telling.holding import error_text
 from proxy.gateway.trying.lane import Lane
 from proxy.gateway.trying.outbound import Sender
-from proxy.gateway.trying.redirects import Trail, follow
+from proxy.gateway.trying.redirects import Trail, aimed_at, follow, target_of
 from proxy.gateway.trying.run import Run
 from proxy.providers.usage_asked import NAMES
 from proxy.upstream.answer import Answer
@@ -37,7 +37,7 @@ class Sending:
         patience = lane.stream if run.call.stream else lane.whole
         parking, destination = run.exchange.parking, lane.destination
         if destination.renewed is not None:
-            return self._send_admitted(run, lane, destination.renewed, patience)
+            return self._send_admitted(run, lane, outbound, destination.renewed, patience)
         if destination.deployment.drains and not run.call.rest:
             return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
         return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
@@ -57,11 +57,13 @@ class Sending:
         outbound = self.outbound(run, lane)
         return outbound, await self.send(run, lane, outbound)
 
-    async def _send_admitted(self, run: Run, lane: Lane, renewed: Renewed, patience: Patience) -> Answer:
+    async def _send_admitted(
+        self, run: Run, lane: Lane, asked: Outbound, renewed: Renewed, patience: Patience
+    ) -> Answer:
         """With the credential of this moment. Raises UpstreamFailure where there is none."""
         parking, destination = run.exchange.parking, lane.destination
         await renewed.ready(parking, run.until)
-        outbound = self.outbound(run, lane)
+        outbound = aimed_at(self.outbound(run, lane), target_of(asked))
         if destination.deployment.drains and not run.call.rest:
             return await self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
         return await self._client.send(parking, destination.endpoint, outbound, patience, run.until)

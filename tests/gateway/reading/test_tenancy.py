@@ -15,7 +15,7 @@ from proxy.errors import GatewayError
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import MultipartPeek
 from proxy.gateway.reading.routes import Kind, Route
-from proxy.gateway.reading.tenancy import check_owners, is_subject, owner_of_made
+from proxy.gateway.reading.tenancy import Lists, check_owners, is_subject, owner_of_made
 from proxy.providers.family import RESPONSES
 from proxy.providers.objects import stateful
 from proxy.routing.affinity import MemoryStore
@@ -51,7 +51,7 @@ def ask(a_call: MakeCall, store: MemoryStore) -> Callable[..., None]:
         query: str = "",
         *,
         raw: bytes | None = None,
-        lists: bool = False,
+        lists: Lists = "refuse",
     ) -> None:
         text = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         target = f"/v1{path}?{query}" if query else f"/v1{path}"
@@ -107,9 +107,13 @@ def test_what_is_ones_own_is(ask: Callable[..., None], path: str) -> None:
 )
 def test_a_list_of_everybodys_is_refused_unless_it_is_open(ask: Callable[..., None], path: str) -> None:
     assert refused(ask, path) == (403, "list_of_everybody")
-    ask(path, lists=True)
-    assert refused(ask, path, query=f"after={THEIRS}", lists=True) == (404, "object_not_found")
-    assert refused(ask, path, query=f"%61fter={THEIRS.replace('-', '%2d')}", lists=True)[0] == 404
+    ask(path, lists="open")
+    ask(path, lists="filter")
+    for passes in ("filter", "open"):
+        assert refused(ask, path, query=f"after={THEIRS}", lists=passes)[0] == 404
+    assert refused(ask, path, method="HEAD", lists="filter") == (403, "list_of_everybody")
+    assert refused(ask, path, query=f"after={THEIRS}", lists="open") == (404, "object_not_found")
+    assert refused(ask, path, query=f"%61fter={THEIRS.replace('-', '%2d')}", lists="open")[0] == 404
 
 
 BODIES = [
@@ -153,10 +157,10 @@ def test_an_item_of_anothers_answer_is_not_there(
         route = Route(Kind.NATIVE, "/responses", b"/responses", family=RESPONSES)
         call = a_call(text, route=route, caller=CALLER, json=text, length=len(text))
         if found:
-            check_owners(call, store, keeps_state=store_it, lists=False)
+            check_owners(call, store, keeps_state=store_it, lists="refuse")
         else:
             with pytest.raises(GatewayError) as error:
-                check_owners(call, store, keeps_state=store_it, lists=False)
+                check_owners(call, store, keeps_state=store_it, lists="refuse")
             assert error.value.code == "object_not_found"
 
 
@@ -202,7 +206,7 @@ def test_a_body_that_is_not_read_may_name_anything(a_call: MakeCall, store: Memo
     def asked(path: bytes, body: bytes = b"x", **fields: object) -> None:
         route = Route(Kind.THROUGH, "", path)
         call = a_call(body, route=route, caller=CALLER, json=None, length=1, **fields)
-        check_owners(call, store, keeps_state=True, lists=False)
+        check_owners(call, store, keeps_state=True, lists="refuse")
 
     form = MultipartPeek(b"b")
     with pytest.raises(GatewayError, match="not read"):
@@ -224,7 +228,7 @@ def test_ids_that_may_be_known_elsewhere_are_looked_for_first(a_call: MakeCall) 
 
     call = a_call(b"{}", route=Route(Kind.NATIVE, "", b"/responses"), caller=CALLER)
     with pytest.raises(GatewayError) as error:
-        check_owners(call, Elsewhere(), keeps_state=True, lists=False)
+        check_owners(call, Elsewhere(), keeps_state=True, lists="refuse")
     assert error.value.status == 503
 
 
@@ -241,7 +245,7 @@ def test_no_body_trips_it_up(body: object) -> None:
 
     head = RequestHead.of(b"POST", b"/v1/vector_stores", ())
     call = Call(route=route, head=head, caller=CALLER, body=text, length=len(text), json=text)
-    check_owners(call, MemoryStore(9), keeps_state=True, lists=False)
+    check_owners(call, MemoryStore(9), keeps_state=True, lists="refuse")
 
 
 def test_whose_it_is_that_an_answer_names(a_call: MakeCall, store: MemoryStore) -> None:
