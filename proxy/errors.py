@@ -6,8 +6,6 @@ Shape: https://platform.openai.com/docs/guides/error-codes/api-errors
 from __future__ import annotations
 
 import enum
-import traceback
-from pathlib import Path
 
 import msgspec
 
@@ -74,21 +72,6 @@ def error_body(message: str, kind: str, param: str | None = None, code: str | No
     return _encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
-class ClientGone(Exception):  # noqa: N818 - a fact, not an error
-    """The client left: stop everything this request started."""
-
-
-class ConfigError(Exception):
-    """The configuration is wrong. `str()` names file, line, path and what to write instead."""
-
-
-def unforeseen(error: Exception) -> str:
-    """What to say of a value that trips the code up. The error's own text may repeat it, and so a secret."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
-    return f"cannot be used ({place}), though it passed the checks: please report it"
-
-
 class UpstreamFailure(Exception):  # noqa: N818 - the word of the domain
     """One attempt failed without a usable answer; `kind` says what it teaches about the key."""
 
@@ -106,41 +89,8 @@ def unauthorized(
     return GatewayError(401, message, kind=kind, code=code, headers=((b"www-authenticate", b"Bearer"),))
 
 
-def master_key_needed() -> GatewayError:
-    message = (
-        "Only the holder of the master key may do this."
-        " Where none is set, nobody may: set general_settings.master_key or LITELLM_MASTER_KEY."
-    )
-    return GatewayError(403, message, code="master_key_needed")
-
-
-def deployment_not_found(deployment_id: str) -> GatewayError:
-    message = f"There is no deployment `{deployment_id}`. GET /admin/deployments lists them."
-    return GatewayError(404, message, param="id", code="deployment_not_found")
-
-
-def layer_not_found(layer: str) -> GatewayError:
-    message = f"There is no host, key, model or family `{layer}`. GET /admin/layers lists them."
-    return GatewayError(404, message, param="layer", code="layer_not_found")
-
-
 def invalid_value(param: str, message: str) -> GatewayError:
     return GatewayError(400, message, param=param, code="invalid_value")
-
-
-def websocket_not_carried() -> GatewayError:
-    """426, not 501: clients that have an HTTP form of the same request turn to it at once."""
-    message = "WebSocket is not carried by this gateway: send the same request over HTTP."
-    headers = ((b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade"))  # RFC 9110 section 15.5.22
-    return GatewayError(426, message, code="websocket_not_supported", headers=headers)
-
-
-def workers_not_told() -> GatewayError:
-    message = "This worker did it, but could not tell the others. Ask again."
-    headers = ((b"retry-after", b"1"),)
-    return GatewayError(
-        503, message, kind="server_error", code="workers_not_told", fault=Fault.GATEWAY, headers=headers
-    )
 
 
 def state_unusable() -> GatewayError:
@@ -149,11 +99,6 @@ def state_unusable() -> GatewayError:
     return GatewayError(
         503, message, kind="server_error", code="state_unusable", fault=Fault.GATEWAY, headers=headers
     )
-
-
-def state_off() -> GatewayError:
-    message = "This gateway keeps nothing that could be shown: its sluice_settings.state is `off`."
-    return GatewayError(503, message, kind="server_error", code="state_off", fault=Fault.GATEWAY)
 
 
 def model_not_found(model: str) -> GatewayError:

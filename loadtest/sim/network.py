@@ -16,8 +16,8 @@ from loadtest.sim.plan import Fault
 from loadtest.sim.poller import MemoryPoller
 from loadtest.sim.sockets import End, Wire, pair
 from loadtest.sim.story import Chronicle, Connection, Dial
-from proxy.errors import ClientGone
 from proxy.upstream.destination import Endpoint
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Parking
 
 FIRST_FD = 1000

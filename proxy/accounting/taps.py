@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from proxy.accounting.sse_usage import SseUsageTap
-from proxy.accounting.usage import JsonUsageTap, NullTap, Tap
+from proxy.accounting.usage import JsonUsageTap, NullTap, UsageTap
 from proxy.types import Usage
 
 _STREAM_BEGINS = (b"data:", b"event:", b"id:", b"retry:", b":")
@@ -24,7 +24,7 @@ class FirstBytesTap:
         self.finish_seen = True
         """Whether it was a whole stream is nobody's promise."""
         self._start = b""
-        self._chosen: Tap | None = None
+        self._chosen: UsageTap | None = None
 
     def feed(self, payload: bytes) -> None:
         if self._chosen is None:
@@ -52,7 +52,7 @@ class FirstBytesTap:
         return () if self._chosen is None else self._chosen.suspects
 
 
-def _by_first_bytes(start: bytes) -> Tap:
+def _by_first_bytes(start: bytes) -> UsageTap:
     start = start.lstrip(_BLANK)
     if start.startswith(_STREAM_BEGINS):
         return SseUsageTap()
@@ -85,7 +85,7 @@ class LabelledJsonTap(JsonUsageTap):
 _Kind = type[SseUsageTap] | type[JsonUsageTap] | type[NullTap] | type[FirstBytesTap]
 
 
-def tap_for(content_type: bytes) -> Tap:
+def tap_for(content_type: bytes) -> UsageTap:
     """`content_type`: the header's value, `b""` where it is missing. Feed it what is not compressed."""
     return _kind(content_type)()
 

@@ -19,7 +19,7 @@ from proxy.errors import UNREADABLE
 from proxy.types import Usage
 
 
-class Tap(Protocol):
+class UsageTap(Protocol):
     """Fed with the answer's body as it passes; asked once it has ended, whole or not."""
 
     model: str | None

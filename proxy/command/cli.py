@@ -201,7 +201,7 @@ def _start(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     gc.disable()  # what modules make while they load stays: to look through it is a tenth of the start
     # Imported here so that --help and --version answer at once.
     from proxy.command import startup  # noqa: PLC0415
-    from proxy.errors import ConfigError  # noqa: PLC0415
+    from proxy.config.errors import ConfigError  # noqa: PLC0415
     from proxy.process.listening import StartError  # noqa: PLC0415
 
     try:

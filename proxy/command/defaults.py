@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from proxy.config.errors import ConfigError
 from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
 from proxy.types import Secret
 
 KEY_VARIABLE = "OPENAI_API_KEY"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from proxy.config.errors import ConfigError
 from proxy.config.load import examine
-from proxy.errors import ConfigError
 from proxy.pricing import table
 from proxy.pricing.book import Found, PriceBook
 from proxy.pricing.names import WHOLE

@@ -20,10 +20,10 @@ from proxy.command.banner import banner
 from proxy.command.defaults import needs_simulator, simulated
 from proxy.command.options import Action, Options
 from proxy.command.verdict import Place, asks_itself, judge
+from proxy.config.errors import ConfigError
 from proxy.config.fill import MASTER_KEY_VARIABLE
 from proxy.config.load import Loaded
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
 from proxy.process.edition import Edition, Latest
 from proxy.process.editions import Editions
 from proxy.process.exit_codes import EX_CONFIG, EX_OK

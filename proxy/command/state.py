@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from proxy.config.errors import ConfigError
 from proxy.config.load import examine
-from proxy.errors import ConfigError
 from proxy.storage.opening import connect_to_read, open_file
 from proxy.storage.place import OFF, state_path
 from proxy.storage.problems import Problem, StateError, problem_of

@@ -43,7 +43,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
 
 
 def run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    from proxy.errors import ConfigError  # noqa: PLC0415 - `--help` must answer at once
+    from proxy.config.errors import ConfigError  # noqa: PLC0415 - `--help` must answer at once
     from proxy.storage.problems import StateError  # noqa: PLC0415
 
     found = SUBCOMMANDS[name]

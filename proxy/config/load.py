@@ -14,6 +14,7 @@ from proxy.config.callbacks import check_callbacks
 from proxy.config.clean import clean
 from proxy.config.compose import NULL, compose, construct
 from proxy.config.environ import UNSET, read_env_file, resolve
+from proxy.config.errors import ConfigError
 from proxy.config.explain import explain_section
 from proxy.config.fields import decode_custom
 from proxy.config.fill import MASTER_KEY_VARIABLE, fill
@@ -22,7 +23,6 @@ from proxy.config.notices import Findings, Notice
 from proxy.config.origins import origin
 from proxy.config.prune import pruned
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
 
 ENV_FILE = ".env"
 _VARIABLES = "environment_variables"

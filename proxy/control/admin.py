@@ -12,8 +12,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from proxy.control.query import fields_of, rest_of
+from proxy.control.refusals import deployment_not_found
 from proxy.control.standing import Endpoint, Snapshot, endpoint
-from proxy.errors import deployment_not_found, invalid_value
+from proxy.errors import invalid_value
 from proxy.types import Page, PageRequest, Reply
 
 PATH = "/admin/deployments"

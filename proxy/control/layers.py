@@ -13,8 +13,8 @@ import msgspec
 
 from proxy.control.admin import WORDS, HoldDeployment, Word, seconds
 from proxy.control.query import rest_of
+from proxy.control.refusals import layer_not_found
 from proxy.control.shown import LayerStatus, ShownLayer, shown_layer
-from proxy.errors import layer_not_found
 from proxy.types import Page, PageRequest, Reply
 
 PATH = "/admin/layers"

@@ -20,12 +20,13 @@ from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
 from proxy.edge.scope_head import head_of, refusal
 from proxy.edge.upload import Upload
 from proxy.edge.websocket import as_http
-from proxy.errors import ClientGone, GatewayError, UpstreamFailure, body_too_large
+from proxy.errors import GatewayError, UpstreamFailure, body_too_large
 from proxy.gateway.exchange import Exchange
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.form import RequestHead
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE, BadRequest
 from proxy.wire.head_parser import HeadParser
 from proxy.wire.parking import Late, Parking

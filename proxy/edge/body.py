@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from proxy.edge.limits import DoorLimits
-from proxy.errors import ClientGone, GatewayError, body_too_large
+from proxy.errors import GatewayError, body_too_large
 from proxy.wire.framing import LAST_CHUNK, BadFraming, LengthFraming, encode_chunk, framing_of
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import RECV_BYTES, Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End

@@ -10,11 +10,11 @@ from http import HTTPStatus
 from proxy.edge.body import SocketBody
 from proxy.edge.limits import DoorLimits
 from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
-from proxy.errors import ClientGone
 from proxy.types import Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.form import RequestHead
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import CHUNKED, NO_BODY, UNTIL_CLOSE
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late

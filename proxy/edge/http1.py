@@ -22,9 +22,9 @@ from proxy.edge.hangup import Hangup
 from proxy.edge.limits import DoorLimits
 from proxy.edge.replay import ReplayedStream
 from proxy.edge.scope_head import refusal
-from proxy.errors import ClientGone
 from proxy.gateway.exchange import Exchange
 from proxy.wire.form import RequestHead, asks_for_websocket
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import BadRequest, find_head_end
 from proxy.wire.head_parser import HeadParser
 from proxy.wire.link import Link

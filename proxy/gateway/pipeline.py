@@ -16,7 +16,7 @@ from proxy.access.identity import Caller, VirtualKey
 from proxy.access.keys import Keys, UnknownKey
 from proxy.accounting.bus import Records
 from proxy.accounting.record import Record, call_id
-from proxy.errors import ClientGone, Fault, GatewayError, master_key_needed, websocket_not_carried
+from proxy.errors import Fault, GatewayError
 from proxy.gateway.accounts.accounts import Accounts
 from proxy.gateway.accounts.plans import Plan
 from proxy.gateway.exchange import Exchange
@@ -30,6 +30,7 @@ from proxy.gateway.reading.routes import Kind, Route, Routes
 from proxy.gateway.reading.session import Named, nobody
 from proxy.gateway.reading.tenancy import APART, NOT_FOUND, Tenancy
 from proxy.gateway.reading.whose import WRITTEN_BEHIND_S, SharedObjects
+from proxy.gateway.refusals import master_key_needed, websocket_not_carried
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
@@ -41,6 +42,7 @@ from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
 from proxy.types import Headers, Outcome, Page, PageRequest
 from proxy.wire.form import RequestHead, asks_for_websocket
+from proxy.wire.gone import ClientGone
 from proxy.wire.scope import RequestScope
 from proxy.wire.walls import Wall
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.pricing.rates import FEMTO_PER_DOLLAR, Prices, Rates, Row
 
 KINDS = {

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from proxy.config.errors import ConfigError
 from proxy.config.load import Loaded
 from proxy.config.notices import warning_lines
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
 from proxy.process.edition import Edition, News
 
 FIXED: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.process.systemd import passed_socket
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - the default that LiteLLM's users expect, and only with a master key

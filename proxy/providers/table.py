@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from proxy.config.errors import ConfigError
 from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
 from proxy.config.schema import Config
 from proxy.config.settings import LitellmSettings
-from proxy.errors import ConfigError
 from proxy.providers.compatible.provider import Provider
 from proxy.providers.dialect import PLAIN
 from proxy.providers.identity import deployment_id, object_scope, unique

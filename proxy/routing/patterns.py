@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 
 CACHE_LIMIT = 1024
 """Clients choose these names: a flood of them must not grow the process."""

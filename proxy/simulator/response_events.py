@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from proxy.simulator.answer import Json, sse_named
+from proxy.simulator.response import Response
 from proxy.simulator.response_items import output_text
-
-if TYPE_CHECKING:
-    from proxy.simulator.responses import Response
 
 
 def events(response: Response, tokens: list[str]) -> Iterator[bytes]:

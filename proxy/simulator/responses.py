@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from proxy.errors import GatewayError
 from proxy.simulator.answer import Answer, Json, Metadata, Stream, deleted, list_reply, reply
@@ -11,6 +10,7 @@ from proxy.simulator.conversations import Conversation, append_items
 from proxy.simulator.generation import Ask, Generated, generate, tools_of, wanted_schema
 from proxy.simulator.ids import new_id, unix_now
 from proxy.simulator.request import Request
+from proxy.simulator.response import Response
 from proxy.simulator.response_events import events
 from proxy.simulator.response_items import InputItem, input_items, item_text, output_item
 from proxy.simulator.route import Route
@@ -35,34 +35,6 @@ class ResponseBody(msgspec.Struct, kw_only=True):
     top_p: float | None = None
     reasoning: Json | None = None
     metadata: Metadata | None = None
-    user: str | None = None
-
-
-class Response(Stored, tag_field="object", tag="response", kw_only=True):
-    created_at: int
-    status: str
-    model: str
-    output: list[Json]
-    usage: Json | None
-    background: bool = False
-    completed_at: int | None = None
-    conversation: Json | UnsetType = UNSET
-    error: Json | None = None
-    incomplete_details: Json | None = None
-    instructions: str | None = None
-    max_output_tokens: int | None = None
-    metadata: Metadata = msgspec.field(default_factory=dict)
-    parallel_tool_calls: bool = True
-    previous_response_id: str | None = None
-    reasoning: Json
-    service_tier: str = "default"
-    store: bool = True
-    temperature: float | None = 1.0
-    text: Json
-    tool_choice: object = "auto"
-    tools: list[Json] = msgspec.field(default_factory=list)
-    top_p: float | None = 1.0
-    truncation: str = "disabled"
     user: str | None = None
 
 

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import trio
 
 from proxy.accounting.record import Record
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.sinks.litellm_names import ASYNC_FAILURE, ASYNC_SUCCESS, FAILURE, SUCCESS, lend
 from proxy.sinks.payload import arguments
 from proxy.sinks.sink import Away

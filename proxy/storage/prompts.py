@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.storage.file import StateFile
 from proxy.storage.records import call_bytes
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
-from proxy.upstream.pool import Connection, Pool
+from proxy.upstream.pool import Connection, ConnectionPool
 from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
 from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
@@ -49,7 +49,7 @@ class Answer:
         head: ResponseHead,
         buffer: bytes,
         connection: Connection,
-        pool: Pool,
+        pool: ConnectionPool,
         gap_s: float,
         *,
         spoilt: bool,

@@ -11,7 +11,7 @@ from proxy.upstream.answer import Answer
 from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.outbound import Outbound, Patience
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
 from proxy.wire.head import find_head_end
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late, Parking
@@ -34,7 +34,7 @@ DROPPED_FROM_ANSWERS = frozenset((b"set-cookie",))
 class UpstreamClient:
     """Sends requests over pooled connections; one per worker."""
 
-    def __init__(self, pool: Pool, connector: Connector) -> None:
+    def __init__(self, pool: ConnectionPool, connector: Connector) -> None:
         self._pool = pool
         self._connector = connector
         self._parser = ResponseParser(DROPPED_FROM_ANSWERS)

@@ -10,7 +10,7 @@ from proxy.errors import UpstreamFailure
 from proxy.types import Layer, ResultKind
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.dialling import OUR_OWN, Dial
-from proxy.upstream.pool import Connection, Pool
+from proxy.upstream.pool import Connection, ConnectionPool
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor
@@ -22,7 +22,7 @@ _EXHAUSTED = "this gateway has no sockets left to connect with"
 class Connector:
     """Makes connections; one per worker."""
 
-    def __init__(self, reactor: Reactor, pool: Pool, dial: Dial) -> None:
+    def __init__(self, reactor: Reactor, pool: ConnectionPool, dial: Dial) -> None:
         """`pool`: where TLS sessions are remembered."""
         self._reactor = reactor
         self._pool = pool

@@ -8,9 +8,9 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from proxy.errors import ClientGone
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.resolving import Address, Resolver
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor
 

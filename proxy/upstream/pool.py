@@ -43,7 +43,7 @@ class Connection:
 def _nobody_asks(_endpoint: Endpoint) -> None: ...
 
 
-class Pool:
+class ConnectionPool:
     """Connections by endpoint. `idle_limit` per endpoint, `idle_s` below the peers' own keep-alive.
 
     An endpoint that ever spoke unasked is distrusted: what it says late could be taken for the next request's answer,

@@ -11,10 +11,11 @@ from typing import NoReturn
 
 import trio
 
-from proxy.errors import ClientGone, UpstreamFailure
+from proxy.errors import UpstreamFailure
 from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Endpoint
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 
@@ -63,7 +64,7 @@ class Demand:
 class Preopener:
     """One per worker: `run` is its task."""
 
-    def __init__(self, reactor: Reactor, pool: Pool, connector: Connector, most: int) -> None:
+    def __init__(self, reactor: Reactor, pool: ConnectionPool, connector: Connector, most: int) -> None:
         """`most`: idle connections per endpoint that are opened unasked; 0: none."""
         self._reactor = reactor
         self._pool = pool

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from proxy.errors import ClientGone
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import trio
 from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
-from proxy.errors import ClientGone
+from proxy.wire.gone import ClientGone
 from proxy.wire.saying import Passing, saying
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from proxy.errors import ClientGone
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import RECV_BYTES, Link
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor

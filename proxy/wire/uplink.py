@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import time
 
-from proxy.errors import ClientGone
 from proxy.wire.framing import Framing
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import Link
 from proxy.wire.pump import Pump
 

@@ -16,10 +16,10 @@ from proxy.accounting.bus import UNRECORDED, Records
 from proxy.accounting.counting import Counted, CountedHere
 from proxy.config.callbacks import named
 from proxy.config.schema import Config
+from proxy.control.refusals import workers_not_told
 from proxy.credentials import Withheld, withheld
 from proxy.edge.asgi import AsgiApp
 from proxy.edge.http1 import Doorway
-from proxy.errors import workers_not_told
 from proxy.gateway.accounts.accounts import Accounts
 from proxy.gateway.accounts.estimate import Estimator
 from proxy.gateway.accounts.plans import Plans
@@ -59,7 +59,7 @@ from proxy.upstream.client import UpstreamClient
 from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Destination, Forwarding
 from proxy.upstream.dialling import Dial, Dialler
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
 from proxy.upstream.preopening import Preopener
 from proxy.upstream.resolving import Resolver
 from proxy.wire.reactor import Poller, Reactor
@@ -149,7 +149,7 @@ class Gateway:
         limits = config.sluice_settings
         self.worker = worker
         self.reactor = Reactor(poller)
-        self.pool = Pool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
+        self.pool = ConnectionPool(limits.upstream_idle_connections, limits.upstream_idle_timeout_s)
         self.resolver = Resolver(limits.dns_fresh_s, limits.dns_stale_s)
         self.recorder = recorder
         self.state = state

@@ -10,12 +10,12 @@ import msgspec
 
 from proxy.access.identity import ModelBudget, VirtualKey, key_name, token_of
 from proxy.access.periods import moment, zone_of
+from proxy.config.errors import ConfigError
 from proxy.config.identities import KeySettings
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.limits import DoorLimits
-from proxy.errors import ConfigError
 from proxy.gateway.accounts.estimate import Quote, Quoted
 from proxy.gateway.accounts.plans import PlanSettings
 from proxy.gateway.reading.budget import Budget

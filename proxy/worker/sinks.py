@@ -10,8 +10,8 @@ from pathlib import Path
 from proxy import __version__
 from proxy.accounting.record import Record
 from proxy.config.callbacks import Callback, Targets, is_path, lacks, named, targets
+from proxy.config.errors import ConfigError
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
 from proxy.limits.values import Rule
 from proxy.sinks.alerts import Alerts, Hears
 from proxy.sinks.delivery import Delivery, Limits

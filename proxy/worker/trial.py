@@ -12,9 +12,9 @@ import msgspec
 import trio
 
 from proxy.accounting.bus import Bus
+from proxy.config.errors import ConfigError, unforeseen
 from proxy.config.nodes import KeyPath
 from proxy.config.schema import Config
-from proxy.errors import ConfigError, unforeseen
 from proxy.worker.assembly import Gateway
 
 

@@ -12,10 +12,10 @@ from proxy.command.defaults import (
     served_by_environment,
     simulated,
 )
+from proxy.config.errors import ConfigError
 from proxy.config.models import LitellmParams, ModelEntry
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, PassThroughEndpoint
-from proxy.errors import ConfigError
 from proxy.providers.table import deployments
 
 KEY = {"OPENAI_API_KEY": "sk-env"}

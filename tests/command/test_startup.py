@@ -20,7 +20,7 @@ import pytest
 
 from loadtest.gateway_process import GatewayProcess, free_port, running_gateway
 from proxy.command.startup import Action, Options, start
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.process.listening import StartError
 
 ROOT = Path(__file__).parents[2]

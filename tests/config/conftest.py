@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+from proxy.config.errors import ConfigError
 from proxy.config.load import Loaded, load
-from proxy.errors import ConfigError
 
 Read = Callable[..., Loaded]
 Refuse = Callable[..., list[str]]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from proxy.config import compose as room
+from proxy.config.errors import ConfigError
 from proxy.config.load import load
-from proxy.errors import ConfigError
 
 
 @pytest.mark.parametrize(

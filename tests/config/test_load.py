@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from proxy.config.errors import ConfigError
 from proxy.config.load import load
-from proxy.errors import ConfigError
 from proxy.types import Secret
 
 

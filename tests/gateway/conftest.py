@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from proxy.access.identity import Caller
-from proxy.errors import ClientGone, body_too_large
+from proxy.errors import body_too_large
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
 from proxy.types import Deployment, Headers, Reply, Secret
 from proxy.upstream.answer import Answer
 from proxy.wire.form import RequestHead
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import CHUNKED, NO_BODY
 from proxy.wire.parking import Parking
 from proxy.wire.pump import End, Sieve, Tap

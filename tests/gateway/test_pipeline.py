@@ -14,7 +14,7 @@ import trio.testing
 from proxy.access.identity import VirtualKey, token_of
 from proxy.access.keys import Keys
 from proxy.accounting.record import Record
-from proxy.errors import ClientGone, Fault, GatewayError
+from proxy.errors import Fault, GatewayError
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.intake_limits import IntakeLimits
 from proxy.gateway.reading.routes import Custom, Routes
@@ -23,6 +23,7 @@ from proxy.gateway.trying.run import Run
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Headers, Outcome, Page, PageRequest, Reply, Secret
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import CHUNKED
 
 KEY = (b"Authorization", b"Bearer sk-master")

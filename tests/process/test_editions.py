@@ -8,11 +8,11 @@ import os
 import msgspec
 import pytest
 
+from proxy.config.errors import ConfigError
 from proxy.config.load import Loaded
 from proxy.config.schema import Config
 from proxy.config.settings import LitellmSettings, RouterSettings
 from proxy.config.sluice import SluiceSettings
-from proxy.errors import ConfigError
 from proxy.process.edition import Edition, News
 from proxy.process.editions import FIXED, Editions, with_fixed
 

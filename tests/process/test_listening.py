@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.process.listening import StartError, host_to_serve, listen
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from msgspec import Raw
 
+from proxy.config.errors import ConfigError
 from proxy.config.models import Flaw, LitellmParams, ModelEntry, ModelInfo, Origin
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings, LitellmSettings, PassThroughEndpoint, RouterSettings
-from proxy.errors import ConfigError
 from proxy.providers.dialect import dialect_of
 from proxy.providers.reach import OPENAI_BASE
 from proxy.providers.table import deployments, env_deployment, survey

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.routing.patterns import CACHE_LIMIT, CACHED_NAME_LIMIT_CHARS, Found, GroupLookup
 
 GROUPS = ("gpt-4o", "openai/*", "openai/gpt-4*", "*-mini", "*", "ft:gpt-4o:acme::1", "a*z")

@@ -34,7 +34,7 @@ from proxy.routing.rotation import Rotation
 from proxy.routing.state import DeploymentState
 from proxy.types import Outcome, ResultKind, Usage
 from proxy.upstream.answer import Answer
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
 from proxy.wire.parking import Parking
 from proxy.worker import assembly
 
@@ -102,7 +102,7 @@ def _connection_leaked(patch: pytest.MonkeyPatch) -> None:
 
 
 def _pool_left_open(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Pool, "close", lambda _: None)
+    patch.setattr(ConnectionPool, "close", lambda _: None)
 
 
 def _bug(patch: pytest.MonkeyPatch) -> None:

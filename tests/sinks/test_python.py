@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from proxy.accounting.record import Record
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.sinks.litellm_names import MODULES
 from proxy.sinks.python import Python, load
 from proxy.sinks.sink import Away

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.errors import ConfigError
+from proxy.config.errors import ConfigError
 from proxy.storage.file import StateFile
 from proxy.storage.prompts import MOST_WAITING, Prompts, redactions, tidy
 from proxy.storage.records import RecordRows

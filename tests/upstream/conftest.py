@@ -12,7 +12,7 @@ from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.upstream.answer import Answer
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.outbound import Outbound, Patience
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
 from proxy.upstream.resolving import Resolver
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
@@ -24,7 +24,7 @@ PATIENT = Patience(connect_s=5, write_s=5, first_byte_s=5, gap_s=5)
 class Caller:
     """What one worker has, with short words for the tests."""
 
-    def __init__(self, endpoint: Endpoint, pool: Pool) -> None:
+    def __init__(self, endpoint: Endpoint, pool: ConnectionPool) -> None:
         self.reactor = Reactor()
         self.pool = pool
         self.resolver = Resolver(30.0, 300.0)
@@ -67,7 +67,7 @@ async def mock() -> AsyncIterator[MockUpstream]:
 
 @pytest.fixture
 async def caller(mock: MockUpstream, nursery: trio.Nursery) -> AsyncIterator[Caller]:
-    made = Caller(Endpoint("127.0.0.1", mock.port, tls=False), Pool(idle_limit=3, idle_s=30))
+    made = Caller(Endpoint("127.0.0.1", mock.port, tls=False), ConnectionPool(idle_limit=3, idle_s=30))
     nursery.start_soon(made.reactor.run)
     nursery.start_soon(made.resolver.run)
     yield made

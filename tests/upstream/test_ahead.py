@@ -10,11 +10,12 @@ import trio
 
 from loadtest.answers import Answer as Said
 from loadtest.answers import Framing, chat_stream, reset, stalled, truncated
-from proxy.errors import ClientGone, UpstreamFailure
+from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
 from proxy.wire.framing import CloseFraming
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import Link
 from proxy.wire.parking import Late
 from proxy.wire.pump import End

@@ -14,12 +14,13 @@ from loadtest.answers import Answer as Said
 from loadtest.answers import Framing, chat, error, reset, stalled, truncated
 from loadtest.certificates import make_certificates
 from loadtest.mock_upstream import mock_upstream, unanswered_port
-from proxy.errors import ClientGone, UpstreamFailure
+from proxy.errors import UpstreamFailure
 from proxy.types import Layer, ResultKind
 from proxy.upstream import client, dialling
 from proxy.upstream.client import MAX_ANSWER_HEAD_BYTES, MAX_INTERIM_ANSWERS
 from proxy.upstream.destination import Endpoint
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Parking
 from proxy.wire.uplink import Uplink
 from tests.upstream.conftest import Caller
@@ -438,7 +439,7 @@ async def test_another_dial_may_make_the_connections(mock, nursery) -> None:
         asked.append(endpoint)
         return socket.create_connection(("127.0.0.1", mock.port))
 
-    elsewhere = Caller(Endpoint("nowhere.invalid", 1, tls=False), Pool(1, 30))
+    elsewhere = Caller(Endpoint("nowhere.invalid", 1, tls=False), ConnectionPool(1, 30))
     elsewhere.client = upstream_client(elsewhere.reactor, elsewhere.pool, dial)
     nursery.start_soon(elsewhere.reactor.run)
     assert await elsewhere.whole() == chat().body

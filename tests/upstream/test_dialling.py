@@ -12,10 +12,10 @@ import trio
 import trio.testing
 
 from loadtest.mock_upstream import unanswered_port
-from proxy.errors import ClientGone
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.dialling import STAGGER_S, Dialler, Race, in_turn
 from proxy.upstream.resolving import Address, Resolver
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor
 

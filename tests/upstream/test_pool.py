@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from loadtest.answers import chat
 from proxy.upstream.destination import Endpoint
-from proxy.upstream.pool import MAX_DISTRUSTED, REAP_EVERY_S, Pool
+from proxy.upstream.pool import MAX_DISTRUSTED, REAP_EVERY_S, ConnectionPool
 
 
 async def until(fact: Callable[[], bool]) -> None:
@@ -155,7 +155,7 @@ async def test_a_server_that_says_goodbye_to_an_idle_connection_is_trusted(calle
 
 
 def test_the_distrusted_are_remembered_within_bounds() -> None:
-    pool = Pool(1, 30)
+    pool = ConnectionPool(1, 30)
     for port in range(MAX_DISTRUSTED + 1):
         pool.distrust(Endpoint("a", port, tls=False))
     assert len(pool._distrusted) == MAX_DISTRUSTED
@@ -182,7 +182,7 @@ async def test_reaping_drops_the_old_and_the_dead(caller, mock, autojump_clock) 
 
 @pytest.mark.pure
 async def test_reaping_goes_on_by_itself(autojump_clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    pool, reaped = Pool(3, 30), []
+    pool, reaped = ConnectionPool(3, 30), []
     pool._stacks[Endpoint("a", 1, tls=False)] = []
     monkeypatch.setattr(pool, "_reap", reaped.append)
     with trio.move_on_after(3.5 * REAP_EVERY_S):

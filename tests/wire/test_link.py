@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxy.errors import ClientGone
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import RECV_BYTES
 from proxy.wire.parking import Late, Parking
 

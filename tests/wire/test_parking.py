@@ -11,7 +11,7 @@ import trio
 from trio.lowlevel import current_task
 from trio.testing import wait_all_tasks_blocked
 
-from proxy.errors import ClientGone
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import Link
 from proxy.wire.parking import Carrier, Late, Parking
 

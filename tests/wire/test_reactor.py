@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxy.errors import ClientGone
 from proxy.wire.deadlines import TICK_S
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor
 

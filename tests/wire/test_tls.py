@@ -9,8 +9,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from loadtest.certificates import Certificates, make_certificates
-from proxy.errors import ClientGone
 from proxy.wire.framing import CloseFraming, LengthFraming
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Late
 from proxy.wire.pump import End, Pump
 from proxy.wire.tls import TlsLink, bundle_mark, client_context

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from proxy.errors import ClientGone
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor

@@ -5,7 +5,7 @@ import logging
 import pytest
 import trio
 
-from proxy.errors import ClientGone
+from proxy.wire.gone import ClientGone
 from proxy.wire.walls import LINES_PER_PERIOD, PERIOD_S, Wall, Walls
 
 

@@ -17,8 +17,8 @@ from loadtest.certificates import make_certificates
 from loadtest.client import Seen, connected
 from loadtest.gateway_within import GatewayWithin, gateway_within
 from loadtest.mock_upstream import MockUpstream, mock_upstream
+from proxy.config.errors import ConfigError
 from proxy.config.load import Loaded, load
-from proxy.errors import ConfigError
 from proxy.process.orders import Order, target_of
 from proxy.routing.router import Hold
 from proxy.wire.head import BadRequest

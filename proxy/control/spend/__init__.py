@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from proxy.control.refusals import state_off
 from proxy.control.spend import summaries
 from proxy.control.spend.activity import activity
 from proxy.control.spend.asking import Asked, Known, Reports
 from proxy.control.spend.logs import logs
-from proxy.errors import state_off
 from proxy.storage.reports import Total
 from proxy.storage.rows import Row, Wanted
 from proxy.types import Page, PageRequest, Reply

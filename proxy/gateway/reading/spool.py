@@ -17,8 +17,9 @@ from typing import Final
 import msgspec
 import trio
 
-from proxy.errors import ClientGone, Fault, GatewayError
+from proxy.errors import Fault, GatewayError
 from proxy.gateway.reading.budget import Lease
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import Link
 from proxy.wire.parking import Parking
 from proxy.wire.uplink import Uplink

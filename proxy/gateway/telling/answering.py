@@ -10,7 +10,7 @@ from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.inflate import inflated
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
-from proxy.accounting.usage import Tap as UsageTap
+from proxy.accounting.usage import UsageTap
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.tenancy import owner_of_made

@@ -11,8 +11,8 @@ from proxy.accounting.batches import BatchResultsTap, results_id
 from proxy.accounting.counting import Counted, counts, owner_at, owner_of
 from proxy.accounting.record import Record
 from proxy.accounting.sse_usage import SseUsageTap
-from proxy.accounting.usage import Tap as UsageTap
-from proxy.errors import ClientGone, GatewayError, UpstreamFailure
+from proxy.accounting.usage import UsageTap
+from proxy.errors import GatewayError, UpstreamFailure
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind
@@ -20,6 +20,7 @@ from proxy.gateway.telling.last_words import last_words
 from proxy.providers.hidden import Hidden, among, looked_into
 from proxy.types import Outcome, ResultKind
 from proxy.upstream.answer import Answer
+from proxy.wire.gone import ClientGone
 from proxy.wire.pump import Tap
 from proxy.wire.response_head import ResponseHead
 

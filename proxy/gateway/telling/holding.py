@@ -12,7 +12,7 @@ import msgspec
 from proxy.accounting.inflate import beginning_of
 from proxy.accounting.suspects import MARK, suspect
 from proxy.accounting.taps import tap_for
-from proxy.accounting.usage import Tap as UsageTap
+from proxy.accounting.usage import UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.reading.call import Call
 from proxy.gateway.telling.ends import finished, said_all, streams

@@ -5,7 +5,7 @@ from __future__ import annotations
 from proxy.accounting.counting import ALWAYS
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
-from proxy.accounting.usage import Tap as UsageTap
+from proxy.accounting.usage import UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call

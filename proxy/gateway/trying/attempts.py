@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from proxy.accounting.counting import ALWAYS, Counted
 from proxy.accounting.record import Record
-from proxy.errors import Answered, CannotSay, ClientGone, UpstreamFailure
+from proxy.errors import Answered, CannotSay, UpstreamFailure
 from proxy.gateway.reading.tenancy import APART, Tenancy
 from proxy.gateway.reading.whose import SharedObjects, Whose
 from proxy.gateway.telling.delivery import Delivery
@@ -39,6 +39,7 @@ from proxy.pricing.book import PriceBook
 from proxy.routing.router import Router
 from proxy.types import Deployment, Headers, Result, ResultKind
 from proxy.upstream.destination import Destination
+from proxy.wire.gone import ClientGone
 
 log = logging.getLogger("sluice")
 

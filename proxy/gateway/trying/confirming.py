@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import trio
 
-from proxy.errors import ClientGone, UpstreamFailure
+from proxy.errors import UpstreamFailure
 from proxy.gateway.telling.holding import error_text
 from proxy.providers.dialect import MODELS, dialect_of
 from proxy.providers.family import family_of
@@ -25,6 +25,7 @@ from proxy.upstream.client import UpstreamClient
 from proxy.upstream.destination import EVERYTHING, Destination
 from proxy.upstream.outbound import Outbound, Patience
 from proxy.wire.form import RequestHead
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import NO_BODY
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor

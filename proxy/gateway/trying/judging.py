@@ -6,7 +6,6 @@ import time
 
 import msgspec
 
-from proxy.errors import ClientGone
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import outcome_of, streams
 from proxy.gateway.telling.holding import HoldSettings, error_text, hold, mode_of, tell_status
@@ -23,6 +22,7 @@ from proxy.providers.verdict import Asked, needs_words, verdict
 from proxy.routing.router import Router
 from proxy.types import Outcome, Result, ResultKind
 from proxy.upstream.answer import Answer
+from proxy.wire.gone import ClientGone
 from proxy.wire.response_head import ResponseHead
 
 RATE_LIMITS = b"ratelimit-"

@@ -12,7 +12,7 @@ import brotli
 import pytest
 
 from proxy.access.identity import Caller
-from proxy.errors import ClientGone, GatewayError
+from proxy.errors import GatewayError
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import header_targets, read_call
@@ -23,6 +23,7 @@ from proxy.gateway.reading.routes import Kind, Route
 from proxy.gateway.reading.spool import SpoolLimits
 from proxy.types import Headers
 from proxy.wire.form import RequestHead
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import CHUNKED, NO_BODY
 
 if sys.version_info >= (3, 14):

@@ -12,11 +12,12 @@ import pytest
 import trio
 import trio.lowlevel
 
-from proxy.errors import ClientGone, GatewayError
+from proxy.errors import GatewayError
 from proxy.gateway.reading import spool as spool_module
 from proxy.gateway.reading.budget import Budget
 from proxy.gateway.reading.refusals import disk_share_taken, memory_share_taken
 from proxy.gateway.reading.spool import BLOCK_BYTES, READ_BYTES, Edit, Spool, SpoolLimits
+from proxy.wire.gone import ClientGone
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
 from proxy.wire.reactor import Reactor

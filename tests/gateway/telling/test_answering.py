@@ -9,7 +9,7 @@ import pytest
 
 from proxy.access.identity import Caller
 from proxy.accounting.record import Record
-from proxy.errors import ClientGone, UpstreamFailure
+from proxy.errors import UpstreamFailure
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
 from proxy.gateway.telling.answering import relay, remember
@@ -22,6 +22,7 @@ from proxy.providers.objects import IdTap
 from proxy.routing.affinity import MemoryStore
 from proxy.types import Outcome, Result, ResultKind, Usage
 from proxy.wire.form import RequestHead
+from proxy.wire.gone import ClientGone
 from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.response_rules import parse_response_head

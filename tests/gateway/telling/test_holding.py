@@ -17,14 +17,15 @@ import trio.lowlevel
 from loadtest.answers import DONE, JSON_TYPE, SSE_TYPE, Fault, Framing, chunk, error, event
 from loadtest.answers import Answer as Said
 from loadtest.mock_upstream import MockUpstream, mock_upstream
-from proxy.errors import ClientGone, UpstreamFailure
+from proxy.errors import UpstreamFailure
 from proxy.gateway.telling import holding
 from proxy.gateway.telling.holding import ERROR_BYTES, HoldSettings, error_body, hold
 from proxy.types import Header, ResultKind, StreamMode
 from proxy.upstream.answer import Answer
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.outbound import Outbound, Patience
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 from tests.upstream_client import upstream_client
@@ -51,7 +52,7 @@ class Upstream:
     def __init__(self, mock: MockUpstream) -> None:
         self.mock = mock
         self.reactor = Reactor()
-        self.pool = Pool(9, 9.0)
+        self.pool = ConnectionPool(9, 9.0)
         self.parking = Parking(self.reactor)
         self._client = upstream_client(self.reactor, self.pool)
         self._answers: list[Answer] = []

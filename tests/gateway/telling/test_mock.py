@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from proxy.errors import ClientGone
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
 from proxy.gateway.telling.mock import mocks, send_mock
 from proxy.types import Deployment
+from proxy.wire.gone import ClientGone
 
 COMPLETIONS = Route(Kind.NATIVE, "/completions", b"/completions", model_needed=True)
 EMBEDDINGS = Route(Kind.NATIVE, "/embeddings", b"/embeddings", model_needed=True)

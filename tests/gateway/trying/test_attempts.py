@@ -15,7 +15,7 @@ import trio
 from loadtest.answers import Answer, Fault, Framing, chat, error, reset, stalled
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.accounting.record import Record
-from proxy.errors import ClientGone, GatewayError
+from proxy.errors import GatewayError
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
 from proxy.gateway.trying import judging
@@ -32,7 +32,8 @@ from proxy.routing.router import Router, RouterSettings
 from proxy.types import Deployment, Outcome, StreamMode
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint
 from proxy.upstream.outbound import Patience
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 from proxy.wire.scope import RequestScope
@@ -58,7 +59,7 @@ class Stage:
         self.reactor = Reactor()
         self.mocks = mocks
         self.router = Router(deployments, RouterSettings(), store=MemoryStore(9))
-        self.pool = Pool(9, 9.0)
+        self.pool = ConnectionPool(9, 9.0)
         destinations = {
             d.id: Destination(d, Endpoint("127.0.0.1", mock.port, False), b"/v1", b"mock", own=own_headers(d))
             for d, mock in zip(deployments, mocks, strict=True)

@@ -18,7 +18,7 @@ from proxy.providers.dialect import own_headers
 from proxy.routing.router import Suspicion
 from proxy.types import Deployment, Result, ResultKind
 from proxy.upstream.destination import Destination, Endpoint
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import ConnectionPool
 from proxy.wire.reactor import Reactor
 from tests.upstream_client import upstream_client
 
@@ -31,7 +31,7 @@ def saying(status: int, message: str, code: str | None = None) -> Answer:
 
 
 class Stage:
-    def __init__(self, mock: MockUpstream, reactor: Reactor, pool: Pool) -> None:
+    def __init__(self, mock: MockUpstream, reactor: Reactor, pool: ConnectionPool) -> None:
         self.mock = mock
         endpoint = Endpoint("127.0.0.1", mock.port, False)
         self.confirmer = Confirmer(
@@ -63,7 +63,7 @@ class Stage:
 async def stage(nursery: trio.Nursery) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         mock = await stack.enter_async_context(mock_upstream())
-        reactor, pool = Reactor(), Pool(9, 9.0)
+        reactor, pool = Reactor(), ConnectionPool(9, 9.0)
         stack.callback(pool.close)
         nursery.start_soon(reactor.run)
         yield Stage(mock, reactor, pool)

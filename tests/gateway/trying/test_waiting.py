@@ -8,10 +8,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxy.errors import ClientGone
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.routing.refusal import Unavailable
 from proxy.types import Deployment
+from proxy.wire.gone import ClientGone
 from proxy.wire.parking import Parking
 from proxy.wire.reactor import Reactor
 

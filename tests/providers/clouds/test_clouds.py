@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.config.errors import ConfigError
 from proxy.config.models import LitellmParams, ModelEntry
 from proxy.config.schema import Config
 from proxy.config.settings import LitellmSettings
-from proxy.errors import ConfigError, GatewayError
+from proxy.errors import GatewayError
 from proxy.providers.clouds.azure import place
 from proxy.providers.dialect import dialect_of, own_headers
 from proxy.providers.table import deployments

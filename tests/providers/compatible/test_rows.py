@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from proxy.config.errors import ConfigError
 from proxy.config.models import LitellmParams, ModelEntry
 from proxy.config.openai_params import OpenAIParams
 from proxy.config.schema import Config
-from proxy.errors import ConfigError
 from proxy.providers.compatible.found import base_variables, named, nearest, of_base
 from proxy.providers.compatible.provider import Provider
 from proxy.providers.compatible.rows import ROWS
