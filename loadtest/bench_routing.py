@@ -13,7 +13,7 @@ from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Pool, Router, RouterSettings, Wish
 from proxy.routing.schedule import sequence
 from proxy.routing.strategies import STRATEGIES
-from proxy.types import Deployment, Limits, Result, ResultKind, Secret
+from proxy.types import Deployment, Limits, Result, ResultKind, Secret, Share
 
 OK = Result(ResultKind.OK, 200, first_byte_s=0.3, tokens=500)
 REFUSED = Result(ResultKind.REFUSED)
@@ -33,8 +33,7 @@ def deployment(number: int, group: str, rpm: int | None = None, tpm: int | None 
         api_base=f"https://host-{number}.example.com/v1",
         api_key=Secret(f"sk-bench-{number}"),
         object_scope=f"project-{number}",
-        rpm=rpm,
-        tpm=tpm,
+        share=Share(rpm=rpm, tpm=tpm),
     )
 
 

@@ -132,10 +132,16 @@ def relied_on(modules: list[Path]) -> list[Path]:
     """The modules and what they import of ours: the compiler believed its types and constants."""
     trees = [ast.parse((ROOT / module).read_text()) for module in modules]
     imports = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
-    paths = {_path(node.module or "") for node in imports}
+    paths = {path for node in imports for path in _sources(_path(node.module or ""))}
     return sorted(
         {*modules, *(path.relative_to(ROOT) for path in paths if path.is_file() and ROOT in path.parents)}
     )
+
+
+def _sources(path: Path) -> list[Path]:
+    """A module's own; a room of words hands on what stands in its modules."""
+    room = path.with_suffix("")
+    return sorted(room.glob("*.py")) if room.is_dir() else [path]
 
 
 def can_compile() -> bool:

@@ -17,7 +17,7 @@ from proxy.pricing import table
 from proxy.pricing.names import PriceError, alike, femto, is_price, leads, prices_of
 from proxy.pricing.rates import FEMTO_PER_DOLLAR, Prices
 from proxy.pricing.table import Model
-from proxy.types import Deployment
+from proxy.types import Deployment, Price
 
 MAX_REMEMBERED = 2048
 """Models whose price is remembered: behind a pattern clients may ask for any name. Emptied when full."""
@@ -81,9 +81,9 @@ class PriceBook:
     def _look_up(self, deployment: Deployment, model: str) -> Found:
         of_its_own = (model, _SAME_MODEL.sub("", model))
         if "*" not in deployment.model and deployment.model not in of_its_own:  # an object of another model's
-            deployment = msgspec.structs.replace(deployment, prices={}, base_model=None)
+            deployment = msgspec.structs.replace(deployment, price=Price())
         providers = _providers(deployment)
-        names = [name for each in providers for name in candidates(each, model, deployment.base_model)]
+        names = [name for each in providers for name in candidates(each, model, deployment.price.base_model)]
         filed = next((name for name in names if name in self._file), None)
         shipped = next(
             (found for name in names if (found := _shipped(name, deployment, providers)) is not None), None
@@ -95,7 +95,7 @@ class PriceBook:
         elif shipped is not None:
             name, fields = shipped[0], shipped[1].prices
             source = f"{name} in {shipped[1].edition}"
-        own = deployment.prices
+        own = deployment.price.written
         if own:
             _check(own, deployment.called)
             fields, source = moved_along(fields, own), f"config over {source}" if fields else "config"
@@ -142,7 +142,7 @@ def _shipped(name: str, deployment: Deployment, providers: tuple[str, ...]) -> t
     model = table.find(name)
     if model is None:
         return None
-    if name == deployment.base_model or any(_is_of(provider, model, name) for provider in providers):
+    if name == deployment.price.base_model or any(_is_of(provider, model, name) for provider in providers):
         return name, model
     return None
 

@@ -37,7 +37,7 @@ def outbound_body(
         body = _with_model(body, model_asked, upstream_model)
     if deployment.default_params:
         body = add_fields(body, deployment.default_params)
-    if chat and not deployment.supports_system_message:
+    if chat and not deployment.abilities.system_messages:
         body = _without_system_messages(body)
     return body
 

@@ -78,7 +78,7 @@ def dialect_of(deployment: Deployment) -> Dialect:
         models=models or MODELS,
         translations=_translations(deployment),
         adapts=bool(deployment.default_params)
-        or not deployment.supports_system_message
+        or not deployment.abilities.system_messages
         or changes(deployment.parameters)
         or deployment.signing is not None,
     )

@@ -13,13 +13,25 @@ from proxy.config.errors import ConfigError
 from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
 from proxy.config.schema import Config
 from proxy.config.settings import LitellmSettings
+from proxy.config.sluice import SluiceSettings
 from proxy.providers.compatible.provider import Provider
 from proxy.providers.dialect import PLAIN
 from proxy.providers.identity import deployment_id, object_scope, unique
 from proxy.providers.reach import KEY_VARIABLE, OPENAI, OWN, base, reach
 from proxy.providers.reached import Reached, Unfit
 from proxy.providers.weights import weights
-from proxy.types import Deployment, Headers, Parameters, Secret, StreamMode
+from proxy.types import (
+    Abilities,
+    Deployment,
+    Headers,
+    Parameters,
+    Price,
+    Secret,
+    Share,
+    Streaming,
+    StreamMode,
+    Trying,
+)
 
 _ORGANIZATION_VARIABLE = "OPENAI_ORGANIZATION"
 
@@ -136,8 +148,8 @@ def _not_served_one(entry: ModelEntry, why: str) -> Deployment:
         model=rest if slash and prefix == provider else params.model,
         api_base=params.api_base or "",
         api_key=Secret(""),
-        order=params.order or 0,
-        mode=entry.model_info.mode,
+        share=Share(order=params.order or 0),
+        abilities=Abilities(mode=entry.model_info.mode),
         object_scope=f"unserved:{id_}",
     )
 
@@ -148,7 +160,7 @@ def _of_entry(
     params = entry.litellm_params
     provider, model = reached.provider, reached.model
     api_base, api_key = reached.api_base, reached.api_key
-    router, defaults = config.router_settings, config.litellm_settings
+    defaults = config.litellm_settings
     limits, info = config.sluice_settings, entry.model_info
     marked = api_key or _identity(reached)
     for organization in _organizations(params, provider, environ):
@@ -165,28 +177,12 @@ def _of_entry(
             api_version=reached.api_version,
             organization=organization,
             headers=_headers(params, reached.headers),
-            weight=weight,
-            order=params.order or 0,
-            rpm=params.rpm,
-            tpm=params.tpm,
-            max_parallel_requests=params.max_parallel_requests,
-            timeout_s=params.timeout or router.timeout or defaults.request_timeout,
-            stream_timeout_s=params.stream_timeout or router.stream_timeout,
-            first_token_timeout_s=params.first_token_timeout or limits.first_token_timeout_s,
-            stream_mode=StreamMode(params.stream_mode or limits.stream_mode),
-            keepalive_s=_said(params.keepalive_seconds, limits.sse_keepalive_s),
-            drains=(params.on_disconnect or limits.on_disconnect) == "drain",
-            input_cost_per_token=_said(params.input_cost_per_token, info.input_cost_per_token, 0.0),
-            output_cost_per_token=_said(params.output_cost_per_token, info.output_cost_per_token, 0.0),
-            prices=_prices(params, info),
-            base_model=params.base_model or info.base_model,
-            max_input_tokens=info.max_input_tokens,
-            mode=info.mode,
-            lacks=_lacks(info),
-            cooldown_s=params.cooldown_time,
-            num_retries=params.num_retries,
+            share=_share(params, weight),
+            trying=_trying(params, config),
+            streaming=_streaming(params, limits),
+            price=_price(params, info),
+            abilities=_abilities(params, info),
             ssl_verify=defaults.ssl_verify if params.ssl_verify is None else params.ssl_verify,
-            supports_system_message=params.supports_system_message,
             use_in_pass_through=params.use_in_pass_through,
             mock_response=params.mock_response,
             default_params=params.default_params,
@@ -194,6 +190,53 @@ def _of_entry(
             whole_api=provider.whole,
             object_scope=info.object_scope or object_scope(api_base, organization, marked),
         )
+
+
+def _share(params: LitellmParams, weight: int) -> Share:
+    return Share(
+        weight=weight,
+        order=params.order or 0,
+        rpm=params.rpm,
+        tpm=params.tpm,
+        max_parallel_requests=params.max_parallel_requests,
+        cooldown_s=params.cooldown_time,
+    )
+
+
+def _trying(params: LitellmParams, config: Config) -> Trying:
+    router = config.router_settings
+    return Trying(
+        timeout_s=params.timeout or router.timeout or config.litellm_settings.request_timeout,
+        stream_timeout_s=params.stream_timeout or router.stream_timeout,
+        first_token_timeout_s=params.first_token_timeout or config.sluice_settings.first_token_timeout_s,
+        num_retries=params.num_retries,
+    )
+
+
+def _streaming(params: LitellmParams, limits: SluiceSettings) -> Streaming:
+    return Streaming(
+        mode=StreamMode(params.stream_mode or limits.stream_mode),
+        keepalive_s=_said(params.keepalive_seconds, limits.sse_keepalive_s),
+        drains=(params.on_disconnect or limits.on_disconnect) == "drain",
+    )
+
+
+def _price(params: LitellmParams, info: ModelInfo) -> Price:
+    return Price(
+        input_per_token=_said(params.input_cost_per_token, info.input_cost_per_token, 0.0),
+        output_per_token=_said(params.output_cost_per_token, info.output_cost_per_token, 0.0),
+        written=_prices(params, info),
+        base_model=params.base_model or info.base_model,
+    )
+
+
+def _abilities(params: LitellmParams, info: ModelInfo) -> Abilities:
+    return Abilities(
+        mode=info.mode,
+        max_input_tokens=info.max_input_tokens,
+        lacks=_lacks(info),
+        system_messages=params.supports_system_message,
+    )
 
 
 def _origin(entry: ModelEntry, organization: str | None, reached: Reached) -> str:

@@ -47,7 +47,7 @@ def _of(lists: Mapping[str, Sequence[str]], names: Sequence[str]) -> Sequence[st
 
 def would_refuse(deployment: Deployment, features: Features) -> bool:
     """Known to: what the configuration does not deny may work."""
-    longest = deployment.max_input_tokens
-    return bool(deployment.lacks & features.needs) or (
+    longest = deployment.abilities.max_input_tokens
+    return bool(deployment.abilities.lacks & features.needs) or (
         longest is not None and features.input_tokens > longest
     )

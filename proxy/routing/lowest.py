@@ -27,7 +27,7 @@ def share_of_quota(member: Member, now: float) -> tuple[float, float]:
 
 def price(member: Member, _now: float) -> tuple[float, float]:
     """Of a token in and a token out; not said is free."""
-    return member.deployment.input_cost_per_token + member.deployment.output_cost_per_token, 0.0
+    return member.deployment.price.input_per_token + member.deployment.price.output_per_token, 0.0
 
 
 class Lowest:

@@ -42,16 +42,18 @@ class Member:
         key: Key | None = None,
     ) -> None:
         """`key`: what it stands on; None: as the layers say."""
-        limit = deployment.max_parallel_requests
+        limit = deployment.share.max_parallel_requests
         if limit is None:
             limit = settings.default_max_parallel_requests
-        cooldown_s = settings.cooldown_s if deployment.cooldown_s is None else deployment.cooldown_s
+        cooldown_s = (
+            settings.cooldown_s if deployment.share.cooldown_s is None else deployment.share.cooldown_s
+        )
         self.deployment = deployment
         self.state = state
         self.limit = sys.maxsize if limit is None else limit
-        self.tier = (deployment.order, deployment.weight == 0)
+        self.tier = (deployment.share.order, deployment.share.weight == 0)
         """Within one order, those of weight 0 come after all others."""
-        self.weight = deployment.weight or 1
+        self.weight = deployment.share.weight or 1
         self.cooldown_s = 0.0 if settings.disable_cooldowns else cooldown_s
         """0: nothing that is learned makes it rest, and it teaches nobody to."""
         self.stars = "*" in deployment.model

@@ -50,11 +50,13 @@ class DeploymentState:
 
     def reload(self, deployment: Deployment, settings: RouterSettings) -> None:
         """Takes a new configuration's numbers."""
-        limited = settings.enforce_rate_limits and bool(deployment.rpm or deployment.tpm)
+        limited = settings.enforce_rate_limits and bool(deployment.share.rpm or deployment.share.tpm)
         if self.quota is None and (limited or settings.strategy in COUNTING):
             self.quota = Quota()
         if self.quota is not None:
-            self.quota.limit(deployment.rpm, deployment.tpm, enforced=settings.enforce_rate_limits)
+            self.quota.limit(
+                deployment.share.rpm, deployment.share.tpm, enforced=settings.enforce_rate_limits
+            )
 
     def begin(self, now: float, tokens: int = 0) -> None:
         """HOT. Takes a slot."""

@@ -41,7 +41,7 @@ from proxy.storage.objects import ObjectLimits
 from proxy.storage.records import RowLimits
 from proxy.storage.retention import RetentionLimits
 from proxy.storage.rollups import DAY_S
-from proxy.types import Deployment, Secret, SessionAffinity
+from proxy.types import Deployment, Secret, SessionAffinity, Trying
 from proxy.upstream.destination import Destination, Endpoint, Forwarding
 from proxy.upstream.outbound import Patience
 from proxy.wire.tls import bundle_mark
@@ -206,7 +206,7 @@ def pass_through_target(endpoint: PassThroughEndpoint) -> Deployment:
         api_base=endpoint.target.rstrip("/"),
         api_key=Secret(""),
         headers=tuple((name.encode(), value.reveal().encode()) for name, value in endpoint.headers.items()),
-        timeout_s=endpoint.timeout,
+        trying=Trying(timeout_s=endpoint.timeout),
         whole_api=False,
         object_scope=f"pass_through:{endpoint.path}",
     )

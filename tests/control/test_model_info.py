@@ -5,14 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from proxy.types import Deployment, Secret, StreamMode
+from proxy.types import Secret, Streaming, StreamMode
+from tests.deployments import made
 
 
 @pytest.fixture
 def two(house, status):
     for name in ("a", "b"):
-        house.deployments[name] = Deployment(
-            id=name,
+        house.deployments[name] = made(
+            name,
             group="gpt-4o",
             provider="openai",
             model="gpt-4o-2024-11-20",
@@ -21,10 +22,10 @@ def two(house, status):
             headers=((b"x-auth", b"sk-in-a-header"),),
             weight=3,
             rpm=500,
-            stream_mode=StreamMode.PROBE,
+            streaming=Streaming(StreamMode.PROBE),
             max_input_tokens=128_000,
             mode="chat",
-            input_cost_per_token=0.0000025,
+            input_per_token=0.0000025,
             object_scope="scope",
         )
     house.statuses = [

@@ -11,7 +11,7 @@ from proxy.access.identity import Caller
 from proxy.errors import body_too_large
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.routes import Kind, Route
-from proxy.types import Deployment, Headers, Reply, Secret
+from proxy.types import Deployment, Headers, Reply
 from proxy.upstream.answer import Answer
 from proxy.wire.form import RequestHead
 from proxy.wire.gone import ClientGone
@@ -21,6 +21,7 @@ from proxy.wire.pump import End, Sieve, Tap
 from proxy.wire.reactor import Reactor
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.uplink import Uplink
+from tests.deployments import made
 
 CALLER = Caller("tester", b"caller-id")
 CHAT = Route(
@@ -175,16 +176,4 @@ def a_call() -> Callable[..., Call]:
 
 @pytest.fixture
 def a_deployment() -> Callable[..., Deployment]:
-    def make(id_: str = "d", **fields: object) -> Deployment:
-        plain: dict[str, object] = {
-            "id": id_,
-            "group": "m",
-            "provider": "openai",
-            "model": "m",
-            "api_base": f"http://{id_}.test:9/v1",
-            "api_key": Secret("sk-upstream"),
-            "object_scope": f"scope-{id_}",
-        }
-        return Deployment(**{**plain, **fields})  # type: ignore[arg-type]
-
-    return make
+    return made

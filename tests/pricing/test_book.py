@@ -8,11 +8,12 @@ from proxy.pricing import table
 from proxy.pricing.book import MAX_REMEMBERED, PriceBook, moved_along, priced_by
 from proxy.pricing.names import PriceError
 from proxy.types import Deployment, Secret
+from tests.deployments import made
 
 
 def deployment(model: str, provider: str = "openai", base: str = "https://x", **fields) -> Deployment:
-    return Deployment(
-        id=model, group="g", provider=provider, model=model, api_base=base, api_key=Secret(""), object_scope="x",
+    return made(
+        model, group="g", provider=provider, model=model, api_base=base, api_key=Secret(""), object_scope="x",
         **fields,
     )  # fmt: skip
 
@@ -49,7 +50,7 @@ def test_what_is_written_outranks_the_file_and_the_file_the_table():
     file = {"gpt-4o": {"input_cost_per_token": 7e-6, "output_cost_per_token": 9e-6}}
     assert rate(PriceBook().find(deployment("gpt-4o"))) == 2500
     assert rate(PriceBook(file).find(deployment("gpt-4o"))) == 7000
-    written = deployment("gpt-4o", prices={"input_cost_per_token": 1e-6})
+    written = deployment("gpt-4o", written={"input_cost_per_token": 1e-6})
     assert rate(PriceBook(file).find(written)) == 1000
     assert rate(PriceBook(file).find(written), "output") == 9000
 
@@ -59,14 +60,14 @@ def test_a_base_model_says_whose_prices_hold():
 
 
 def test_behind_a_pattern_each_model_has_its_own():
-    star, book = deployment("*", prices={"input_cost_per_token": 1e-6}), PriceBook()
+    star, book = deployment("*", written={"input_cost_per_token": 1e-6}), PriceBook()
     assert rate(book.find(star, "gpt-4o"), "output") == 10_000
     assert rate(book.find(star, "gpt-4o-mini"), "output") == 600
     assert rate(book.find(star, "gpt-4o")) == rate(book.find(star, "gpt-4o-mini")) == 1000
 
 
 def test_an_object_of_another_models_has_not_the_deployments_prices():
-    one, book = deployment("gpt-4o", prices={"input_cost_per_token": 1e-6}), PriceBook()
+    one, book = deployment("gpt-4o", written={"input_cost_per_token": 1e-6}), PriceBook()
     assert rate(book.find(one, "gpt-4o-2024-08-06")) == 1000
     assert rate(book.find(one, "gpt-4o-mini")) == 150
 
@@ -92,7 +93,7 @@ def test_what_is_not_written_moves_along():
 )
 def test_amounts_that_are_none(prices):
     with pytest.raises(PriceError, match="gpt-4o"):
-        PriceBook().find(deployment("gpt-4o", prices=prices))
+        PriceBook().find(deployment("gpt-4o", written=prices))
     with pytest.raises(PriceError, match="file: gpt-4o"):
         PriceBook({"gpt-4o": prices}, "file")
 

@@ -6,15 +6,12 @@ from typing import Any
 import pytest
 
 from proxy.types import Deployment, Secret
+from tests.deployments import made
 
 
 @pytest.fixture
 def a_deployment() -> Callable[..., Deployment]:
-    def made(**more: Any) -> Deployment:
-        settings = {
-            "id": "d", "group": "m", "provider": "openai", "model": "m", "api_base": "http://up/v1",
-            "api_key": Secret("k"), "object_scope": "s", **more,
-        }  # fmt: skip
-        return Deployment(**settings)
+    def make(**more: Any) -> Deployment:
+        return made(**{"api_base": "http://up/v1", "api_key": Secret("k"), "object_scope": "s", **more})
 
-    return made
+    return make

@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from proxy.providers.body import outbound_body, upstream_model
 from proxy.types import Deployment, Secret
+from tests.deployments import changed
 
 PLAIN = Deployment(
     id="d",
@@ -18,7 +19,7 @@ PLAIN = Deployment(
     api_key=Secret("sk"),
     object_scope="s",
 )
-NO_SYSTEM = msgspec.structs.replace(PLAIN, supports_system_message=False)
+NO_SYSTEM = changed(PLAIN, system_messages=False)
 
 
 @pytest.mark.parametrize(

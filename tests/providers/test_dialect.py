@@ -24,9 +24,7 @@ def test_openais_own_is_the_identity(a_deployment: Any) -> None:
     assert (prepared.path, prepared.headers, prepared.translation) == (b"/chat/completions", (), None)
 
 
-@pytest.mark.parametrize(
-    "words", [{"default_params": {"a": msgspec.Raw(b"1")}}, {"supports_system_message": False}]
-)
+@pytest.mark.parametrize("words", [{"default_params": {"a": msgspec.Raw(b"1")}}, {"system_messages": False}])
 def test_it_may_have_to_adapt(a_deployment: Any, words: dict[str, Any]) -> None:
     assert dialect_of(a_deployment(**words)).adapts
 

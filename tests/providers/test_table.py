@@ -162,7 +162,7 @@ def test_names_of_two_patterns_cannot_be_served() -> None:
 
 def test_shares_are_of_those_that_are_served() -> None:
     entries = LitellmParams(model="a/b", weight=5), LitellmParams(model="m"), LitellmParams(model="n")
-    assert [one.weight for one in deployments(config(*entries), ENVIRON)] == [1, 1, 1]
+    assert [one.share.weight for one in deployments(config(*entries), ENVIRON)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("end", ["/chat/completions", "/completions", "/embeddings", "/chat/completions/"])
@@ -303,7 +303,7 @@ def test_timeouts(
     expected: tuple[float | None, float | None],
 ) -> None:
     found = only(params, router_settings=router, litellm_settings=settings)
-    assert (found.timeout_s, found.stream_timeout_s) == expected
+    assert (found.trying.timeout_s, found.trying.stream_timeout_s) == expected
 
 
 def test_ssl_verify_falls_back_to_the_section() -> None:
@@ -327,12 +327,12 @@ def test_the_rest_is_carried_over() -> None:
     )
     found = only(params)
     read: list[Callable[[Deployment], object]] = [
-        lambda one: one.rpm,
-        lambda one: one.tpm,
-        lambda one: one.order,
-        lambda one: one.max_parallel_requests,
-        lambda one: one.cooldown_s,
-        lambda one: one.supports_system_message,
+        lambda one: one.share.rpm,
+        lambda one: one.share.tpm,
+        lambda one: one.share.order,
+        lambda one: one.share.max_parallel_requests,
+        lambda one: one.share.cooldown_s,
+        lambda one: one.abilities.system_messages,
         lambda one: one.use_in_pass_through,
         lambda one: one.default_params,
     ]
@@ -344,7 +344,7 @@ def test_weights_follow_their_entries_through_organizations() -> None:
         LitellmParams(model="m", weight=6, organization=("a", "b")),
         LitellmParams(model="n", weight=3),
     )
-    assert [one.weight for one in deployments(config(*entries), ENVIRON)] == [2, 2, 1]
+    assert [one.share.weight for one in deployments(config(*entries), ENVIRON)] == [2, 2, 1]
 
 
 def test_env_deployment() -> None:

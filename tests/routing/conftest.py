@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 import pytest
 
 from proxy.types import Deployment, Secret
+from tests.deployments import changed
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,6 @@ def deployment() -> Callable[..., Deployment]:
             "api_key": Secret(f"sk-very-secret-{id}"),
             "object_scope": f"scope-{id}",
         }
-        return msgspec.structs.replace(plain, **{"id": id, **own, **fields})
+        return changed(plain, **{"id": id, **own, **fields})
 
     return make

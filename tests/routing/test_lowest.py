@@ -64,15 +64,15 @@ def test_without_limits_the_fewest_tokens(made: Callable[..., list[Member]]) -> 
 
 def test_the_cheapest_until_it_is_full(made: Callable[..., list[Member]]) -> None:
     members = made(
-        dear={"input_cost_per_token": 3e-6, "output_cost_per_token": 9e-6, "max_parallel_requests": 1},
-        x={"input_cost_per_token": 4e-6, "output_cost_per_token": 1e-6, "max_parallel_requests": 2},
-        y={"input_cost_per_token": 1e-6, "output_cost_per_token": 4e-6, "max_parallel_requests": 2},
+        dear={"input_per_token": 3e-6, "output_per_token": 9e-6, "max_parallel_requests": 1},
+        x={"input_per_token": 4e-6, "output_per_token": 1e-6, "max_parallel_requests": 2},
+        y={"input_per_token": 1e-6, "output_per_token": 4e-6, "max_parallel_requests": 2},
     )
     assert picks(members, price, 9) == "xyxydear-"
 
 
 def test_those_that_were_tried_do_not_count(made: Callable[..., list[Member]]) -> None:
-    members = made(a={}, b={"output_cost_per_token": 1.0})
+    members = made(a={}, b={"output_per_token": 1.0})
     lowest = Lowest(members, 0, price)
     assert lowest.take(0.0, [members[0].deployment], 0) is members[1]
     assert lowest.take(0.0, [each.deployment for each in members], 0) is None

@@ -50,7 +50,7 @@ def test_a_pinned_request_goes_where_it_must(deployment: Make, strategy: str) ->
 
 
 def test_each_does_what_its_name_says(deployment: Make) -> None:
-    two = [deployment("a", weight=3, rpm=900, input_cost_per_token=1.0), deployment("b", rpm=100)]
+    two = [deployment("a", weight=3, rpm=900, input_per_token=1.0), deployment("b", rpm=100)]
     assert serve(two, "simple-shuffle", 40) == {"a": 30, "b": 10}
     assert serve(two, "usage-based-routing", 40) == {"a": 36, "b": 4}
     assert serve(two, "usage-based-routing-v2", 40) == {"a": 36, "b": 4}

@@ -60,9 +60,9 @@ class HoldSettings(msgspec.Struct, frozen=True):
 def mode_of(call: Call, deployment: Deployment) -> StreamMode:
     """The client's wish for this stream, else the deployment's way."""
     if not call.stream:
-        return _PLAIN_MODES[deployment.stream_mode]
+        return _PLAIN_MODES[deployment.streaming.mode]
     asked = call.head.get(STREAM_MODE)
-    return _MODES.get((asked or b"").strip().lower(), deployment.stream_mode)
+    return _MODES.get((asked or b"").strip().lower(), deployment.streaming.mode)
 
 
 async def hold(

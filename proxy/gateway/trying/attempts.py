@@ -137,7 +137,7 @@ class Attempts:
             deployment = (
                 picked if isinstance(picked, Deployment) else (await slots.wait(run, picked)).deployment
             )
-            if deployment.keepalive_s and run.call.stream:
+            if deployment.streaming.keepalive_s and run.call.stream:
                 await self._judging.keep_alive(run, self._lanes[deployment.id])
             while (following := await self._attempt(run, deployment)) is not None:
                 if following.wait_s:

@@ -80,7 +80,7 @@ class Delivering:
             self._router.cleared(deployment, run.cause, self._clock())
         if run.keep_alive is not None:
             run.keep_alive.answered(answer.head)
-        drain_s = self._drain_s if deployment.drains else 0.0
+        drain_s = self._drain_s if deployment.streaming.drains else 0.0
         if exchange.lines:
             answer.head.lines = without(answer.head.lines, is_cors)
         if exchange.opened_early:

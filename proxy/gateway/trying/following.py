@@ -138,7 +138,7 @@ class Following:
         settings = self._settings
         policy = settings.group_policies.get(_group(run), settings.policy)
         asked = _number(run.call.head.get(RETRIES_BY_CLIENT))
-        said = settings.num_retries if failed.num_retries is None else failed.num_retries
+        said = settings.num_retries if failed.trying.num_retries is None else failed.trying.num_retries
         num_retries = said if asked is None else min(asked, MOST_RETRIES)
         allowed = retries_for(failure.result, failure.refusal, policy, num_retries)
         return allowed - (_number(run.call.head.get(CLIENTS_RETRIES)) or 0)

@@ -101,16 +101,16 @@ class Judging:
 
     async def keep_alive(self, run: Run, lane: Lane) -> None:
         """From now on its client gets a sign of life where it would hear nothing."""
-        period_s = lane.destination.deployment.keepalive_s
+        period_s = lane.destination.deployment.streaming.keepalive_s
         run.keep_alive = KeepAlive(run.exchange, period_s, self._own.of_stream(run.record))
         await run.scope.start(run.keep_alive.run)
 
     async def _hold(self, run: Run, lane: Lane, answer: Answer) -> Failure | None:
         """Until the relay may begin; what failed behind a good status. Raises UpstreamFailure, ClientGone."""
         deployment = lane.destination.deployment
-        if run.exchange.parking.gone and deployment.drains:
+        if run.exchange.parking.gone and deployment.streaming.drains:
             return None
-        if deployment.keepalive_s and run.keep_alive is None and streams(answer.head):
+        if deployment.streaming.keepalive_s and run.keep_alive is None and streams(answer.head):
             await self.keep_alive(run, lane)  # the request did not say that it would be one
         wait_s = lane.first_token_s if run.call.stream else lane.whole.first_byte_s
         deadline = min(run.sent + wait_s, run.until)
@@ -119,7 +119,7 @@ class Judging:
             generated = looked_into(run.call.head.method, run.call.route.path)
             hidden = await hold(answer, mode, deadline, lane.stream.gap_s, self._holds, generated=generated)
         except ClientGone:
-            if not deployment.drains:  # the relay reads on
+            if not deployment.streaming.drains:  # the relay reads on
                 raise
             return None
         if hidden is None:

@@ -60,9 +60,9 @@ class Lane(msgspec.Struct, frozen=True):
 def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook | None = None) -> Lane:
     """Raises PriceError."""
     deployment, patience = destination.deployment, settings.patience
-    timeout_s = deployment.timeout_s or patience.first_byte_s
+    timeout_s = deployment.trying.timeout_s or patience.first_byte_s
     whole_s = min(timeout_s, settings.first_byte_limit_s)
-    stream_s = min(deployment.stream_timeout_s or timeout_s, settings.first_byte_limit_s)
+    stream_s = min(deployment.trying.stream_timeout_s or timeout_s, settings.first_byte_limit_s)
     through = destination.through
     if through is not None:
         lane = lane_of(through, settings, book)
@@ -75,7 +75,7 @@ def lane_of(destination: Destination, settings: AttemptSettings, book: PriceBook
         msgspec.structs.replace(patience, first_byte_s=stream_s),
         b"x-litellm-model-id: %b\r\nx-litellm-model-group: %b\r\n"
         % (_header_value(deployment.id), _header_value(deployment.group)),
-        deployment.first_token_timeout_s or settings.first_token_s,
+        deployment.trying.first_token_timeout_s or settings.first_token_s,
         dialect_of(deployment),
         settings.asks_usage and "stream_options" not in deployment.parameters.omits,
         None if book is None else book.prices(deployment, None),

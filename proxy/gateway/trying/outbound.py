@@ -84,7 +84,11 @@ class Sender:
         if call.rest and length != CHUNKED:
             length += len(body) - len(call.body)
         forwarding = self._forwarding(call, body)
-        if (call.stream and destination.deployment.keepalive_s) or translation is not None or asking:
+        if (
+            (call.stream and destination.deployment.streaming.keepalive_s)
+            or translation is not None
+            or asking
+        ):
             forwarding = self._written_here.get(forwarding, forwarding)
         head = self._head(call, choice, lane, forwarding, length, prepared)
         if call.rest and length == CHUNKED and body:
@@ -112,7 +116,7 @@ class Sender:
         target = destination.plain_targets.get(path)
         if target is None:
             dialect = lane.dialect
-            if dialect.adapts or path in dialect.translations or destination.deployment.keepalive_s:
+            if dialect.adapts or path in dialect.translations or destination.deployment.streaming.keepalive_s:
                 return None
             target = destination.plain_targets[path] = _target(call, choice, lane, path)
         if call.stream and (asking := self._asking(call, body, lane)) is not None:
@@ -128,7 +132,7 @@ class Sender:
         destination = lane.destination
         source = spool.source(_form_edits(call, _model(call, choice, destination.deployment)))
         forwarding = self._forwarding(call, call.body)
-        if call.stream and destination.deployment.keepalive_s:
+        if call.stream and destination.deployment.streaming.keepalive_s:
             forwarding = self._written_here.get(forwarding, forwarding)
         prepared = Prepared(call.route.path, b"")
         head = self._head(call, choice, lane, forwarding, source.length, prepared)

@@ -38,7 +38,7 @@ class Sending:
         parking, destination = run.exchange.parking, lane.destination
         if destination.renewed is not None:
             return self._send_admitted(run, lane, outbound, destination.renewed, patience)
-        if destination.deployment.drains and not run.call.rest:
+        if destination.deployment.streaming.drains and not run.call.rest:
             return self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
         return self._client.send(parking, destination.endpoint, outbound, patience, run.until)
 
@@ -64,7 +64,7 @@ class Sending:
         parking, destination = run.exchange.parking, lane.destination
         await renewed.ready(parking, run.until)
         outbound = aimed_at(self.outbound(run, lane), target_of(asked))
-        if destination.deployment.drains and not run.call.rest:
+        if destination.deployment.streaming.drains and not run.call.rest:
             return await self._send_apart(parking, destination.endpoint, outbound, patience, run.until)
         return await self._client.send(parking, destination.endpoint, outbound, patience, run.until)
 

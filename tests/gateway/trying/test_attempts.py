@@ -29,7 +29,7 @@ from proxy.gateway.trying.sending import Sending
 from proxy.providers.dialect import own_headers
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
-from proxy.types import Deployment, Outcome, StreamMode
+from proxy.types import Deployment, Outcome, Streaming, StreamMode
 from proxy.upstream.destination import EVERYTHING, Destination, Endpoint
 from proxy.upstream.outbound import Patience
 from proxy.upstream.pool import ConnectionPool
@@ -390,7 +390,7 @@ async def test_an_answer_whose_client_leaves_while_it_is_held_is_read_on_where_i
         raise ClientGone
 
     monkeypatch.setattr(judging, "hold", left)
-    s, door = stage({"stream_mode": StreamMode.BUFFERED, "drains": drains}), exchange()
+    s, door = stage({"streaming": Streaming(StreamMode.BUFFERED, drains=drains)}), exchange()
     s.mocks[0].script(replace(chat(), framing=Framing.CHUNKED))
     with nullcontext() if drains else pytest.raises(ClientGone):
         await s.run(door, a_call())
