@@ -1,0 +1,1 @@
+"""What calls give back: OpenAI's JSON as objects, by LiteLLM's names."""
