@@ -53,8 +53,9 @@ def with_usage_asked(body: bytes) -> bytes | None:
 
 _PLAIN = b',"usage":null}\n\n'
 """The last field of a chunk, which ends its event: so it is the chunk's own, and no object's within it."""
-_OBFUSCATION = b',"obfuscation":"'
-_BEFORE_IT = b',"usage":null' + _OBFUSCATION
+_LEFT_OF_PLAIN = b"}\n\n"
+_BEFORE_OBFUSCATION = re.compile(rb',"usage":null(?=,"obfuscation":"[^"\\]*"\}\n\n)')
+"""The last but one. What begins within a string of its chunk has nothing of the chunk behind that."""
 _NULLS = (
     re.compile(rb',[ \t]*"usage"[ \t]*:[ \t]*null'),
     re.compile(rb'"usage"[ \t]*:[ \t]*null[ \t]*,[ \t]*'),
@@ -88,7 +89,8 @@ class UsageSieve:
             payload = self._whole(payload)
         if self._passing:
             return self._pass(payload)
-        return payload if payload.find(_USAGE) < 0 else _sieved(payload)
+        events = payload.replace(_PLAIN, _LEFT_OF_PLAIN)
+        return events if events.find(_USAGE) < 0 else _sieved(events)
 
     def finish(self) -> bytes:
         """At the end of the stream, which may be within an event."""
@@ -120,22 +122,25 @@ class UsageSieve:
 
 
 def _sieved(events: bytes) -> bytes:
-    """HOT where it was asked. OpenAI's own chunks by two replacements, all others one by one."""
-    events = events.replace(_PLAIN, b"}\n\n")
-    if events.find(_USAGE) < 0:
+    """OpenAI's own chunks by two replacements; of others those that speak of usage, one by one."""
+    events = _BEFORE_OBFUSCATION.sub(b"", events.replace(_PLAIN, _LEFT_OF_PLAIN))
+    at = events.find(_USAGE)
+    if at < 0:
         return events
-    pieces = events.split(_BEFORE_IT)
-    if all(map(_ends_its_event, pieces[1:])):
-        events = _OBFUSCATION.join(pieces)
-        if events.find(_USAGE) < 0:
-            return events
-    return b"".join(map(_event, _EVENT.findall(events)))
-
-
-def _ends_its_event(piece: bytes) -> bool:
-    """HOT. What begins within a string of its chunk has nothing of the chunk behind that."""
-    quote = piece.find(b'"')
-    return piece.startswith(b'"}\n\n', quote) and piece.find(b"\\", 0, quote) < 0
+    if b"\r" in events:
+        return b"".join(map(_event, _EVENT.findall(events)))
+    left: list[bytes] = []
+    passed = 0
+    while at >= 0:
+        before, behind = events.rfind(b"\n\n", passed, at), events.find(b"\n\n", at)
+        start = passed if before < 0 else before + 2
+        end = len(events) if behind < 0 else behind + 2
+        left.append(events[passed:start])
+        left.append(_event(events[start:end]))
+        passed = end
+        at = events.find(_USAGE, passed)
+    left.append(events[passed:])
+    return b"".join(left)
 
 
 def _event(event: bytes) -> bytes:

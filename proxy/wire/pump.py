@@ -16,6 +16,7 @@ from proxy.wire.framing import LAST_CHUNK, BadFraming, Framing, encode_chunk
 from proxy.wire.link import Link
 from proxy.wire.parking import Late
 
+_NOT_OUT = ~select.EPOLLOUT
 ENDING_BYTES = len(b"\r\n\r\n\r\n")
 """The longest end of an event: its blank line, and its chunk's."""
 FAIR_SHARE_READS = 16
@@ -157,13 +158,13 @@ class Pump:
             self._finish(End.SINK_STALLED if self._pending else End.STALLED)
 
     def on_link_event(self, link: Link, mask: int) -> None:
-        """From the reactor, through either link."""
+        """HOT. From the reactor, through either link."""
         if self._parking.gone or not self.sink_may_speak:
             self._look_around()
         if self._end is not None:
             return
         if link is self._source:
-            if mask & ~select.EPOLLOUT and not self._pending and not self._posted:
+            if mask & _NOT_OUT and not self._posted and not self._pending:
                 self._read_and_post()
         elif link.hangup:
             self._finish(End.SINK_GONE)
@@ -172,8 +173,13 @@ class Pump:
 
     def _read_and_post(self) -> None:
         """HOT. One read; its bytes leave with those of the other pumps when the reactor's round is over."""
-        body = self._read_body()
-        if body is not None:
+        data = self._read()
+        if data is None:
+            return
+        body = self._measure(data)
+        if body is None:
+            self._finish(End.BAD_FRAMING)
+        else:
             self._posted = True
             self._source.reactor.defer(self, body)
 
@@ -184,7 +190,7 @@ class Pump:
             self._pending = memoryview(data)  # it stays behind
             return
         self._send(data)
-        if self._source.readable and self._may_fill():
+        if self._source.readable and self._may_fill():  # more came, or the source has ended
             self._source.reactor.again(self._source)
 
     def fail(self, error: Exception) -> None:
@@ -256,6 +262,11 @@ class Pump:
         return data[:taken]
 
     def _send(self, data: bytes) -> None:
+        """HOT. No data: the source speaks, and nothing of that is for the sink."""
+        now = time.monotonic()
+        if not data:
+            self._parking.deadline = min(now + self._gap_s, self._until)
+            return
         try:
             sent = self._sink.send(data)
         except OSError:
@@ -264,17 +275,18 @@ class Pump:
             return
         if sent != len(data):
             self._pending = memoryview(data)[sent:]
-            self._parking.set_deadline(min(time.monotonic() + self._write_s, self._until))
+            self._parking.set_deadline(min(now + self._write_s, self._until))
             return
-        now = time.monotonic()
-        if now - self._moved_at > self.longest_gap_s:
-            self.longest_gap_s = now - self._moved_at
+        gap_s = now - self._moved_at
+        if gap_s > self.longest_gap_s:
+            self.longest_gap_s = gap_s
         self._moved_at = now
         if self._framing.done:
             self._finish(End.DONE)
-        else:
-            # The deadline only moves on: whoever looks at it next looks early enough.
-            self._parking.deadline = min(now + self._gap_s, self._until)
+            return
+        # The deadline only moves on: whoever looks at it next looks early enough.
+        late = now + self._gap_s
+        self._parking.deadline = min(self._until, late)
 
     def _flush(self) -> None:
         try:
@@ -336,18 +348,17 @@ class SievingPump(Pump):
             payload = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             if self._tap is not None:
                 self._tap.feed(payload)
-            left = encode_chunk(self._sieve.feed(payload))
+            events = self._sieve.feed(payload)
+            if events:
+                left = b"%x\r\n%b\r\n" % (len(events), events)
         if framing.done:
             left += encode_chunk(self._sieve.finish()) + LAST_CHUNK
-        self.moved_bytes += len(left)
-        if left:
-            self.last = left if len(left) >= ENDING_BYTES else (self.last + left)[-ENDING_BYTES:]
+        size = len(left)
+        self.moved_bytes += size
+        if size >= ENDING_BYTES:
+            self.last = left
+        elif size:
+            self.last = (self.last + left)[-ENDING_BYTES:]
         if taken != len(data):
             self.leftover = data[taken:]
         return left
-
-    def _send(self, data: bytes) -> None:
-        if data:
-            super()._send(data)
-        else:  # the source speaks, and nothing of that is for the sink
-            self._parking.deadline = min(time.monotonic() + self._gap_s, self._until)
