@@ -145,7 +145,8 @@ class LitellmSettings(Section, frozen=True, kw_only=True):
     drop_params: bool = False
     """true: chat parameters that an upstream's provider refuses are left out, and not refused here."""
     modify_params: bool = False
-    """true: messages may be changed where a provider would refuse them as they are."""
+    """true: what a provider would refuse is changed: more tokens asked for than the model writes; for Anthropic calls
+    without results and the like (docs/translation.md)."""
     sse_keepalive_ping_interval_seconds: SecondsOrZero | None = None
     """As `sluice_settings.sse_keepalive_s`, which wins."""
     max_budget: Dollars | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from proxy.providers.body import outbound_body
+from proxy.providers.clipping import clipped
 from proxy.providers.dialect import PLAIN, Dialect, changes
 from proxy.providers.parameters import adapt, without
 from proxy.types import Deployment, Headers, Moment, Translation
@@ -25,7 +26,7 @@ class Request(msgspec.Struct, frozen=True):
     model: str | None = None
     """The upstream's name for it; None leaves it alone."""
     moment: Moment = NO_MOMENT
-    """Where it is translated."""
+    """Where it is translated, or may be modified (`Parameters.modifies`)."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -53,6 +54,8 @@ def prepare(deployment: Deployment, dialect: Dialect, request: Request) -> Prepa
     if parameters is not PLAIN and changes(parameters):
         if parameters.removed:
             body = without(body, parameters.removed)
+        if parameters.modifies and request.moment.max_tokens is not None:
+            body = clipped(body, request.path, request.moment.max_tokens)
         if request.path == CHAT and CHAT not in dialect.translations:
             body = adapt(body, parameters, deployment.provider)
     translate = dialect.translations.get(request.path)

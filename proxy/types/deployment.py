@@ -101,7 +101,7 @@ class Parameters(msgspec.Struct, frozen=True):
     allowed: frozenset[str] = frozenset()
     """Sent under their own names, whatever is known of the upstream."""
     modifies: bool = False
-    """Messages may be changed where the upstream would refuse them as they are (`modify_params`)."""
+    """What the upstream would refuse as it is may be changed (`modify_params`)."""
 
 
 class Deployment(msgspec.Struct, frozen=True, eq=False, kw_only=True):

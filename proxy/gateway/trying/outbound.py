@@ -258,8 +258,8 @@ def _json(call: Call, text: bytes, lane: Lane, model: str | None, run: Run | Non
     if call.route.kind is _NATIVE:
         if call.priority is not None:  # the gateway's, as with LiteLLM: OpenAI refuses it
             body = remove_field(body, "priority")
-        translated = path in lane.dialect.translations
-        moment = _moment(lane, run) if translated else NO_MOMENT
+        needs_moment = path in lane.dialect.translations or deployment.parameters.modifies
+        moment = _moment(lane, run) if needs_moment else NO_MOMENT
         prepared = prepare(deployment, lane.dialect, Request(path, body, call.body_model, model, moment))
     elif model is not None:
         changed = outbound_body(

@@ -17,6 +17,7 @@ from proxy.providers.translation.chat_request import Message, ResponseFormat, St
 from proxy.providers.translation.chat_tools import JSON_TOOL, OPEN_SCHEMA, Tools, fit_names
 from proxy.providers.translation.chat_turns import Turns, names_of
 from proxy.providers.translation.coding import decode_any, decode_fields
+from proxy.providers.translation.mending import cannot, fit_messages
 from proxy.providers.translation.models import EFFORTS, Model, model_of, thinking_of
 from proxy.providers.translation.refusing import Telling, Terms, wrong
 from proxy.providers.translation.renamed import Renamed
@@ -68,11 +69,12 @@ def request(body: bytes, terms: Terms) -> tuple[bytes, chat_words.Asked, Renamed
     telling = Telling(decode_fields(body), terms)
     if "messages" not in telling.fields:
         raise GatewayError(400, "you must provide a messages parameter", param="messages")
-    messages = telling.read("messages", _decode_messages) or []
+    messages = fit_messages(telling.read("messages", _decode_messages) or [], terms)
     names = ToolNames(fit_names([JSON_TOOL, *names_of(messages)]))
     turns, tools = Turns(telling, names), Tools(telling, names)
     turns.add_all(messages)
     tools.read()
+    tools.stand_in(any(message.tool_calls or message.function_call for message in messages))
     telling.refuse_all(NO_WORD)
     for name in LET_GO:
         telling.take(name)
@@ -114,7 +116,11 @@ def _max_tokens(telling: Telling, model: Model) -> int:
 
 def _think(telling: Telling, model: Model, max_tokens: int, *, signed: bool) -> None:
     effort = telling.read("reasoning_effort", _decode_str)
-    if effort is None or "thinking" in telling.fields:
+    if "thinking" in telling.fields:
+        if not signed and _held_thinking(telling) == "enabled":
+            _think_no_more(telling)
+        return
+    if effort is None:
         return
     if effort not in EFFORTS:
         raise wrong("reasoning_effort", f"there is no effort `{effort}`")
@@ -125,6 +131,15 @@ def _think(telling: Telling, model: Model, max_tokens: int, *, signed: bool) -> 
         telling.said["thinking"] = thinking
     if told is not None:
         _output(telling)["effort"] = told
+
+
+def _think_no_more(telling: Telling) -> None:
+    """Raises CannotSay."""
+    if not telling.terms.modifies:
+        raise cannot(
+            "thinking", "the last call of a tool lacks the thought before it", telling.terms.provider
+        )
+    telling.take("thinking")
 
 
 def _output(telling: Telling) -> dict[str, object]:
@@ -158,9 +173,13 @@ def _format(telling: Telling, tools: Tools, model: Model) -> str | None:
 
 def _thinks(telling: Telling) -> bool:
     """A model that thinks cannot be made to call a tool."""
+    return _held_thinking(telling) in ("enabled", "adaptive")
+
+
+def _held_thinking(telling: Telling) -> object:
     raw = telling.fields.get("thinking")
     held = telling.said.get("thinking") if raw is None else decode_any(raw)
-    return isinstance(held, dict) and held.get("type") in ("enabled", "adaptive")
+    return held.get("type") if isinstance(held, dict) else None
 
 
 def _sampling(telling: Telling) -> None:

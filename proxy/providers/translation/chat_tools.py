@@ -26,6 +26,8 @@ JSON_TOOL = "json_tool_call"
 """Stands in for a response format: its arguments are the answer. LiteLLM's name for it."""
 OPEN_SCHEMA = {"type": "object", "properties": {}, "additionalProperties": True}
 NO_SCHEMA = {"type": "object", "properties": {}}
+NO_TOOL = {"name": "dummy_tool", "description": "Not to be called.", "input_schema": NO_SCHEMA}
+"""LiteLLM's name for it."""
 TEXT_SCHEMA = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 """Of a tool that takes text."""
 _SEARCHES = {"low": 1, "medium": 5, "high": 10}
@@ -132,6 +134,12 @@ class Tools:
         fit = {self._names.sent(name) for name in allowed if name is not None}
         self.said = [tool for tool in self.said if not isinstance(tool, dict) or tool.get("name") in fit]
         return {"type": _CHOICES.get(choice.allowed_tools.mode, "auto")}
+
+    def stand_in(self, called: bool) -> None:  # noqa: FBT001 - whether the conversation has calls of tools
+        """Anthropic wants tools where any was called: one that is not to be called, where there is none."""
+        if called and not self.said:
+            self.said.append(NO_TOOL)
+            self.choice = {"type": "none"}
 
     def ask_for_json(self, schema: object, description: str, *, may_force: bool) -> None:
         """The answer is the call of a tool; where others may be called as well, one of them all must be."""

@@ -32,6 +32,8 @@ class Terms(msgspec.Struct, frozen=True, eq=False):
     """`additional_drop_params`"""
     allowed: frozenset[str] = frozenset()
     """`allowed_openai_params`: passed under their own names."""
+    modifies: bool = False
+    """`modify_params`: messages that Anthropic would refuse are changed."""
     max_tokens: int | None = None
     """The most that the model writes."""
     version: str = ""

@@ -107,6 +107,7 @@ def _terms(body: bytes, deployment: Deployment, moment: Moment) -> Terms:
         provider=deployment.provider,
         drop=deployment.parameters.drops,
         allowed=deployment.parameters.allowed,
+        modifies=deployment.parameters.modifies,
         max_tokens=moment.max_tokens,
         version=next((value.decode() for name, value in deployment.headers if name.lower() == VERSION), ""),
         now_unix=moment.now_unix,

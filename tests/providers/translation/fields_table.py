@@ -240,6 +240,19 @@ TOOL = {"type": "function", "function": {"name": "f"}}
 HELLO = [{"role": "user", "content": "Hi"}]
 
 
+def _whole_loops(request: Value) -> Value:
+    """With a result for each call, and a call for each result: else Anthropic would take neither."""
+    messages: list[Value] = []
+    for message in request["messages"]:
+        if message.get("tool_call_id"):
+            call = {"id": message["tool_call_id"], "type": "function", "function": {"name": "f"}}
+            messages.append({"role": "assistant", "tool_calls": [call]})
+        messages.append(message)
+        calls = message.get("tool_calls") or ()
+        messages += [{"role": "tool", "tool_call_id": call["id"], "content": "x"} for call in calls]
+    return {**request, "messages": messages}
+
+
 def _request(translate: Callable[..., tuple[Any, ...]], terms: Terms) -> Translate:
     def said(value: Value) -> object:
         body, *rest = translate(json.dumps(value).encode(), terms)
@@ -327,6 +340,7 @@ PAIRS = (
         "chat request, to Anthropic",
         chat_params.CompletionCreateParamsNonStreaming,
         _request(chat_to_messages.request, ANTHROPIC),
+        wrap=_whole_loops,
         also={"messages": HELLO, "tools": [TOOL]},
     ),
     Pair(

@@ -434,3 +434,89 @@ def test_long_names_come_back() -> None:
     sent = json.loads(body)["tools"][0]["function"]["name"]
     assert len(sent) == 64
     assert asked.names == {sent: name}
+
+
+# -- modify_params
+
+MODIFIES = Terms("claude-sonnet-4-5", "anthropic", modifies=True)
+CALL = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+ASKED = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [CALL]}]
+RESULT = {"role": "tool", "tool_call_id": "a", "content": "icy"}
+LOST = [{"type": "text", "text": "[The call of `weather` was skipped or interrupted: there is no result.]"}]
+
+
+def result(content: Any) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": "a", "content": content}
+
+
+ICY = [{"type": "text", "text": "icy"}]
+AGAIN = {"role": "tool", "tool_call_id": "a", "content": "warm"}
+STRAY = {"role": "tool", "tool_call_id": "b", "content": "warm"}
+USE = {"type": "tool_use", "id": "a", "name": "weather", "input": {}}
+
+
+@pytest.mark.parametrize(
+    ("messages", "param", "turns"),
+    [
+        pytest.param(
+            [{"role": "system", "content": "Be brief"}], "messages",
+            [{"role": "user", "content": [{"type": "text", "text": "Please continue."}]}], id="nobody",
+        ),
+        pytest.param(ASKED, "messages[1].tool_calls[0]", [result(LOST)], id="no-result-at-the-end"),
+        pytest.param(
+            [*ASKED, {"role": "user", "content": "Never mind"}], "messages[1].tool_calls[0]",
+            [result(LOST), {"type": "text", "text": "Never mind"}], id="no-result",
+        ),
+        pytest.param([*ASKED, RESULT, AGAIN], "messages[3].tool_call_id",
+                     [result([{"type": "text", "text": "warm"}])], id="two-results"),
+        pytest.param([*ASKED, RESULT, STRAY], "messages[3].tool_call_id", [result(ICY)], id="no-call"),
+        pytest.param(
+            [*ASKED, {"role": "user", "content": "Well?"}, RESULT], "messages[1].tool_calls[0]",
+            [result(ICY), {"type": "text", "text": "Well?"}], id="a-word-between",
+        ),
+    ],
+)  # fmt: skip
+def test_what_anthropic_would_refuse(messages: list[Any], param: str, turns: list[Any]) -> None:
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+    with pytest.raises(GatewayError, match="modify_params") as refused:
+        to_anthropic(messages=messages, tools=tools)
+    assert (refused.value.param, refused.value.status) == (param, 400)
+    said = to_anthropic(MODIFIES, messages=messages, tools=tools)["messages"]
+    assert (said if len(said) == 1 else said[-1]["content"]) == turns
+
+
+def test_what_is_as_it_should_be_is_not_changed() -> None:
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+    messages = [
+        *ASKED,
+        RESULT,
+        {"role": "assistant", "content": "Icy."},
+        {"role": "user", "content": "Thanks"},
+    ]
+    assert to_anthropic(MODIFIES, messages=messages, tools=tools) == to_anthropic(
+        messages=messages, tools=tools
+    )
+
+
+def test_an_assistant_that_begins() -> None:
+    messages = [{"role": "assistant", "content": "Hi"}, {"role": "user", "content": "Hi"}]
+    assert to_anthropic(MODIFIES, messages=messages)["messages"][0] == {
+        "role": "user",
+        "content": [{"type": "text", "text": "."}],
+    }
+
+
+def test_calls_without_tools_have_one_that_is_not_called() -> None:
+    said = to_anthropic(messages=[*ASKED, RESULT])
+    assert [tool["name"] for tool in said["tools"]] == ["dummy_tool"]
+    assert said["tool_choice"] == {"type": "none"}
+
+
+def test_thinking_without_the_thought_before_the_call() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    with pytest.raises(GatewayError, match="modify_params") as refused:
+        to_anthropic(messages=[*ASKED, RESULT], thinking=thinking)
+    assert refused.value.param == "thinking"
+    assert "thinking" not in to_anthropic(MODIFIES, messages=[*ASKED, RESULT], thinking=thinking)
+    adaptive = to_anthropic(messages=[*ASKED, RESULT], thinking={"type": "adaptive"})
+    assert adaptive["thinking"] == {"type": "adaptive"}

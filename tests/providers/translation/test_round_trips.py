@@ -98,7 +98,14 @@ def test_a_chat_to_anthropic_and_back(request_: dict[str, Any]) -> None:
     there, _, _ = chat_to_messages.request(json.dumps(request_).encode(), ANTHROPIC)
     back, _ = messages_to_chat.request(there, OPENAI)
     expected = said(json.dumps(request_).encode())
-    assert said(back) == {**expected, "model": "gpt-5.1"}
+    assert _without_dummy(said(back)) == {**expected, "model": "gpt-5.1"}
+
+
+def _without_dummy(request: dict[str, Any]) -> dict[str, Any]:
+    """What stands in for the tools of a conversation that has calls and no tools."""
+    names = [tool["function"]["name"] for tool in request.get("tools", ())]
+    beside = ("tools", "tool_choice") if names == ["dummy_tool"] else ()
+    return {name: value for name, value in request.items() if name not in beside}
 
 
 @given(conversations())
