@@ -1,4 +1,5 @@
-"""`/model/info`: every deployment with what is configured and how it stands, in LiteLLM's shape; never a key.
+"""`/model/info`: every deployment with what is configured, what is known of its model, and how it stands, in LiteLLM's
+shape; never a key.
 
 Source: https://docs.litellm.ai/docs/proxy/model_management
 """
@@ -10,9 +11,20 @@ from collections.abc import Callable
 
 import msgspec
 
+from proxy.control.facts import (
+    INPUT,
+    OUTPUT,
+    LookUp,
+    max_input_of,
+    max_output_of,
+    mode_of,
+    price_of,
+    supports,
+)
 from proxy.control.query import fields_of
 from proxy.control.shown import ShownLayer, shown_layer
 from proxy.control.standing import DeploymentStatus, Snapshot, until, until_s
+from proxy.pricing.book import Found
 from proxy.types import Deployment, Page, PageRequest, Reply
 
 MODEL_INFO_PATHS = ("/v1/model/info", "/model/info")
@@ -46,9 +58,15 @@ class ShownInfo(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     litellm_provider: str
     mode: str | None
+    key: str | None
+    """What the table of prices calls the model."""
     max_input_tokens: int | None
-    input_cost_per_token: float
-    output_cost_per_token: float
+    max_output_tokens: int | None
+    max_tokens: int | None
+    """LiteLLM's other word for `max_output_tokens`."""
+    input_cost_per_token: float | None
+    """US dollars; other prices follow by LiteLLM's names, and what it can as `supports_...`: true or false."""
+    output_cost_per_token: float | None
     state: str
     reason: str
     until: str | None
@@ -75,20 +93,29 @@ class ModelInfoList(msgspec.Struct, frozen=True):
     """Which of the workers answers."""
 
 
-def model_info_pages(snapshot: Snapshot, find: FindDeployment, worker: int) -> tuple[Page, ...]:
+def model_info_pages(
+    snapshot: Snapshot, find: FindDeployment, worker: int, look_up: LookUp
+) -> tuple[Page, ...]:
     async def info(request: PageRequest) -> Reply:
         wanted = fields_of(request).get("litellm_model_id") or None
         now_unix_s = time.time()
         seen = [status for status in snapshot() if request.may_use(status.group)]
         found = [(find(status.id), status) for status in seen if wanted in (None, status.id)]
-        shown = [_shown(deployment, status, now_unix_s) for deployment, status in found if deployment]
-        return Reply(200, msgspec.json.encode(ModelInfoList(shown, worker)))
+        shown = [
+            _shown(deployment, status, now_unix_s, look_up(deployment, None))
+            for deployment, status in found
+            if deployment
+        ]
+        return Reply(200, msgspec.json.encode({"data": shown, "worker": worker}))
 
     summary = "Every deployment: what is configured, and how it stands"
     return tuple(Page(path, info, public=False, summary=summary) for path in MODEL_INFO_PATHS)
 
 
-def _shown(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) -> ModelInfo:
+def _shown(
+    deployment: Deployment, status: DeploymentStatus, now_unix_s: float, book: Found
+) -> dict[str, object]:
+    """A ModelInfo, with what else is known of the model."""
     params = ShownParams(
         model=f"{deployment.provider}/{deployment.model}",
         api_base=status.api_base,
@@ -102,18 +129,34 @@ def _shown(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) 
         stream_mode=deployment.streaming.mode.value,
         use_in_pass_through=deployment.use_in_pass_through,
     )
-    return ModelInfo(deployment.group, params, _info(deployment, status, now_unix_s))
+    info = msgspec.structs.asdict(_info(deployment, status, now_unix_s, book))
+    can = {f"supports_{name}": said for name, said in supports(deployment, book).items()}
+    return {
+        "model_name": deployment.group,
+        "litellm_params": params,
+        "model_info": {**book.fields, **info, **can},
+    }
 
 
-def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float) -> ShownInfo:
+def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float, book: Found) -> ShownInfo:
     return ShownInfo(
         id=deployment.id,
         origin=deployment.origin,
         litellm_provider=deployment.provider,
+<<<<<<< HEAD
         mode=deployment.abilities.mode,
         max_input_tokens=deployment.abilities.max_input_tokens,
         input_cost_per_token=deployment.price.input_per_token,
         output_cost_per_token=deployment.price.output_per_token,
+=======
+        mode=mode_of(deployment, book),
+        key=book.name,
+        max_input_tokens=max_input_of(deployment, book),
+        max_output_tokens=max_output_of(book),
+        max_tokens=max_output_of(book),
+        input_cost_per_token=price_of(book, INPUT),
+        output_cost_per_token=price_of(book, OUTPUT),
+>>>>>>> 247226f (What is known of a model is told by /v1/models and /model/info, and Anthropic's SDK lists the models in its own shape)
         state=status.state,
         reason=status.reason,
         until=until(status, now_unix_s),

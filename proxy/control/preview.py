@@ -5,17 +5,15 @@ Source: https://docs.litellm.ai/docs/proxy/utils (`/utils/supported_openai_param
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
+from proxy.control.facts import Candidates, LookUp, max_output_of
 from proxy.control.query import fields_of
 from proxy.errors import UNREADABLE, GatewayError, invalid_value, model_missing, model_not_found
-from proxy.providers.body import upstream_model
-from proxy.providers.dialect import dialect_of, own_headers
+from proxy.providers.dialect import dialect_of, own_headers, refused_by
 from proxy.providers.prepare import CHAT, Request, prepare
 from proxy.providers.url import origin, target
-from proxy.types import Deployment, Page, PageRequest, Reply
+from proxy.types import Deployment, Moment, Page, PageRequest, Reply
 
 BLANKED = "***"
 CHAT_PARAMETERS = (
@@ -29,12 +27,10 @@ CHAT_PARAMETERS = (
 _PATHS = {
     "completion": CHAT, "acompletion": CHAT, "text_completion": b"/completions", "atext_completion": b"/completions",
     "embedding": b"/embeddings", "aembedding": b"/embeddings", "responses": b"/responses",
-    "aresponses": b"/responses", "moderation": b"/moderations", "image_generation": b"/images/generations",
+    "aresponses": b"/responses", "anthropic_messages": b"/messages",
+    "moderation": b"/moderations", "image_generation": b"/images/generations",
 }  # fmt: skip
 """By LiteLLM's name of a call."""
-
-Serving = Callable[[str], tuple[Deployment, str] | None]
-"""Of a model's name: the first of its deployments, and what a pattern's `*` took. None: nobody serves it."""
 
 
 class Supported(msgspec.Struct, frozen=True):
@@ -62,19 +58,19 @@ _decode = msgspec.json.Decoder(_Asked).decode
 _decode_model = msgspec.json.Decoder(_Named).decode
 
 
-def preview_pages(serving: Serving) -> tuple[Page, ...]:
+def preview_pages(candidates: Candidates, look_up: LookUp) -> tuple[Page, ...]:
     async def supported(request: PageRequest) -> Reply:
         model = fields_of(request).get("model")
         try:
-            found = _found(model, request, serving)
+            deployment, _ = _found(model, request, candidates)
         except GatewayError as error:
             return error.reply()
-        refused = found[0].parameters.refuses
+        refused = refused_by(deployment)
         return Reply(200, msgspec.json.encode(Supported([p for p in CHAT_PARAMETERS if p not in refused])))
 
     async def transformed(request: PageRequest) -> Reply:
         try:
-            return Reply(200, msgspec.json.encode(_sent(request, serving)))
+            return Reply(200, msgspec.json.encode(_sent(request, candidates, look_up)))
         except GatewayError as error:
             return error.reply()
         except UNREADABLE:
@@ -91,17 +87,17 @@ def preview_pages(serving: Serving) -> tuple[Page, ...]:
     )  # fmt: skip
 
 
-def _found(model: str | None, request: PageRequest, serving: Serving) -> tuple[Deployment, str]:
-    """Raises GatewayError."""
+def _found(model: str | None, request: PageRequest, candidates: Candidates) -> tuple[Deployment, str]:
+    """The first of its deployments, and the upstream's name of it there. Raises GatewayError."""
     if not model:
         raise model_missing()
-    found = serving(model)
-    if found is None or found[0].unservable is not None or not request.may_use(model):
+    found = candidates(model) if request.may_use(model) else ()
+    if not found or found[0][0].unservable is not None:
         raise model_not_found(model)
-    return found
+    return found[0]
 
 
-def _sent(request: PageRequest, serving: Serving) -> Sent:
+def _sent(request: PageRequest, candidates: Candidates, look_up: LookUp) -> Sent:
     """Raises GatewayError, and what UNREADABLE holds."""
     asked = _decode(request.body)
     path = _PATHS.get(asked.call_type)
@@ -109,10 +105,10 @@ def _sent(request: PageRequest, serving: Serving) -> Sent:
         raise invalid_value("call_type", f"One of {', '.join(_PATHS)}.")
     body = bytes(asked.request_body)
     model = _decode_model(body).model
-    deployment, star = _found(model, request, serving)
+    deployment, named = _found(model, request, candidates)
     dialect = dialect_of(deployment)
-    named = upstream_model(deployment, star, model)
-    prepared = prepare(deployment, dialect, Request(path, body, model, named))
+    moment = Moment(max_tokens=max_output_of(look_up(deployment, named)))
+    prepared = prepare(deployment, dialect, Request(path, body, model, named, moment))
     place = origin(deployment.api_base)
     if dialect.place is not None:
         where = dialect.place(prepared.path, named, None)

@@ -35,7 +35,7 @@ from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
-from proxy.gateway.telling.shapes import reply_of
+from proxy.gateway.telling.shapes import reads_anthropics, reply_of
 from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.run import Run
 from proxy.gateway.trying.selection import choose
@@ -323,6 +323,7 @@ class Pipeline:
             None if caller.key is None else caller.key.id,
             admin=caller.admin,
             accept=(head.get(b"accept") or b"").decode("latin-1"),
+            anthropic=reads_anthropics(head),
             may_use=partial(may_use, caller),
         )
         await exchange.parking.own()
@@ -342,7 +343,9 @@ class Pipeline:
             return
         record.status = error.status
         try:
-            await exchange.answer(reply_of(error, record.route), self._attempts.call_line(record))
+            await exchange.answer(
+                reply_of(error, record.route, exchange.head), self._attempts.call_line(record)
+            )
         except ClientGone:
             record.outcome = Outcome.CLIENT_GONE
 

@@ -19,6 +19,7 @@ from proxy.providers.translation.translations import (
     OF_CHAT_ALONE,
     OF_COMPLETIONS,
     OF_OPENAI,
+    REFUSED_OF_CHAT,
     Translate,
 )
 from proxy.providers.url import origin
@@ -88,6 +89,12 @@ def changes(parameters: Parameters) -> bool:
     """Whether requests in the deployment's own language may need to be changed for them."""
     found = parameters
     return bool(found.renames or found.refuses or found.omits or found.removed or found.modifies)
+
+
+def refused_by(deployment: Deployment) -> frozenset[str]:
+    """Chat's parameters that it has no word for."""
+    found = deployment.parameters
+    return (found.refuses | REFUSED_OF_CHAT.get(deployment.provider, frozenset())) - found.allowed
 
 
 def _translations(deployment: Deployment) -> Mapping[bytes, Translate]:

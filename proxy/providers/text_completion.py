@@ -21,7 +21,7 @@ PATH = b"/completions"
 MAX_CHOICES = 128
 """`n` of the API, whose choices are told apart in a stream."""
 
-_CHAT_ONLY = frozenset(
+CHAT_ONLY = frozenset(
     {
         "audio", "function_call", "functions", "max_completion_tokens", "messages", "metadata", "modalities",
         "moderation", "parallel_tool_calls", "prediction", "prompt_cache_key", "prompt_cache_options",
@@ -69,7 +69,7 @@ def request(body: bytes) -> bytes:
     """
     fields = _decode_fields(body)
     prompt = _encode(_prompt(fields.get("messages", _NULL)))
-    kept = {name: value for name, value in fields.items() if name not in _CHAT_ONLY}
+    kept = {name: value for name, value in fields.items() if name not in CHAT_ONLY}
     if "max_completion_tokens" in fields:
         kept["max_tokens"] = fields["max_completion_tokens"]
     if "logprobs" in fields:

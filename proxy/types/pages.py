@@ -35,6 +35,8 @@ class PageRequest(msgspec.Struct, frozen=True):
     """Its sender holds the master key, or is an administrator."""
     accept: str = ""
     """What kinds of answers it takes."""
+    anthropic: bool = False
+    """Its client reads Anthropic's shapes: it says which edition of that API it is for."""
     may_use: Callable[[str], bool] = lambda _: True
     """Whether its sender may use a model."""
 

@@ -44,6 +44,7 @@ from proxy.limits.values import Rule
 from proxy.pricing.book import PriceBook
 from proxy.process.limits import lone_ledger
 from proxy.process.orders import LAYER_BYTES, LastWords, Order, target_of
+from proxy.providers.body import upstream_model
 from proxy.providers.table import deployments, env_deployment
 from proxy.routing.affinity import MemoryStore, ObjectStore
 from proxy.routing.facts import FactBoard
@@ -416,7 +417,7 @@ class Gateway:
         parts.side = self._side_pipeline(parts, attempts)
         customs = [pass_through_route(endpoint) for endpoint in general.pass_through_endpoints]
         header = general.litellm_key_header_name
-        pages = self._pages(parts, customs)
+        pages = self._pages(parts, customs, book)
         self._page_paths = frozenset(page.path for page in pages)
         return Pipeline(
             Routes(pages, customs),
@@ -477,7 +478,7 @@ class Gateway:
         ours = config.sluice_settings
         return withheld(self._key_headers, ours.withheld_headers, ours.passed_headers)
 
-    def _pages(self, parts: Parts, customs: Sequence[Custom]) -> tuple[Page, ...]:
+    def _pages(self, parts: Parts, customs: Sequence[Custom], book: PriceBook) -> tuple[Page, ...]:
         router = parts.router
         return control.pages(
             version=__version__,
@@ -492,7 +493,8 @@ class Gateway:
             ),
             routes=lambda: [control.RouteInfo(*row) for row in described(customs)],
             draining=lambda: self.doorway.draining,
-            serving=partial(_serving, router),
+            candidates=partial(_candidates, router),
+            look_up=book.find,
             probe=control.HttpProbe(parts.by_id.get, self.renewals.headers),
             find=parts.by_id.get,
             layers=lambda: router.layer_statuses(time.monotonic()),
@@ -519,9 +521,11 @@ class Gateway:
         return control.metrics_page(self.telemetry.render, ours.metrics_token, public=public)
 
 
-def _serving(router: Router, model: str) -> tuple[Deployment, str] | None:
+def _candidates(router: Router, model: str) -> Sequence[tuple[Deployment, str]]:
     match = router.match(model)
-    return None if match is None else (match.pool.deployments[0], match.wildcard)
+    if match is None:
+        return ()
+    return [(each, upstream_model(each, match.wildcard, model)) for each in match.pool.deployments]
 
 
 def _group_of(router: Router, model: str) -> str | None:

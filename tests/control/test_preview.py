@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from proxy.control.preview import CHAT_PARAMETERS, preview_pages
+from proxy.pricing.book import PriceBook
 from proxy.types import Deployment, PageRequest, Parameters, Reply, Secret
 
 GROQ = Deployment(
@@ -16,18 +17,24 @@ GROQ = Deployment(
 AZURE = msgspec.structs.replace(
     GROQ, provider="azure", model="gpt", api_base="https://r.openai.azure.com", api_version="V", headers=()
 )
+CLAUDE = msgspec.structs.replace(
+    GROQ, provider="anthropic", model="claude-sonnet-4-5", parameters=Parameters(), headers=()
+)
 INSTRUCT = msgspec.structs.replace(
     GROQ, provider="text-completion-openai", model="i", parameters=Parameters()
 )
 
 
-def serving(model: str) -> tuple[Deployment, str] | None:
-    found = {"fast/llama": (GROQ, "llama"), "azure": (AZURE, ""), "instruct": (INSTRUCT, "")}
-    return found.get(model)
+def candidates(model: str) -> list[tuple[Deployment, str]]:
+    found = {
+        "fast/llama": (GROQ, "llama"), "azure": (AZURE, "gpt"), "instruct": (INSTRUCT, "i"),
+        "claude": (CLAUDE, CLAUDE.model),
+    }  # fmt: skip
+    return [found[model]] if model in found else []
 
 
 async def ask(page: int, **request: Any) -> Reply:
-    pages = preview_pages(serving)
+    pages = preview_pages(candidates, PriceBook().find)
     return await pages[page].answer(PageRequest("POST", pages[page].path, **request))
 
 
@@ -39,6 +46,9 @@ async def sent(call_type: str = "completion", **body: Any) -> Any:
 async def test_what_a_model_takes() -> None:
     found = msgspec.json.decode((await ask(0, query="model=fast/llama")).body)["supported_openai_params"]
     assert set(CHAT_PARAMETERS) - set(found) == {"n"}
+    claudes = msgspec.json.decode((await ask(0, query="model=claude")).body)["supported_openai_params"]
+    assert {"seed", "n", "logprobs"}.isdisjoint(claudes)
+    assert {"tools", "reasoning_effort", "temperature"} <= set(claudes)
     assert (await ask(0, query="model=nope")).status == 404
     assert (await ask(0)).status == 400
     assert (await ask(0, query="model=azure", may_use=lambda _: False)).status == 404
@@ -57,6 +67,12 @@ async def test_what_would_be_sent() -> None:
         "https://r.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=V"
     )
     assert azure["raw_request_headers"] == {"api-key": "***"}
+    claude = await sent(model="claude", messages=messages)
+    assert claude["raw_request_body"] == {
+        "model": "claude-sonnet-4-5", "max_tokens": 64_000,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+    }  # fmt: skip
+    assert claude["raw_request_api_base"].endswith("/messages")
     instruct = await sent(model="instruct", messages=messages)
     assert instruct["raw_request_body"] == {"model": "i", "prompt": "hi"}
     assert instruct["raw_request_api_base"].endswith("/completions")

@@ -455,3 +455,45 @@ def test_a_conversation_goes_on_from_an_answer(
             oai.responses.create(model="claude", previous_response_id=id_, input="And?")
         assert unknown.value.code == "previous_response_not_found"
     assert third.id not in (first.id, second.id)
+
+
+# -- lists of models
+
+
+def test_anthropics_sdk_lists_the_models_page_by_page(ant: anthropic.Anthropic) -> None:
+    first = ant.models.list(limit=2)
+    assert ([each.id for each in first.data], first.has_more) == (["claude", "gpt"], True)
+    assert [each.id for each in ant.models.list(limit=2)] == [
+        "claude",
+        "gpt",
+        "llama",
+        "either",
+        "lenient",
+        "set",
+    ]
+    claude = ant.models.retrieve("claude")
+    assert (claude.type, claude.display_name, claude.max_input_tokens, claude.max_tokens) == (
+        "model", "claude", 200_000, 64_000
+    )  # fmt: skip
+    with pytest.raises(anthropic.NotFoundError) as missing:
+        ant.models.retrieve("nope")
+    assert isinstance(missing.value.body, dict)
+    assert missing.value.body["error"]["type"] == "not_found_error"
+
+
+def test_openais_sdk_lists_them_with_what_is_known(oai: openai.OpenAI) -> None:
+    models = {model.id: model.model_extra or {} for model in oai.models.list()}
+    assert models["gpt"]["providers"] == ["openai"]
+    assert models["claude"]["mode"] == "chat"
+    assert models["claude"]["input_cost_per_token"] == 3e-06
+    assert "vision" in models["claude"]["supports"]
+    assert oai.models.retrieve("claude").model_extra == models["claude"]
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/nope"])
+def test_paths_of_anthropics_that_are_none_are_told_in_its_words(
+    connect: Any, gateway: GatewayProcess, path: str
+) -> None:
+    with connect(gateway) as client:
+        answer = client.request("GET", path)
+    assert (answer.status in (404, 405), json.loads(answer.body)["type"]) == (True, "error")

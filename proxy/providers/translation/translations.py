@@ -176,6 +176,12 @@ OF_ANTHROPIC: Mapping[bytes, Translate] = {
     COMPLETIONS: completions_for_anthropic,
 }
 """For an upstream that speaks Anthropic's language; what is in its own goes on byte for byte."""
+REFUSED_OF_CHAT: Mapping[str, frozenset[str]] = {
+    ANTHROPIC: frozenset(chat_to_messages.NO_WORD),
+    "text-completion-openai": text_completion.CHAT_ONLY
+    - {"max_completion_tokens", "messages", "top_logprobs"},
+}
+"""Chat's parameters that are refused where they ask for something, by the provider that has no word for them."""
 OF_COMPLETIONS: Mapping[bytes, Translate] = {
     CHAT: chat_for_completions,
     MESSAGES: messages_for_completions,
