@@ -68,11 +68,11 @@ def price_of(book: Found, name: str) -> float | None:
 
 
 def mode_of(deployment: Deployment, book: Found) -> str | None:
-    return deployment.mode or (book.model.mode if book.model else None)
+    return deployment.abilities.mode or (book.model.mode if book.model else None)
 
 
 def max_input_of(deployment: Deployment, book: Found) -> int | None:
-    return deployment.max_input_tokens or (book.model.max_input_tokens if book.model else None)
+    return deployment.abilities.max_input_tokens or (book.model.max_input_tokens if book.model else None)
 
 
 def max_output_of(book: Found) -> int | None:
@@ -90,7 +90,9 @@ def supports(deployment: Deployment, book: Found) -> dict[str, bool]:
     """What it is known to be able to do, or not to be: the configuration's word before the table's."""
     model = book.model
     known = {} if model is None else dict.fromkeys(model.lacks, False) | dict.fromkeys(model.supports, True)
-    return known | dict.fromkeys((_FEATURES[each] for each in deployment.lacks if each in _FEATURES), False)
+    return known | dict.fromkeys(
+        (_FEATURES[each] for each in deployment.abilities.lacks if each in _FEATURES), False
+    )
 
 
 def _first(values: Iterable[str | None]) -> str | UnsetType:

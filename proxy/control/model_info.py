@@ -143,12 +143,6 @@ def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float, b
         id=deployment.id,
         origin=deployment.origin,
         litellm_provider=deployment.provider,
-<<<<<<< HEAD
-        mode=deployment.abilities.mode,
-        max_input_tokens=deployment.abilities.max_input_tokens,
-        input_cost_per_token=deployment.price.input_per_token,
-        output_cost_per_token=deployment.price.output_per_token,
-=======
         mode=mode_of(deployment, book),
         key=book.name,
         max_input_tokens=max_input_of(deployment, book),
@@ -156,7 +150,6 @@ def _info(deployment: Deployment, status: DeploymentStatus, now_unix_s: float, b
         max_tokens=max_output_of(book),
         input_cost_per_token=price_of(book, INPUT),
         output_cost_per_token=price_of(book, OUTPUT),
->>>>>>> 247226f (What is known of a model is told by /v1/models and /model/info, and Anthropic's SDK lists the models in its own shape)
         state=status.state,
         reason=status.reason,
         until=until(status, now_unix_s),

@@ -11,7 +11,8 @@ import pytest
 from proxy.control.models import ModelCard, model_pages
 from proxy.errors import GatewayError
 from proxy.pricing.book import PriceBook
-from proxy.types import Deployment, PageRequest, Reply, Secret
+from proxy.types import Deployment, PageRequest, Reply
+from tests.deployments import made
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/models"])
@@ -68,13 +69,9 @@ async def test_a_key_is_shown_what_it_may_use(ask, house):
 
 # -- what is known of them
 
-NOTHING = Deployment(
-    id="d", group="m", provider="openai", model="m", api_base="https://a.test", api_key=Secret(""), object_scope="s"
-)  # fmt: skip
-
 
 def served(provider: str, model: str, **words: Any) -> Deployment:
-    return msgspec.structs.replace(NOTHING, id=f"{provider}/{model}", provider=provider, model=model, **words)
+    return made(f"{provider}/{model}", provider=provider, model=model, api_base="https://a.test", **words)
 
 
 SERVED = {
@@ -84,7 +81,7 @@ SERVED = {
         served(
             "anthropic",
             "claude-sonnet-4-5",
-            prices={"input_cost_per_token": 1e-6},
+            written={"input_cost_per_token": 1e-6},
             lacks=frozenset({"vision"}),
         ),
     ],
