@@ -17,6 +17,7 @@ from proxy.access.patterns import ModelGate, RouteGate
 Role: TypeAlias = Literal[
     "proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer", "team", "customer"
 ]
+MemberRole: TypeAlias = Literal["admin", "user"]
 Dollars: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
 
@@ -106,8 +107,21 @@ class Team(Identity, frozen=True, kw_only=True, omit_defaults=True):
     """As a key's; empty: all."""
     aliases: Mapping[str, str] = {}
     tags: tuple[str, ...] = ()
-    members: Mapping[str, Literal["admin", "user"]] = {}
+    members: Mapping[str, MemberRole] = {}
     """By user id."""
+    member_limits: Mapping[str, Allowance] = {}
+    """By user id: what a member's keys in the team may have of the team's, beside what holds for all of it."""
+    each_member: Allowance | None = None
+    """What holds where `member_limits` says nothing."""
+
+    def limits_of(self, user_id: str) -> Allowance | None:
+        """Within the team. None: none but the team's."""
+        own, each = self.member_limits.get(user_id), self.each_member
+        if own is None or each is None:
+            return own or each
+        names = Allowance.__struct_fields__
+        given = {name: getattr(each, name) for name in names if getattr(own, name) in (None, {})}
+        return msgspec.structs.replace(own, **given)
 
 
 class User(Identity, frozen=True, kw_only=True, omit_defaults=True):

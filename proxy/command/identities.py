@@ -23,7 +23,7 @@ from proxy.config.fill import master_key_of
 from proxy.config.load import examine
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings
-from proxy.control.management import Office, Plan, keys, others, teams, users
+from proxy.control.management import Office, Plan, keys, members, others, teams, users
 from proxy.control.management.fields import NEVER_GIVEN
 from proxy.errors import GatewayError
 from proxy.limits.subjects import Kind, subject
@@ -76,15 +76,23 @@ NOUNS: Mapping[str, Noun] = {
     ),
     "teams": Noun(
         Team,
-        "teams: create, list, info, update, delete, block, unblock, add-member, remove-member",
+        "teams: create, list, info, update, delete, block, unblock, add-member, update-member, remove-member",
         {
             "create": teams.new, "list": teams.listed, "info": teams.info, "update": teams.update,
             "delete": teams.delete, "block": teams.block, "unblock": teams.unblock,
-            "add-member": teams.member_add, "remove-member": teams.member_delete,
+            "add-member": members.add, "update-member": members.update, "remove-member": members.delete,
         },
         "team_id", "team_ids",
         ("team_id", "team_alias", "models", "members", "spend", "max_budget", "blocked"),
-        more={"member": "with add-member, remove-member: the user", "role": "with add-member: admin or user"},
+        more={
+            "member": "with add-member, update-member, remove-member: the user",
+            "role": "with add-member, update-member: admin or user",
+            "max_budget_in_team": "with add-member, update-member: what the user may spend of the team's",
+            "team_member_budget": "with create, update: what each user may spend of the team's",
+            "team_member_budget_duration": "how long until that is whole again",
+            "team_member_rpm_limit": "requests in any minute of each user in the team",
+            "team_member_tpm_limit": "tokens in any minute of each user in the team",
+        },
     ),
     "users": Noun(
         User,
@@ -268,9 +276,10 @@ def _given(noun: Noun, options: argparse.Namespace) -> Shown:
     }
     if "teams" in given:
         given["teams"] = str(given["teams"]).split(",")
-    if options.word in ("add-member", "remove-member"):
-        member = {"user_id": given.pop("member", None), "role": given.pop("role", "user")}
-        given |= {"member": member, "user_id": member["user_id"]}
+    if options.word in ("add-member", "update-member", "remove-member"):
+        given["user_id"] = given.pop("member", None)
+    if options.word == "add-member":
+        given["member"] = {"user_id": given["user_id"], "role": given.pop("role", "user")}
     return given | _named(noun, options)
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Kind: TypeAlias = Literal["key", "user", "team", "customer", "tag", "all"]
+Kind: TypeAlias = Literal["key", "user", "team", "member", "customer", "tag", "all"]
 SUBJECT_BYTES = 16
 REMEMBERED = 10_000
 """Requests' payers, about 10 MiB: those of the last minutes come again."""
@@ -22,9 +22,14 @@ def subject(kind: Kind, name: str = "", *, model: str | None = None) -> bytes:
     return hashlib.blake2b(text, digest_size=SUBJECT_BYTES).digest()
 
 
+def member(team: str, user: str) -> str:
+    """The name of a team's user: what its keys in this team do."""
+    return f"{team}\n{user}"
+
+
 class Payers(msgspec.Struct, frozen=True, gc=False):
     """Whom a request is counted for, by their ids. What they spend is counted for all of them, and for all but the
-    tags once more by the model asked for."""
+    tags and a team's member once more by the model asked for."""
 
     key: str | None = None
     user: str | None = None
@@ -33,7 +38,7 @@ class Payers(msgspec.Struct, frozen=True, gc=False):
     tags: tuple[str, ...] = ()
 
     def named(self) -> Iterator[tuple[Kind, str]]:
-        """But for tags."""
+        """But for tags, and the member of the team."""
         if self.key is not None:
             yield "key", self.key
         if self.user is not None:
@@ -42,6 +47,10 @@ class Payers(msgspec.Struct, frozen=True, gc=False):
             yield "team", self.team
         if self.customer is not None:
             yield "customer", self.customer
+
+    @property
+    def member(self) -> str | None:
+        return None if self.user is None or self.team is None else member(self.team, self.user)
 
 
 EVERYBODY = subject("all")
@@ -55,6 +64,8 @@ def subjects_of(payers: Payers, model: str | None) -> tuple[bytes, ...]:
         found[subject(kind, name)] = None
         if model is not None:
             found[subject(kind, name, model=model)] = None
+    if payers.member is not None:
+        found[subject("member", payers.member)] = None
     for tag in payers.tags:
         found[subject("tag", tag)] = None
     return tuple(found)

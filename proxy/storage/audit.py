@@ -160,6 +160,8 @@ def _named(payers: Payers, model: str) -> dict[bytes, tuple[str, int]]:
     for kind, name in payers.named():
         found[subject(kind, name)] = (f"{kind} {name}", 0)
         found[subject(kind, name, model=model)] = (f"{kind} {name} asking {model}", 0)
+    if payers.member is not None:
+        found[subject("member", payers.member)] = (f"user {payers.user} in team {payers.team}", 0)
     for tag in payers.tags:
         found[subject("tag", tag)] = (f"tag {tag}", 0)
     return found

@@ -88,7 +88,10 @@ def test_teams_users_customers_budgets_and_tags(sluice: Command) -> None:
     sluice("users", "create", "ada", "--email", "ada@example.com", "--role", "internal_user")
     sluice("teams", "create", "t")
     sluice("teams", "add-member", "t", "--member", "ada", "--role", "admin")
-    assert sluice.json("teams", "info", "t")["team_info"]["admins"] == ["ada"]
+    sluice("teams", "update-member", "t", "--member", "ada", "--max-budget-in-team", "5")
+    shown = sluice.json("teams", "info", "t")
+    assert shown["team_info"]["admins"] == ["ada"]
+    assert shown["team_memberships"][0]["litellm_budget_table"]["max_budget"] == 5
     assert sluice("users", "list").splitlines()[1].split()[:4] == [
         "ada",
         "ada@example.com",

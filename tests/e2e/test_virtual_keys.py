@@ -231,3 +231,37 @@ def test_keys_outlive_a_restart(started_upstream: Upstream, tmp_path: Path) -> N
         assert say(gateway, key).choices
     assert key.encode() not in (tmp_path / "sluice.db").read_bytes()
     assert (tmp_path / "sluice.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_teams_members_have_budgets_of_their_own(
+    gateway: GatewayProcess, litellm: Litellm, upstream: Upstream
+) -> None:
+    """A request costs 0.0007 $."""
+    litellm.post("/team/new", team_id="shared", max_budget=10, team_member_budget=5)
+    for user in ("eager", "idle"):
+        member = {"role": "user", "user_id": user}
+        more: dict[str, object] = {"max_budget_in_team": 0.0005} if user == "eager" else {}
+        litellm.post("/team/member_add", team_id="shared", member=member, **more)
+    keys = {
+        user: [litellm.post("/key/generate", team_id="shared", user_id=user)["key"] for _ in range(2)]
+        for user in ("eager", "idle")
+    }
+    assert say(gateway, keys["eager"][0]).choices
+    for key in keys["eager"]:
+        with pytest.raises(openai.RateLimitError) as over:
+            say(gateway, key)
+        assert over.value.code == "budget_exceeded"
+        assert "member `eager` of team `shared`" in over.value.message
+    assert say(gateway, keys["idle"][0]).choices
+    memberships = litellm.get("/team/info", team_id="shared")["team_memberships"]
+    spends = {each["user_id"]: each["spend"] for each in memberships}
+    assert spends["eager"] == spends["idle"] > 0.0006
+    litellm.post("/team/member_update", team_id="shared", user_id="eager", max_budget_in_team=1)
+    within(lambda: answers(gateway, keys["eager"][1]))
+
+
+def answers(gateway: GatewayProcess, key: str) -> bool:
+    try:
+        return bool(say(gateway, key).choices)
+    except openai.RateLimitError:
+        return False

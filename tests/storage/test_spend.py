@@ -75,7 +75,7 @@ def test_ids_that_run_together_are_not_taken_for_one_another() -> None:
         subject("key", ""),
     ]
     assert len(set(several)) == len(several)
-    assert len(subjects_of(Payers("x", "x", "x", "x", ("x", "x")), "m")) == 10
+    assert len(subjects_of(Payers("x", "x", "x", "x", ("x", "x")), "m")) == 11
 
 
 def test_a_period_has_what_ended_in_it(file: sqlite3.Connection) -> None:

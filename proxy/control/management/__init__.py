@@ -12,7 +12,7 @@ from datetime import UTC, tzinfo
 import msgspec
 
 from proxy.access.directory import AliasTaken, Stale
-from proxy.control.management import keys, others, teams, users
+from proxy.control.management import keys, members, others, teams, users
 from proxy.control.management.asking import Asker, Given, Outcome, Registry, Spending, wrong
 from proxy.control.management.examples import EXAMPLES, QUERIES
 from proxy.control.management.showing import Shower, with_spending
@@ -76,10 +76,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("/team/delete", teams.delete, "Delete teams and their keys"),
     Operation("/team/info", teams.info, "A team, with its keys", GET),
     Operation("/team/list", teams.listed, "The teams", GET),
-    Operation("/team/member_add", teams.member_add, "Add members to a team"),
+    Operation("/team/member_add", members.add, "Add members to a team"),
     Operation(
-        "/team/member_delete", teams.member_delete, "Take a member out of a team, and end its keys there"
+        "/team/member_update",
+        members.update,
+        "Change a member's role, and how much of the team's it may have",
     ),
+    Operation("/team/member_delete", members.delete, "Take a member out of a team, and end its keys there"),
     Operation("/team/block", teams.block, "Let a team's keys in no more"),
     Operation("/team/unblock", teams.unblock, "Let a team's keys in again"),
     *(

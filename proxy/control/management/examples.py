@@ -28,6 +28,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "/team/update": {"team_id": "research", "rpm_limit": 600},
     "/team/delete": {"team_ids": ["research"]},
     "/team/member_add": {"team_id": "research", "member": {"role": "user", "user_id": "ada"}},
+    "/team/member_update": {"team_id": "research", "user_id": "ada", "max_budget_in_team": 20},
     "/team/member_delete": {"team_id": "research", "user_id": "ada"},
     "/team/block": {"team_id": "research"},
     "/team/unblock": {"team_id": "research"},

@@ -29,14 +29,14 @@ FOREVER = "-1"
 """LiteLLM's `duration` for a key that never ends."""
 NEVER_GIVEN = frozenset({
     "id", "token", "key_name", "expires", "retired", "rotation_count", "created_by", "created_at", "updated_at",
-    "members",
+    "members", "member_limits", "each_member",
 })  # fmt: skip
 """Of an identity's fields, those that nobody sets by name."""
 _NOT_HERE = frozenset({
     "access_group_ids", "allowed_model_region", "allowed_passthrough_routes", "allowed_vector_store_indexes",
     "auto_rotate", "budget_fallbacks", "budget_limits", "denied_passthrough_routes", "enforced_params",
     "guardrails", "mcp_rpm_limit", "object_permission", "organization_id", "policies", "project_id", "prompts",
-    "tag_rpm_limit", "team_member_budget", "team_member_rpm_limit", "team_member_tpm_limit",
+    "tag_rpm_limit",
     "temp_budget_increase", "tpd_limit",
 })  # fmt: skip
 """LiteLLM's fields that hold somebody back, and are not there: to pass over them would let through what must not be."""
@@ -86,10 +86,12 @@ def _check_names(struct: type[Entity], given: Given) -> None:
 
 _NOT_THERE = "`{}` is not there yet in this gateway, so it would hold nobody back. Leave it out."
 _KNOWN = frozenset({
-    "agent_id", "aliases", "allowed_cache_controls", "auto_create_key", "auto_rotate", "budget_reset_at", "config",
-    "default_model", "duration", "grace_period", "key", "key_alias", "key_type", "keys", "member", "members",
-    "members_with_roles", "model_aliases", "new_key", "permissions", "rotation_interval", "send_invite_email", "spend",
-    "team_id", "team_ids", "teams", "user_id", "user_ids", *_NOT_HERE,
+    "agent_id", "aliases", "allowed_cache_controls", "auto_create_key", "auto_rotate", "budget_reset_at",
+    "config", "default_model", "duration", "grace_period", "key", "key_alias", "key_type", "keys",
+    "max_budget_in_team", "member", "members", "members_with_roles", "model_aliases", "new_key", "permissions",
+    "rotation_interval", "send_invite_email", "spend", "team_id", "team_ids", "team_member_budget",
+    "team_member_budget_duration", "team_member_rpm_limit", "team_member_tpm_limit", "teams", "user_id",
+    "user_ids", *_NOT_HERE,
 })  # fmt: skip
 
 

@@ -5,7 +5,7 @@ Source: https://docs.litellm.ai/docs/proxy/virtual_keys
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -198,10 +198,9 @@ def health(asker: Asker, given: Given, shower: Shower) -> Outcome:
     return Outcome({"key": "healthy", "logging_callbacks": None})
 
 
-def deletions_of(asker: Asker, shower: Shower, *, team_id: str = "", user_id: str = "") -> list[Change]:
-    """All keys of a team, or of a user."""
-    keys = shower.keys(
-        lambda key: (team_id != "" and key.team_id == team_id) or (user_id != "" and key.user_id == user_id)
-    )
+def deletions_of(asker: Asker, shower: Shower, of: Callable[[VirtualKey], bool]) -> list[Change]:
+    """All such keys, but those of the configuration."""
     directory = asker.directory
-    return [directory.deletion("key", key.id) for key in keys if not directory.is_configured(key.id)]
+    return [
+        directory.deletion("key", key.id) for key in shower.keys(of) if not directory.is_configured(key.id)
+    ]

@@ -5,77 +5,24 @@ Sources: https://docs.litellm.ai/docs/proxy/customers, https://docs.litellm.ai/d
 
 from __future__ import annotations
 
-import uuid
-from typing import TypeVar
-
 import msgspec
 
 from proxy.access.directory import KINDS
-from proxy.access.identity import Budget, Customer, Entity, Identity, Tag
-from proxy.control.management.asking import (
-    Asker,
-    Given,
-    Outcome,
-    not_found,
-    taken,
-    text_of,
-    texts_of,
-    wrong,
-)
-from proxy.control.management.fields import changes_of
-from proxy.control.management.making import check_holders
+from proxy.access.identity import Budget, Customer, Identity, Tag
+from proxy.control.management.asking import Asker, Given, Outcome, text_of, texts_of, wrong
+from proxy.control.management.kinds import all_of, changed, find, id_of, new
 from proxy.control.management.showing import Shower, Shown
-
-_E = TypeVar("_E", Customer, Tag, Budget)
-
-
-def find(asker: Asker, struct: type[_E], id_: str, param: str) -> _E:
-    """As it was written. Raises GatewayError 404."""
-    kind = _KINDS[struct]
-    found = asker.directory.stored(kind, id_)
-    if not isinstance(found, struct):
-        raise not_found(kind, id_, param)
-    return found
-
-
-_KINDS: dict[type[Entity], str] = {Customer: "customer", Tag: "tag", Budget: "budget"}
-_IDS: dict[type[Entity], str] = {Customer: "user_id", Tag: "name", Budget: "budget_id"}
-
-
-def _new(asker: Asker, struct: type[_E], given: Given, id_: str) -> _E:
-    asker.must_be_admin()
-    if asker.directory.stored(_KINDS[struct], id_) is not None:
-        raise taken(_KINDS[struct], id_, _IDS[struct])
-    fields = changes_of(struct, given, asker.now)
-    if struct is not Budget:
-        check_holders(asker, {"budget_id": fields.get("budget_id")})
-    return struct(**{**fields, _IDS[struct]: id_, "created_at": asker.now, "updated_at": asker.now})  # type: ignore[arg-type]
-
-
-def _changed(asker: Asker, struct: type[_E], given: Given, id_: str) -> _E:
-    asker.must_be_admin()
-    before = find(asker, struct, id_, _IDS[struct])
-    fields = changes_of(struct, given, asker.now)
-    if struct is not Budget:
-        check_holders(asker, {"budget_id": fields.get("budget_id")})
-    return msgspec.structs.replace(before, **{**fields, _IDS[struct]: id_, "updated_at": asker.now})
-
-
-def _all(asker: Asker, struct: type[_E]) -> list[_E]:
-    asker.must_be_admin()
-    return [each for each in asker.directory.all_of(_KINDS[struct]) if isinstance(each, struct)]
-
 
 # Customers
 
 
 def customer_new(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    customer = _new(asker, Customer, given, text_of(given, "user_id"))
+    customer = new(asker, Customer, given, text_of(given, "user_id"))
     return Outcome(shower.other(customer), (asker.directory.change(customer),))
 
 
 def customer_update(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    customer = _changed(asker, Customer, given, text_of(given, "user_id"))
+    customer = changed(asker, Customer, given, text_of(given, "user_id"))
     return Outcome(shower.other(customer), (asker.directory.change(customer),))
 
 
@@ -86,7 +33,8 @@ def customer_info(asker: Asker, given: Given, shower: Shower) -> Outcome:
 
 
 def customer_list(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    return Outcome([shower.other(customer) for customer in _all(asker, Customer)])
+    asker.must_be_admin()
+    return Outcome([shower.other(customer) for customer in all_of(asker, Customer)])
 
 
 def customer_delete(asker: Asker, given: Given, shower: Shower) -> Outcome:
@@ -122,13 +70,12 @@ def _customers_blocked(asker: Asker, given: Given, shower: Shower, *, blocked: b
 
 
 def budget_new(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    id_ = text_of(given, "budget_id") if given.get("budget_id") else str(uuid.uuid4())
-    budget = _new(asker, Budget, given, id_)
+    budget = new(asker, Budget, given, id_of(Budget, given))
     return Outcome(shower.other(budget), (asker.directory.change(budget),))
 
 
 def budget_update(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    budget = _changed(asker, Budget, given, text_of(given, "budget_id"))
+    budget = changed(asker, Budget, given, text_of(given, "budget_id"))
     return Outcome(shower.other(budget), (asker.directory.change(budget),))
 
 
@@ -138,7 +85,8 @@ def budget_info(asker: Asker, given: Given, shower: Shower) -> Outcome:
 
 
 def budget_list(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    return Outcome([shower.other(budget) for budget in _all(asker, Budget)])
+    asker.must_be_admin()
+    return Outcome([shower.other(budget) for budget in all_of(asker, Budget)])
 
 
 def budget_delete(asker: Asker, given: Given, shower: Shower) -> Outcome:
@@ -162,13 +110,13 @@ def _holds(asker: Asker, kind: str, budget_id: str) -> int:
 
 
 def tag_new(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    tag = _new(asker, Tag, given, text_of(given, "name"))
+    tag = new(asker, Tag, given, text_of(given, "name"))
     answer = {"message": f"Tag {tag.name} created successfully", "tag": shower.other(tag)}
     return Outcome(answer, (asker.directory.change(tag),))
 
 
 def tag_update(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    tag = _changed(asker, Tag, given, text_of(given, "name"))
+    tag = changed(asker, Tag, given, text_of(given, "name"))
     answer = {"message": f"Tag {tag.name} updated successfully", "tag": shower.other(tag)}
     return Outcome(answer, (asker.directory.change(tag),))
 
@@ -182,7 +130,8 @@ def tag_info(asker: Asker, given: Given, shower: Shower) -> Outcome:
 
 
 def tag_list(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    return Outcome([shower.other(tag) for tag in _all(asker, Tag)])
+    asker.must_be_admin()
+    return Outcome([shower.other(tag) for tag in all_of(asker, Tag)])
 
 
 def tag_delete(asker: Asker, given: Given, shower: Shower) -> Outcome:

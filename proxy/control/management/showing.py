@@ -14,10 +14,11 @@ from proxy.access.directory import Directory, place_of
 from proxy.access.identity import Allowance, Entity, ModelBudget, Team, User, VirtualKey
 from proxy.access.periods import period_of, window
 from proxy.control.management.asking import Spending
+from proxy.limits.subjects import member
 
 Shown = dict[str, object]
 _TIMES = frozenset({"expires", "created_at", "updated_at"})
-_HIDDEN = frozenset({"id", "retired", "members"})
+_HIDDEN = frozenset({"id", "retired", "members", "member_limits", "each_member"})
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -67,12 +68,26 @@ class Shower(msgspec.Struct, frozen=True):
 
     def team(self, team: Team) -> Shown:
         members = [{"user_id": user_id, "role": role} for user_id, role in team.members.items()]
+        each = team.each_member
         return {
             **self._entity(team),
             "members_with_roles": members,
             "admins": [user_id for user_id, role in team.members.items() if role == "admin"],
             "members": list(team.members),
+            "team_member_budget_table": None if each is None else self._allowance(each),
             "organization_id": None,
+        }
+
+    def membership(self, team: Team, user_id: str) -> Shown:
+        """What one of its users may have of it, and has spent."""
+        has = team.limits_of(user_id)
+        start, _ = self._period(has or Allowance())
+        return {
+            "user_id": user_id,
+            "team_id": team.team_id,
+            "budget_id": None,
+            "spend": Spent("member", member(team.team_id, user_id), start),
+            "litellm_budget_table": None if has is None else self._allowance(has),
         }
 
     def user(self, user: User) -> Shown:
@@ -102,6 +117,11 @@ class Shower(msgspec.Struct, frozen=True):
         start, end = self._period(entity)
         if kind != "budget":
             shown["spend"] = Spent(kind, id_, start)
+        return {**shown, "budget_reset_at": None if end is None else moment(end)}
+
+    def _allowance(self, has: Allowance) -> Shown:
+        shown = {name: _plain(name, getattr(has, name)) for name in Allowance.__struct_fields__}
+        _, end = self._period(has)
         return {**shown, "budget_reset_at": None if end is None else moment(end)}
 
     def _period(self, allowance: Allowance) -> tuple[float, float | None]:

@@ -2,58 +2,40 @@
 
 from __future__ import annotations
 
-import uuid
-
 import msgspec
 
-from proxy.access.directory import Change
 from proxy.access.identity import Entity, Team, User
+from proxy.control.management import kinds
 from proxy.control.management.asking import (
     Asker,
     Given,
     Outcome,
     forbidden,
-    not_found,
     one_page,
     page_of,
-    taken,
     text_of,
     texts_of,
 )
-from proxy.control.management.fields import changes_of
 from proxy.control.management.keys import deletions_of, shown_new
-from proxy.control.management.making import check_holders, new_key, secret_of
+from proxy.control.management.kinds import all_of, find, id_of
+from proxy.control.management.making import new_key, secret_of
+from proxy.control.management.members import without
 from proxy.control.management.showing import Shower, Shown
-from proxy.control.management.teams import find as find_team
 
 _KEYS_OWN = ("key_alias", "duration", "models", "aliases", "key", "team_id", "key_type", "allowed_routes")
 """Of what is asked for a new user, what its first key gets; all limits are the user's."""
 
 
-def find(asker: Asker, user_id: str) -> User:
-    """As it was written. Raises GatewayError 404."""
-    user = asker.directory.stored("user", user_id)
-    if not isinstance(user, User):
-        raise not_found("user", user_id, "user_id")
-    return user
-
-
 def new(asker: Asker, given: Given, shower: Shower) -> Outcome:
     """With a first key, unless `auto_create_key` is false."""
-    asker.must_be_admin()
-    user_id = text_of(given, "user_id") if given.get("user_id") else str(uuid.uuid4())
-    if asker.directory.stored("user", user_id) is not None:
-        raise taken("user", user_id, "user_id")
-    fields = {**changes_of(User, given, asker.now), "user_id": user_id}
-    check_holders(asker, {"budget_id": fields.get("budget_id")})
-    user = User(created_at=asker.now, updated_at=asker.now, **fields)  # type: ignore[arg-type]
-    teams = _joined(asker, given, user_id)
+    user = kinds.new(asker, User, given, id_of(User, given))
+    teams = _joined(asker, given, user.user_id)
     answer: Shown = {**shower.user(user), "teams": [team.team_id for team in teams], "key": None}
     made: list[Entity] = [user, *teams]
     if given.get("auto_create_key") is not False:
         secret = secret_of(asker, given, "key")
         of_key = {name: given[name] for name in _KEYS_OWN if given.get(name) is not None}
-        key = new_key(asker, {**of_key, "user_id": user_id}, secret)
+        key = new_key(asker, {**of_key, "user_id": user.user_id}, secret)
         made.append(key)
         shown = shown_new(shower, key, secret)
         answer |= {
@@ -71,20 +53,16 @@ def _joined(asker: Asker, given: Given, user_id: str) -> list[Team]:
     teams: dict[str, Team] = {}
     for each in listed:
         one: Given = each if isinstance(each, dict) else {"team_id": each}
-        team = find_team(asker, text_of(one, "team_id"))
+        team = find(asker, Team, text_of(one, "team_id"))
         role = "admin" if one.get("user_role") == "admin" else "user"
         teams[team.team_id] = msgspec.structs.replace(team, members={**team.members, user_id: role})
     return list(teams.values())
 
 
 def update(asker: Asker, given: Given, shower: Shower) -> Outcome:
-    asker.must_be_admin()
-    user = find(asker, text_of(given, "user_id"))
-    fields = changes_of(User, given, asker.now)
-    check_holders(asker, {"budget_id": fields.get("budget_id")})
-    changed = msgspec.structs.replace(user, **{**fields, "user_id": user.user_id, "updated_at": asker.now})
-    answer = {"user_id": user.user_id, "data": shower.user(changed)}
-    return Outcome(answer, (asker.directory.change(changed),))
+    user = kinds.changed(asker, User, given, text_of(given, "user_id"))
+    answer = {"user_id": user.user_id, "data": shower.user(user)}
+    return Outcome(answer, (asker.directory.change(user),))
 
 
 def info(asker: Asker, given: Given, shower: Shower) -> Outcome:
@@ -93,10 +71,9 @@ def info(asker: Asker, given: Given, shower: Shower) -> Outcome:
     user_id = text_of(given, "user_id") if given.get("user_id") else own
     if not asker.admin and (user_id is None or user_id != own):
         raise forbidden("You may see your own user's info only.")
-    user = None if user_id is None else find(asker, user_id)
+    user = None if user_id is None else find(asker, User, user_id)
     keys = shower.keys(lambda key: user_id is None or key.user_id == user_id)
-    teams = [team for team in asker.directory.all_of("team") if isinstance(team, Team)]
-    mine = [team for team in teams if user_id is None or user_id in team.members]
+    mine = [team for team in all_of(asker, Team) if user_id is None or user_id in team.members]
     return Outcome(
         {
             "user_id": user_id,
@@ -110,8 +87,7 @@ def info(asker: Asker, given: Given, shower: Shower) -> Outcome:
 def listed(asker: Asker, given: Given, shower: Shower) -> Outcome:
     asker.must_be_admin()
     number, size = page_of(given, "page_size", 25)
-    users = [user for user in asker.directory.all_of("user") if isinstance(user, User)]
-    found = [user for user in users if _is_wanted(given, user, shower)]
+    found = [user for user in all_of(asker, User) if _is_wanted(given, user, shower)]
     shown = [
         {**shower.user(user), "key_count": _keys_of(user, shower)} for user in one_page(found, number, size)
     ]
@@ -139,13 +115,11 @@ def delete(asker: Asker, given: Given, shower: Shower) -> Outcome:
     """Their keys end with them."""
     asker.must_be_admin()
     ids = list(dict.fromkeys(texts_of(given, "user_ids")))
-    changes: list[Change] = []
     for user_id in ids:
-        find(asker, user_id)
-        changes += [asker.directory.deletion("user", user_id), *deletions_of(asker, shower, user_id=user_id)]
-    for team in asker.directory.all_of("team"):
-        if isinstance(team, Team) and not team.members.keys().isdisjoint(ids):
-            members = {user_id: role for user_id, role in team.members.items() if user_id not in ids}
-            changes.append(asker.directory.change(msgspec.structs.replace(team, members=members)))
-    unique = {(change.kind, change.id): change for change in changes}
-    return Outcome(len(ids), tuple(unique.values()))
+        find(asker, User, user_id)
+    changes = [asker.directory.deletion("user", user_id) for user_id in ids]
+    changes += deletions_of(asker, shower, of=lambda key: key.user_id in ids)
+    for team in all_of(asker, Team):
+        if not team.members.keys().isdisjoint(ids):
+            changes.append(asker.directory.change(without(team, ids)))
+    return Outcome(len(ids), tuple(changes))

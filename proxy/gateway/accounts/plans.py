@@ -10,12 +10,12 @@ from typing import Protocol
 
 import msgspec
 
-from proxy.access.identity import KEY_DIGITS, Allowance, Caller, Customer, ModelBudget, Tag
+from proxy.access.identity import KEY_DIGITS, Allowance, Caller, Customer, ModelBudget, Tag, Team
 from proxy.access.periods import period_of, window
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.labels import NONE, Labels
 from proxy.limits.layout import MOST_RULES
-from proxy.limits.subjects import EVERYBODY, Kind, subject
+from proxy.limits.subjects import EVERYBODY, Kind, member, subject
 from proxy.limits.values import NO_PERIOD, UNLIMITED, Rule
 
 MAX_REMEMBERED = 10_000
@@ -97,6 +97,12 @@ class Plans:
             yield from self._of("key", key.id, key.key_alias or key.key_name, key, call.model, now, label)
         if team is not None:
             yield from self._of("team", team.team_id, team.team_alias or team.team_id, team, call.model, now)
+            if (
+                key is not None
+                and key.user_id is not None
+                and (has := team.limits_of(key.user_id)) is not None
+            ):
+                yield self._of_member(team, key.user_id, has, now)
         if user is not None:
             own = user if team is None else msgspec.structs.replace(user, max_budget=None, soft_budget=None)
             yield from self._of("user", user.user_id, user.user_alias or user.user_id, own, call.model, now)
@@ -109,6 +115,12 @@ class Plans:
             settings = self._settings
             all_of_them = Allowance(max_budget=settings.max_budget, budget_duration=settings.budget_duration)
             yield self._rule(EVERYBODY, "all", "this gateway", all_of_them, now)
+
+    def _of_member(self, team: Team, user_id: str, has: Allowance, now: float) -> Rule:
+        shown = f"member `{user_id}` of team `{team.team_alias or team.team_id}`"
+        return self._rule(
+            subject("member", member(team.team_id, user_id)), "member", shown, has, now, user_id
+        )
 
     def _of(
         self, kind: Kind, id_: str, name: str, has: Allowance, model: str | None, now: float, label: str = ""

@@ -101,8 +101,11 @@ async def test_a_team_with_its_members_and_keys(counter: Any) -> None:
         ("/team/member_add", {"team_id": "t", "member": {"role": "user"}}),
         (
             "/team/member_add",
-            {"team_id": "t", "member": {"role": "user", "user_id": "a"}, "max_budget_in_team": 1},
+            {"team_id": "t", "member": {"role": "user", "user_id": "a"}, "max_budget_in_team": "much"},
         ),
+        ("/team/member_update", {"team_id": "t", "user_id": "of-t", "role": "king"}),
+        ("/team/member_update", {"team_id": "t", "user_id": "of-t", "max_budget_in_team": -1}),
+        ("/team/new", {"team_member_budget_duration": "soon"}),
         ("/team/new", {"team_id": ["t"]}),
         ("/team/new", {"team_id": "t"}),
         ("/team/new", {"models": [["m"]]}),
@@ -114,8 +117,54 @@ async def test_a_team_with_its_members_and_keys(counter: Any) -> None:
     ],
 )
 async def test_what_cannot_be_meant_is_400(counter: Any, path: str, given: dict[str, object]) -> None:
-    await counter.ask("/team/new", {"team_id": "t"})
+    await counter.ask("/team/new", {"team_id": "t", "members": ["of-t"]})
     assert (await counter.refused(path, given)).status == 400
+
+
+async def test_members_have_so_much_of_their_teams(counter: Any) -> None:
+    """By LiteLLM's names: what each has, and what one has instead."""
+    made = await counter.ask(
+        "/team/new",
+        {
+            "team_id": "t",
+            "members": ["ada"],
+            "team_member_budget": 2,
+            "team_member_budget_duration": "1mo",
+            "team_member_rpm_limit": 7,
+        },
+    )
+    table = made["team_member_budget_table"]
+    assert (table["max_budget"], table["budget_duration"], table["rpm_limit"]) == (2, "1mo", 7)
+    added = await counter.ask(
+        "/team/member_add",
+        {"team_id": "t", "member": {"role": "user", "user_id": "eve"}, "max_budget_in_team": 5},
+    )
+    (membership,) = added["updated_team_memberships"]
+    assert (membership["user_id"], membership["litellm_budget_table"]["max_budget"]) == ("eve", 5)
+    assert membership["litellm_budget_table"]["rpm_limit"] == 7, "what is not said is each one's"
+    assert membership["spend"] == 1_798_761_600.0, "since the month began"
+    changed = await counter.ask(
+        "/team/member_update",
+        {"team_id": "t", "user_id": "eve", "max_budget_in_team": 9, "role": "admin", "tpm_limit": 100},
+    )
+    assert (changed["max_budget_in_team"], changed["tpm_limit"], changed["role"]) == (9, 100, "admin")
+    shown = (await counter.ask("/team/info", query="team_id=t"))["team_memberships"]
+    budgets = {each["user_id"]: each["litellm_budget_table"]["max_budget"] for each in shown}
+    assert budgets == {"ada": 2, "eve": 9}
+    await counter.ask("/team/update", {"team_id": "t", "team_member_budget": 3, "models": ["m"]})
+    await counter.ask("/team/member_update", {"team_id": "t", "user_id": "eve", "max_budget_in_team": None})
+    shown = (await counter.ask("/team/info", query="team_id=t"))["team_memberships"]
+    assert [each["litellm_budget_table"]["max_budget"] for each in shown] == [3, 3]
+    await counter.ask("/team/member_delete", {"team_id": "t", "user_id": "eve"})
+    await counter.ask("/team/member_add", {"team_id": "t", "member": {"user_id": "eve", "role": "user"}})
+    (eve,) = (
+        each
+        for each in (await counter.ask("/team/info", query="team_id=t"))["team_memberships"]
+        if each["user_id"] == "eve"
+    )
+    assert eve["litellm_budget_table"]["tpm_limit"] is None, "who comes back begins anew"
+    stranger = await counter.refused("/team/member_update", {"team_id": "t", "user_id": "bob"})
+    assert (stranger.status, stranger.code) == (404, "not_found")
 
 
 @pytest.mark.parametrize("name", ["customer", "end_user"])

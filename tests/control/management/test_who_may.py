@@ -77,6 +77,9 @@ async def test_a_teams_administrator_runs_its_keys_and_members(house: Any) -> No
     await house.ask(
         "/team/member_add", {"team_id": "t", "member": {"role": "user", "user_id": "eve"}}, key=house.boss
     )
+    await house.ask(
+        "/team/member_update", {"team_id": "t", "user_id": "eve", "max_budget_in_team": 1}, key=house.boss
+    )
     await house.ask("/team/member_delete", {"team_id": "t", "user_id": "eve"}, key=house.boss)
     for path in ("/key/block", "/key/update", "/key/regenerate"):
         assert (await house.refused(path, {"key": house.bob}, key=house.boss)).status == 403

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from proxy.access.callers import caller_of
-from proxy.access.identity import Customer, ModelBudget, Tag, Team, User, VirtualKey
+from proxy.access.identity import Allowance, Customer, ModelBudget, Tag, Team, User, VirtualKey
 from proxy.gateway.accounts.plans import Plan, Plans, PlanSettings
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.labels import Labels
-from proxy.limits.subjects import EVERYBODY, subject
+from proxy.limits.subjects import EVERYBODY, Payers, member, subject, subjects_of
 from proxy.limits.values import UNLIMITED
 
 NOW = datetime(2026, 7, 15, 22, 30, tzinfo=UTC).timestamp()
@@ -149,3 +149,34 @@ def test_a_models_budget_has_a_period_of_its_own(names: Names, calls: Callable[.
     assert [(rule.holder, rule.budget) for rule in plan.rules] == [("key_model", 250_000_000)]
     assert plan.until < NOW + 86_400
     assert plan_of(names, msgspec.structs.replace(calls(model_max_budget=budgets), model="other")) is None
+
+
+def test_a_member_has_what_its_team_gives_it_of_its_own(names: Names, calls: Callable[..., Call]) -> None:
+    team = Team(
+        team_id="t",
+        team_alias="Research",
+        max_budget=10.0,
+        member_limits={"ada": Allowance(max_budget=2.0)},
+        each_member=Allowance(max_budget=1.0, budget_duration="1mo", rpm_limit=5),
+    )
+    ada = plan_of(names, calls(team, User(user_id="ada", max_budget=0.5), user_id="ada", team_id="t"))
+    assert ada is not None
+    assert holders(ada) == ["team", "member"], "a user's own budget is for its own keys"
+    rule = ada.rules[1]
+    assert (rule.budget, rule.rpm, rule.kind != 0) == (2 * 10**9, 5, True)
+    assert rule.subject == subject("member", member("t", "ada"))
+    assert rule.shown == "member `ada` of team `Research`"
+    bob = plan_of(names, calls(team, user_id="bob", team_id="t"))
+    assert bob is not None
+    assert bob.rules[1].budget == 10**9
+    nobodys = plan_of(names, calls(team, team_id="t"))
+    assert holders(nobodys) == ["team"]
+
+
+def test_a_member_is_counted_for_apart_in_each_of_its_teams() -> None:
+    payers = Payers(key="k", user="ada", team="t")
+    assert subject("member", member("t", "ada")) in subjects_of(payers, "m")
+    assert subject("member", member("u", "ada")) not in subjects_of(payers, "m")
+    assert payers.member is not None
+    for alone in (Payers(user="ada"), Payers(team="t")):
+        assert alone.member is None
