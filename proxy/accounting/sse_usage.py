@@ -73,12 +73,12 @@ class SseUsageTap:
         "_joins",
         "_looks_left",
         "_said_by",
-        "_settled",
         "_tail",
         "_usage",
         "content_unix_s",
         "finish_seen",
         "model",
+        "settled",
         "suspects",
     )
 
@@ -100,7 +100,8 @@ class SseUsageTap:
         """A terminal event's name was read, its data not yet."""
         self._looks_left = _MODEL_LOOKS
         self._said_by = (b"", False)
-        self._settled = False
+        self.settled = False
+        """Whole lines that are plain say nothing new."""
         self._after_cr = False
         """The last piece ended with a CR: a LF that follows belongs to it."""
         self._joins = False
@@ -109,13 +110,12 @@ class SseUsageTap:
         self._event_bytes = 0
 
     def feed(self, payload: bytes) -> None:
-        if self._settled and payload.endswith(b"\n") and is_plain(payload):
+        if self.settled and payload.endswith(b"\n") and is_plain(payload):
             return
         self._look(payload)
-        self._settled = self._is_settled()
+        self.settled = self._is_settled()
 
     def _is_settled(self) -> bool:
-        """Whole lines that are plain say nothing new."""
         begun = self.content_unix_s is not None and not self._looks_left
         return begun and not (self._held or self._tail or self._joins or self._ending or self._after_cr)
 
@@ -282,12 +282,16 @@ class SseUsageTap:
 
 
 def is_plain(events: bytes) -> bool:
-    """HOT. Nothing in them is looked for, but usage that is null: five searches, and nearly always no."""
+    """HOT. Nothing in them is looked for: five searches, and nearly always no."""
+    return says_nothing(events) and events.find(b"event:") < 0
+
+
+def says_nothing(events: bytes) -> bool:
+    """HOT. Neither of usage, but that it is null, nor of an error or an end."""
     find = events.find
     return (
         (find(_USAGE) < 0 or events.count(_USAGE) == events.count(_NO_USAGE))
         and find(MARK) < 0
-        and find(b"event:") < 0
         and find(b"\r") < 0
         and find(b"[DONE]", -_DONE_WITHIN_BYTES) < 0
     )

@@ -81,6 +81,11 @@ class UsageSieve:
         self._passing = False
         """Of an event too long to be held its beginning has gone."""
 
+    @property
+    def at_ease(self) -> bool:
+        """HOT. It waits for nothing."""
+        return not (self._held or self._passing)
+
     def feed(self, payload: bytes) -> bytes:
         """HOT. What is whole by now."""
         if self._held:

@@ -14,7 +14,7 @@ from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing
 from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
-from proxy.wire.pump import End, Pump, Sieve, SievingPump, Tap
+from proxy.wire.pump import Alike, End, Pump, Sieve, SievingPump, Tap
 from proxy.wire.response_head import ResponseHead
 
 DISCARD_BYTES = 64 * 1024
@@ -26,6 +26,7 @@ class Answer:
     """One answer. `take_whole` it, else `pump_into` a client or `read` it to its end; then `close`, in every case."""
 
     __slots__ = (
+        "_alike",
         "_apart",
         "_buffer",
         "_closed",
@@ -64,6 +65,7 @@ class Answer:
         """Where it is waited for once its client has left."""
         self._gap_s = gap_s
         self._pump: Pump | None = None
+        self._alike: Alike | None = None
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
         self.until = math.inf
@@ -167,6 +169,10 @@ class Answer:
             self._framing.whole = says
             self._framing.said_all = said_all
 
+    def has_alike(self, alike: Alike) -> None:
+        """Who knows which of its chunks are like those before; of one in chunks, before it is pumped."""
+        self._alike = alike
+
     async def pump_into(
         self, client: Link, prefix: bytes, tap: Tap | None, write_s: float, sieve: Sieve | None = None
     ) -> End:
@@ -176,6 +182,8 @@ class Answer:
             pump = Pump(link, client, framing, tap, gap_s, write_s, self.until)
         else:
             pump = SievingPump(link, client, framing, tap, gap_s, write_s, self.until, sieve)
+        if self._alike is not None:
+            pump.know(self._alike)
         self._pump = pump
         try:
             end = await pump.run(prefix, *self._take_pieces())

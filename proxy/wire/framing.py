@@ -17,7 +17,7 @@ _LINE_LIMIT_BYTES = 4096
 _EXTRAS_LIMIT_BYTES = 16 * 1024
 """Extensions and trailers of one message: without it, a peer can send 4 KB of framing for each byte of body."""
 
-_SIZES = {b"%x" % size: size for size in range(1, 4096)}
+SIZES = {b"%x" % size: size for size in range(1, 4096)}
 """Size lines as nearly every sender writes them: a lookup costs a third of validating and converting."""
 _SIZES_LINE_BYTES = len(b"fff\r\n")
 _SPLIT_BYTES = 256 * 1024
@@ -142,7 +142,7 @@ class ChunkedFraming:
         end = len(data)
         if self._part is _SIZE and not self.done:
             start = data.find(b"\r\n", 0, _SIZES_LINE_BYTES) + 2
-            if _SIZES.get(data[: start - 2]) == end - start - 2 and data.endswith(b"\r\n"):
+            if SIZES.get(data[: start - 2]) == end - start - 2 and data.endswith(b"\r\n"):
                 if into is not None:
                     into.append(data[start:-2])
                 return end - held
@@ -170,7 +170,7 @@ class ChunkedFraming:
         """HOT. Passes the chunks that lie in `data` from size to CRLF; stops before anything else."""
         if self._of_lines and len(data) - at < _SPLIT_BYTES:
             at = self._split_chunks(data, at, into)
-        find, size_of, ends = data.find, _SIZES.get, data.startswith
+        find, size_of, ends = data.find, SIZES.get, data.startswith
         while True:
             line_end = find(b"\r\n", at, at + _SIZES_LINE_BYTES)
             size = size_of(data[at:line_end]) if line_end > 0 else None
@@ -191,7 +191,7 @@ class ChunkedFraming:
         if pairs and lines[2 * pairs - 2] == b"0":
             pairs -= 1  # the last chunk, or one that is none
         payloads = list(islice(lines, 1, 2 * pairs, 2))
-        sizes = list(map(_SIZES.get, islice(lines, 0, 2 * pairs, 2)))
+        sizes = list(map(SIZES.get, islice(lines, 0, 2 * pairs, 2)))
         if sizes != list(map(len, payloads)):
             self._of_lines = False
             return at

@@ -14,6 +14,7 @@ from proxy.accounting.usage import UsageTap
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.tenancy import owner_of_made
+from proxy.gateway.telling.alike import note_likeness
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import (
     account,
@@ -106,6 +107,8 @@ async def relay(
         extra += priced(head.status, len(whole)) if result.kind is _OK else b""
     if exchange.relay_at_once(answer, extra, tap):
         return Delivery(outcome_of(result.status, result.kind), result)
+    if is_stream and tap is usage:
+        note_likeness(answer, usage, sieve)
     end = await exchange.relay(answer, extra, tap, sieve)
     if is_stream:
         note_pace(record, usage, answer)

@@ -83,6 +83,9 @@ class FakeAnswer:
     def ends_whole_if(self, says: Callable[[], bool], said_all: Callable[[], bool]) -> None:
         self.ends_whole = says
 
+    def has_alike(self, alike: object) -> None:
+        """Nothing is pumped here."""
+
     async def read(self) -> bytes:
         if self.gone_after is not None and not self.outlasts:
             if self.gone_after == 0:
