@@ -19,6 +19,7 @@ from proxy.accounting.log import Log, LogFormat
 from proxy.config.schema import Config
 from proxy.limits.ledger import Ledger
 from proxy.metrics.table import Board
+from proxy.process.descriptors import make_room_for_descriptors
 from proxy.process.edition import Edition, Latest
 from proxy.process.forking import TOLD_OF_NEWS
 from proxy.process.limits import lone_ledger
@@ -42,6 +43,10 @@ from proxy.worker.telemetry import Telemetry
 STDOUT = 1
 GC_THRESHOLDS = (50_000, 50, 100)
 """A request makes few cycles; the default of 700 objects would have the collector run every few requests."""
+
+
+FILES_PER_CONNECTION = 2
+"""The client's, and the upstream's."""
 
 
 class Overseer(Protocol):
@@ -120,6 +125,7 @@ def work(
     side = None
     if metrics_listener is not None:
         side = SideDoor(metrics_listener, gateway.reactor, door_limits(ours), lambda: gateway.side)
+    make_room_for_descriptors(FILES_PER_CONNECTION * ours.max_connections)
     keep_freed_memory()
     gc.collect()
     gc.freeze()
