@@ -60,7 +60,7 @@ class GatewayWithin:
     @property
     def links(self) -> int:
         """Sockets that are neither idle in the pool nor gone."""
-        return len(self.gateway.reactor) - self.gateway.pool.idle()
+        return len(self.gateway.reactor) - self.gateway.reaching.pool.idle()
 
     async def recorded(self, count: int) -> None:
         """Waits until so many requests have ended."""

@@ -34,6 +34,7 @@ from proxy.edge.http1 import serve_socket
 from proxy.limits.layout import Layout
 from proxy.upstream.connecting import Connector
 from proxy.worker.assembly import Gateway
+from proxy.worker.kept import Given
 from proxy.worker.serving import serve_accepted
 from proxy.worker.spending import Spending
 
@@ -73,10 +74,10 @@ class _Run:
             self._records,
             poller=self._network.poller,
             dial=self._network.dial,
-            spending=Spending(self._ledger, None, clock.monotonic),
+            given=Given(spending=Spending(self._ledger, None, clock.monotonic)),
         )
-        gateway = self._gateway
-        gateway.preopener.connector = Connector(gateway.reactor, gateway.pool, self._network.dial_ahead)
+        reaching = self._gateway.reaching
+        reaching.preopener.connector = Connector(reaching.reactor, reaching.pool, self._network.dial_ahead)
         self._watch()
 
     async def run(self) -> None:
@@ -145,10 +146,10 @@ class _Run:
     def _look(self) -> None:
         gateway = self._gateway
         states = gateway.router.snapshot(self._clock.monotonic())
-        budget, room = gateway._budget, gateway._room  # noqa: SLF001 - nobody else asks
+        budget, room = gateway.shares.retries, gateway.shares.room
         self._story.at_rest = AtRest(
             links=len(gateway.reactor),
-            idle=gateway.pool.idle(),
+            idle=gateway.reaching.pool.idle(),
             in_flight={state.id: state.in_flight for state in states},
             tokens_held={state.id: state.tpm_used for state in states},
             tasks=_tasks(),

@@ -15,7 +15,7 @@ from loadtest.sim.clock import VirtualClock
 from loadtest.sim.sweeping import SparseDeadlines
 from proxy.accounting import record
 from proxy.wire.reactor import Poller, Reactor
-from proxy.worker import assembly
+from proxy.worker import reaching
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def seeded(clock: VirtualClock, seed: int) -> Iterator[None]:
         stack.enter_context(patch("os.urandom", random.Random(f"{seed} ids").randbytes))
         stack.enter_context(patch.object(record, "_ready_ids", []))
         stack.enter_context(patch.object(trio_run, "_ALLOW_DETERMINISTIC_SCHEDULING", new=True))
-        stack.enter_context(patch.object(assembly, "Reactor", sparse))
+        stack.enter_context(patch.object(reaching, "Reactor", sparse))
         stack.callback(random.setstate, random.getstate())
         stack.callback(schedulers_chance.setstate, schedulers_chance.getstate())
         random.seed(seed)

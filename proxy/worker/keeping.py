@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from proxy.accounting.bus import Consumer
+from proxy.accounting.counting import Counted
 from proxy.config.schema import Config
 from proxy.limits.ledger import Ledger
 from proxy.metrics import families as f
@@ -24,6 +25,7 @@ from proxy.storage.records import RecordRows
 from proxy.storage.retention import Retention, Step
 from proxy.storage.spend import SpendRows
 from proxy.types import Deployment
+from proxy.worker.kept import Given
 from proxy.worker.settings import (
     conversation_limits,
     object_limits,
@@ -32,6 +34,7 @@ from proxy.worker.settings import (
     state_limits,
 )
 from proxy.worker.spending import Spending
+from proxy.worker.telemetry import Telemetry
 
 
 class Keeper(Protocol):
@@ -70,6 +73,18 @@ class Keeping:
             ]
             retention = Retention(retention_limits(config), self.file, others=others)
             self.tasks = (retention.run, self.spending.run, self.objects.run)
+
+    def given(self, counted: Counted | None, telemetry: Telemetry | None) -> Given:
+        """To the gateway, with what this process has from elsewhere."""
+        return Given(
+            counted=counted,
+            state=self.file,
+            telemetry=telemetry,
+            spending=self.spending,
+            objects=self.objects,
+            conversations=self.conversations,
+            prompts=self.prompts,
+        )
 
     def tell(self, table: Table) -> None:
         """For the metrics."""

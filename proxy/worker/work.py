@@ -109,13 +109,7 @@ def work(
         number,
         overseer.pass_on,
         board=overseer.facts,
-        counted=overseer.counted,
-        state=keeping.file,
-        telemetry=telemetry,
-        spending=keeping.spending,
-        objects=keeping.objects,
-        conversations=keeping.conversations,
-        prompts=keeping.prompts,
+        given=keeping.given(overseer.counted, telemetry),
     )
     if telemetry is not None:
         telemetry.table.sources.append(keeping.tell)
@@ -219,7 +213,7 @@ async def _hear(gateway: Gateway, overseer: Overseer, latest: Latest) -> None:
         gateway.adopt(*await trio.to_thread.run_sync(gateway.prepare, edition.config, edition.environ))
         gc.collect()  # the parts before it, unless requests still run: they refer to each other
     for order in news.orders:
-        gateway.obey(order)
+        gateway.holds.obey(order)
     overseer.reloaded(edition)
 
 

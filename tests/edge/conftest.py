@@ -211,7 +211,7 @@ class House:
     @property
     def in_use(self) -> int:
         """Sockets on the reactor that do not idle in the pool."""
-        return len(self.gateway.reactor) - self.gateway.pool.idle()
+        return len(self.gateway.reactor) - self.gateway.reaching.pool.idle()
 
     async def recorded(self, count: int = 1) -> None:
         """Waits until so many requests have ended, and for the sockets they used."""

@@ -96,4 +96,4 @@ async def refused(s: Scene, begin: bytes, pieces: list[bytes]) -> None:
     (record,) = s.gateway.records
     assert (record.outcome, record.attempts) == (Outcome.CLIENT_ERROR, 1)
     assert s.gateway.status("bad").failures == 0
-    assert s.gateway.gateway.pool.idle() == 0, "half a request is still on that connection"
+    assert s.gateway.gateway.reaching.pool.idle() == 0, "half a request is still on that connection"

@@ -40,7 +40,7 @@ async def test_a_key_that_is_refused_twice_rests(scene: OpenScene, stream: bool,
         assert len(s.bad.requests) == 2
         (free,) = _free_calls(s)
         assert free.header(b"authorization") == b"Bearer sk-bad"
-        assert s.gateway.gateway.confirmer.refused == 1
+        assert s.gateway.gateway.reaching.confirmer.refused == 1
 
 
 async def test_a_key_that_is_well_goes_on(scene: OpenScene) -> None:

@@ -36,7 +36,7 @@ from proxy.types import Outcome, ResultKind, Usage
 from proxy.upstream.answer import Answer
 from proxy.upstream.pool import ConnectionPool
 from proxy.wire.parking import Parking
-from proxy.worker import assembly
+from proxy.worker import plant
 
 MOST_SEEDS = 60
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -160,9 +160,9 @@ def _quota_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_end(patch: pytest.MonkeyPatch) -> None:
-    settings = assembly.attempt_settings
+    settings = plant.attempt_settings
     patch.setattr(
-        assembly,
+        plant,
         "attempt_settings",
         lambda config: msgspec.structs.replace(settings(config), total_s=math.inf),
     )

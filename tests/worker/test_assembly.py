@@ -125,7 +125,7 @@ async def test_who_waits_gets_the_slot_of_a_request_of_before(
 
     nursery.start_soon(wait)
     with trio.fail_after(WAIT_S):
-        while not within.gateway._room.queues:  # noqa: ASYNC110 - it tells nobody
+        while not within.gateway.shares.room.queues:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.001)
     began = time.monotonic()
     await feed.aclose()
@@ -173,13 +173,13 @@ async def test_nothing_of_the_old_is_left(within: GatewayWithin, loaded: Callabl
 
 
 async def test_the_word_of_another_worker(within: GatewayWithin, loaded: Callable[..., Loaded]) -> None:
-    within.gateway.obey(Order(target_of("both"), Hold.draining()))
-    within.gateway.obey(Order(target_of("nobody here"), Hold.draining()))
+    within.gateway.holds.obey(Order(target_of("both"), Hold.draining()))
+    within.gateway.holds.obey(Order(target_of("nobody here"), Hold.draining()))
     assert within.status("both").reason == "draining"
     within.gateway.reload(loaded("new").config, {})
     within.gateway.reload(loaded("new", "both").config, {})
     assert within.status("both").reason == "draining"
-    within.gateway.obey(Order(target_of("both"), Hold.revived()))
+    within.gateway.holds.obey(Order(target_of("both"), Hold.revived()))
     assert within.status("both").state == "closed"
 
 
@@ -194,7 +194,7 @@ async def test_a_certificate_bundle_that_was_replaced_is_read_by_a_reload(tmp_pa
         async with gateway_within(path) as within:
             assert (await asked(within)).status == 200
             mock._tls = new.server_context()
-            within.gateway.pool.close()
+            within.gateway.reaching.pool.close()
             assert (await asked(within)).status == 502
             replaced = tmp_path / "next.pem"
             replaced.write_bytes(new.authority.read_bytes())
@@ -215,8 +215,8 @@ async def test_names_are_looked_up_by_the_workers_own_resolver(mock: MockUpstrea
     async with gateway_within(path) as within:
         for _ in range(2):
             assert (await asked(within)).status == 200
-            within.gateway.pool.close()
-        (known,) = within.gateway.resolver._hosts.items()
+            within.gateway.reaching.pool.close()
+        (known,) = within.gateway.reaching.resolver._hosts.items()
         assert known[0][0] == b"localhost"
         assert known[1].addresses
 

@@ -52,9 +52,9 @@ class Scene:
         """By its alias."""
         gateway = self.within.gateway
         found = next(
-            each for each in gateway.directory.all_of("key") if getattr(each, "key_alias", "") == key
+            each for each in gateway.kept.directory.all_of("key") if getattr(each, "key_alias", "") == key
         )
-        standing = gateway.spending.standing(Rule(subject("key", getattr(found, "id", ""))))
+        standing = gateway.kept.spending.standing(Rule(subject("key", getattr(found, "id", ""))))
         assert standing is not None
         return standing
 
