@@ -6,14 +6,14 @@ bytes -> Exchange -> Caller -> Call -> Choice -> Deployment -> Outbound -> Answe
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeAlias
 
 import trio
 
-from proxy.access.identity import Caller, VirtualKey
-from proxy.access.keys import Keys, UnknownKey
+from proxy.access.identity import Caller
+from proxy.access.keys import UnknownKey
 from proxy.accounting.bus import Records
 from proxy.accounting.record import Record, call_id
 from proxy.errors import Fault, GatewayError
@@ -23,25 +23,17 @@ from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.intake import page_body, read_at_once, read_call
 from proxy.gateway.reading.intake_limits import IntakeLimits
-from proxy.gateway.reading.introduction import Introduction, introduce
 from proxy.gateway.reading.labels import NONE as NO_LABELS
-from proxy.gateway.reading.permission import check_customer, check_route, may_use, permitted
-from proxy.gateway.reading.routes import Kind, Route, Routes
-from proxy.gateway.reading.session import Named, nobody
-from proxy.gateway.reading.tenancy import APART, NOT_FOUND, Tenancy
-from proxy.gateway.reading.whose import WRITTEN_BEHIND_S, SharedObjects
-from proxy.gateway.refusals import master_key_needed, websocket_not_carried
+from proxy.gateway.reading.permission import may_use, permitted
+from proxy.gateway.reading.reception import Reception
 from proxy.gateway.telling.cors import CLOSED, Cors, is_preflight
 from proxy.gateway.telling.ends import break_off
-from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.telling.refusals import STOPPING, bug, stopping
 from proxy.gateway.telling.shapes import reads_anthropics, reply_of
-from proxy.gateway.trying.choice import Choice
+from proxy.gateway.trying.choosing import Choosing
 from proxy.gateway.trying.run import Run
-from proxy.gateway.trying.selection import choose
-from proxy.routing.router import Router
 from proxy.types import Headers, Outcome, Page, PageRequest
-from proxy.wire.form import RequestHead, asks_for_websocket
+from proxy.wire.form import RequestHead
 from proxy.wire.gone import ClientGone
 from proxy.wire.scope import RequestScope
 from proxy.wire.walls import Wall
@@ -53,20 +45,9 @@ _FAULTS = {
 }
 LAST_WORDS_S = 1.0
 """For a client to take them when the worker has run out of time: they fit into any socket's buffer."""
-_NATIVE = Kind.NATIVE
 _CLIENT_GONE = Outcome.CLIENT_GONE
-NOBODY = Caller("anonymous", b"")
-TOKEN_HOLDER = Caller("token", b"")
-"""With a key that opens one page and nothing else."""
 PREFLIGHT = "preflight"
 """In place of a route: a browser asks on every path whether a page may."""
-TRACEPARENT = b"traceparent"
-"""https://www.w3.org/TR/trace-context/#traceparent-header"""
-TRACEPARENT_BYTES = 55
-SHOWN_PATH_BYTES = 200
-"""Of an unknown path, in its record: what a person needs to see the slip."""
-Seek: TypeAlias = Callable[[bytes], Awaitable[bool]]
-"""Looks for the key of a digest where other processes write theirs. True: it is known now."""
 
 
 KeepPrompt: TypeAlias = Callable[[str, bytes], None]
@@ -88,43 +69,26 @@ class Pipeline:
 
     def __init__(
         self,
-        routes: Routes,
-        keys: Keys,
-        router: Router,
+        reception: Reception,
+        choosing: Choosing,
         attempts: Answering,
         recorder: Records,
         limits: IntakeLimits,
         cors: Cors = CLOSED,
         wall: Wall | None = None,
-        guard: HomeGuard | None = None,
-        seek: Seek | None = None,
         accounts: Accounts | None = None,
-        objects: SharedObjects | None = None,
-        tenancy: Tenancy = APART,
-        *,
-        traces: bool = False,
-        named: Named = nobody,
         keep_prompt: KeepPrompt | None = None,
     ) -> None:
-        """`wall`: around each request. `guard`: where no key is asked for. `seek`: where keys may be that are not known
-        here yet. `accounts`: who may have how much; None: everybody, all. `objects`: as `seek`, for objects that
-        the router's store has missed. `traces`: records say which span of the client's they are of.
-        `named`: which conversation a call goes on with. `keep_prompt`: what is asked is kept; None: it is not."""
-        self._routes = routes
-        self._keys = keys
-        self._router = router
+        """`wall`: around each request. `accounts`: who may have how much; None: everybody, all. `keep_prompt`: what is
+        asked is kept; None: it is not."""
+        self._reception = reception
+        self._choosing = choosing
         self._attempts = attempts
         self._recorder = recorder
         self._limits = limits
         self._cors = cors
         self._wall = wall or Wall("request")
-        self._guard = guard
-        self._seek = seek
         self._accounts = accounts
-        self._objects = objects
-        self._tenancy = tenancy
-        self._traces = traces
-        self._named = named
         self._keep_prompt = keep_prompt
 
     async def serve(self, exchange: Exchange) -> None:
@@ -149,16 +113,16 @@ class Pipeline:
             if b"origin" in exchange.head.form.first and await self._meet_browser(exchange, record):
                 return
             try:
-                known = self._introduce(exchange.head, record)
+                known = self._reception.introduce(exchange.head, record)
             except UnknownKey as unknown:
-                known = await self._introduce_anew(exchange, record, unknown)
+                known = await self._reception.introduce_anew(exchange, record, unknown)
             if known.route.page is not None:
                 await self._show(exchange, known.route.page, known.caller, record)
             else:
                 limits = self._limits
                 call = read_at_once(exchange, known, limits) or await read_call(exchange, known, limits)
                 call = self._noted(call, record)
-                choice = self._choose(call) or await self._choose_anew(exchange, call)
+                choice = self._choosing.choose(call) or await self._choosing.choose_anew(exchange, call)
                 run = Run(exchange, call, choice, record, started, [], scope)
                 if (plan := self._plan(call, record)) is not None:
                     await self._reserve(plan, run)
@@ -222,82 +186,6 @@ class Pipeline:
         await exchange.answer(reply)
         return True
 
-    def _introduce(self, head: RequestHead, record: Record) -> Introduction:
-        """HOT. Where the path leads and who asks, each time anew. Raises GatewayError 401, 403, 404, 405, 426."""
-        try:
-            route = self._routes.find(head.method, head.path)
-        except GatewayError:  # nothing else is known of it
-            record.route = head.path[:SHOWN_PATH_BYTES].decode("latin-1")
-            raise
-        record.route = route.name
-        if self._traces and (parent := head.get(TRACEPARENT)) is not None:
-            record.traceparent = parent[:TRACEPARENT_BYTES].decode("latin-1")
-        if self._guard is not None:
-            self._guard.check(head)
-        now = record.started_unix_s
-        caller = self._keys.who(head.get, now) if route.kind is _NATIVE else self._who(head, route, now)
-        if head.form.upgrade and asks_for_websocket(head):
-            raise websocket_not_carried()
-        record.caller = caller.name
-        if caller.key is not None:
-            _note(record, caller.key)
-            if caller.routes is not None:
-                check_route(caller, route, head.path)
-        return introduce(head, route, caller)
-
-    async def _introduce_anew(self, exchange: Exchange, record: Record, unknown: UnknownKey) -> Introduction:
-        """The key may be a moment old, and another process's. Raises as `_introduce` does."""
-        await exchange.parking.own()
-        if self._seek is None or not await self._seek(unknown.digest):
-            raise unknown
-        return self._introduce(exchange.head, record)
-
-    def _choose(self, call: Call) -> Choice | None:
-        """HOT. None: an object that it names may be known elsewhere. Raises as `choose` does."""
-        missed = self._router.store.missed
-        try:
-            choice = self._chosen(call)
-        except GatewayError:
-            if missed:
-                return None
-            raise
-        return None if missed and choice.scope is None else choice
-
-    def _chosen(self, call: Call) -> Choice:
-        return choose(call, self._router, self._named, self._tenancy)
-
-    async def _choose_anew(self, exchange: Exchange, call: Call) -> Choice:
-        """It may be one that another worker saw made, or that was made before a restart. Raises as `choose` does."""
-        objects = self._objects
-        if objects is None:
-            return self._chosen(call)
-        await exchange.parking.own()
-        await objects.seek()
-        try:
-            return self._chosen(call)
-        except GatewayError as error:
-            if error.code != NOT_FOUND:
-                raise
-        await trio.sleep(WRITTEN_BEHIND_S)
-        await objects.hear()
-        return self._chosen(call)
-
-    def _who(self, head: RequestHead, route: Route, now: float) -> Caller:
-        if (route.page is not None and route.page.public) or (
-            route.custom is not None and not route.custom.auth
-        ):
-            return NOBODY
-        if (
-            route.page is not None
-            and route.page.token is not None
-            and self._keys.sent(head.get, route.page.token)
-        ):
-            return TOKEN_HOLDER
-        caller = self._keys.who(head.get, now)
-        if route.page is not None and route.page.admin and not caller.admin:
-            raise master_key_needed()
-        return caller
-
     def _noted(self, call: Call, record: Record) -> Call:
         """HOT. Raises GatewayError 403 for what its caller, or whom it names, may not."""
         record.model_asked, record.stream = call.model, call.stream
@@ -306,7 +194,7 @@ class Pipeline:
         if labels is not NO_LABELS:
             record.customer, record.tags = labels.customer, labels.tags
             if labels.customer is not None:
-                check_customer(self._keys.directory.customer(labels.customer))
+                self._reception.check_customer(labels.customer)
         call = call if call.caller.key is None else permitted(call)
         if self._keep_prompt is not None and call.json is not None:
             self._keep_prompt(record.call_id, call.json)
@@ -356,10 +244,6 @@ class Pipeline:
             return
         record.outcome, record.error, record.status = Outcome.TRUNCATED, STOPPING, record.status or 200
         await break_off(exchange, record, stopping() if record.stream else None)
-
-
-def _note(record: Record, key: VirtualKey) -> None:
-    record.key, record.key_alias, record.user, record.team = key.id, key.key_alias, key.user_id, key.team_id
 
 
 def _base_url(head: RequestHead) -> str:

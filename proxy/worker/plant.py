@@ -15,11 +15,13 @@ from proxy.gateway.accounts.estimate import Estimator
 from proxy.gateway.accounts.plans import Plans
 from proxy.gateway.accounts.refusals import RefusalSettings
 from proxy.gateway.pipeline import KeepPrompt, Pipeline
+from proxy.gateway.reading.reception import Reception
 from proxy.gateway.reading.routes import Routes
 from proxy.gateway.reading.session import namer
 from proxy.gateway.telling.cors import Cors
 from proxy.gateway.telling.rebinding import HomeGuard
 from proxy.gateway.trying.attempts import Attempts, Lasting
+from proxy.gateway.trying.choosing import Choosing
 from proxy.gateway.trying.outbound import Sender
 from proxy.gateway.trying.sending import Sending
 from proxy.pricing.book import PriceBook
@@ -105,23 +107,23 @@ class Plant:
         pages = self._pages.of(parts, customs, book)
         self.page_paths = frozenset(page.path for page in pages)
         header = general.litellm_key_header_name
-        return Pipeline(
+        reception = Reception(
             Routes(pages, customs),
             Keys(general.master_key, header.lower().encode() if header else None, kept.directory),
-            parts.router,
+            None if general.master_key else HomeGuard(origins),
+            None if kept.desk is None else kept.desk.seek,
+            traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
+        )
+        return Pipeline(
+            reception,
+            Choosing(parts.router, namer(session_affinity(config)), tenancy_of(config), kept.objects),
             attempts,
             self._recorder,
             intake_limits(config, self._shares.memory, self._shares.disk),
             Cors(origins),
             self._reaching.reactor.walls.requests,
-            None if general.master_key else HomeGuard(origins),
-            None if kept.desk is None else kept.desk.seek,
             self._accounts(parts, book),
-            kept.objects,
-            tenancy_of(config),
-            named=namer(session_affinity(config)),
-            keep_prompt=self._keep_prompt(config),
-            traces=any(callback.name == "otel" for callback in named(config.litellm_settings)),
+            self._keep_prompt(config),
         )
 
     def _side(self, parts: Parts, attempts: Attempts) -> Pipeline | None:
@@ -130,9 +132,8 @@ class Plant:
             return None
         limits = intake_limits(parts.config, self._shares.memory, self._shares.disk)
         token = parts.config.sluice_settings.metrics_token
-        return Pipeline(
-            Routes([page], (), only_pages=True), Keys(token), parts.router, attempts, UNRECORDED, limits
-        )
+        reception = Reception(Routes([page], (), only_pages=True), Keys(token))
+        return Pipeline(reception, Choosing(parts.router), attempts, UNRECORDED, limits)
 
     def _accounts(self, parts: Parts, book: PriceBook) -> Accounts:
         config, kept = parts.config, self._kept

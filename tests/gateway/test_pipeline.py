@@ -17,8 +17,10 @@ from proxy.accounting.record import Record
 from proxy.errors import Fault, GatewayError
 from proxy.gateway.pipeline import Pipeline
 from proxy.gateway.reading.intake_limits import IntakeLimits
+from proxy.gateway.reading.reception import Reception
 from proxy.gateway.reading.routes import Custom, Routes
 from proxy.gateway.reading.spool import SpoolLimits
+from proxy.gateway.trying.choosing import Choosing
 from proxy.gateway.trying.run import Run
 from proxy.routing.affinity import MemoryStore
 from proxy.routing.router import Router, RouterSettings
@@ -85,10 +87,10 @@ class House:
             Page("/told", self._page, public=False, summary="", methods=("POST", "GET")),
         ]
         customs = [Custom(b"/c", False, auth, False, frozenset(), "scope-d") for auth in (False,)]
+        self.reception = Reception(Routes(pages, customs), self.keys)
         self.pipeline = Pipeline(
-            Routes(pages, customs),
-            self.keys,
-            Router([deployment], RouterSettings(), store=MemoryStore(9)),
+            self.reception,
+            Choosing(Router([deployment], RouterSettings(), store=MemoryStore(9))),
             self.attempts,  # type: ignore[arg-type]
             self.recorder,
             IntakeLimits(1_000, SpoolLimits(1_000, 10_000), page_bytes=100),
@@ -382,7 +384,7 @@ async def test_a_pages_own_refusal(house: House, ask: Any) -> None:
 async def test_a_key_that_ends_ends_for_heads_that_came_before(house: House, ask: Any) -> None:
     for _ in range(2):
         assert (await house.serve(ask())).status == 200
-    house.pipeline._keys = Keys(Secret("sk-another"))
+    house.reception._keys = Keys(Secret("sk-another"))
     assert (await house.serve(ask())).status == 401
 
 
@@ -432,7 +434,7 @@ async def test_a_key_that_another_process_has_just_made_is_looked_for(house: Hou
         house.keys.directory.configure([virtual("sk-new")])
         return sought == [virtual("sk-new").id]
 
-    house.pipeline._seek = seek
+    house.reception._seek = seek
     door = exchange(BODY, headers=((b"authorization", b"Bearer sk-new"),))
     assert (await house.serve(door)).status == 200
     door = exchange(BODY, headers=((b"authorization", b"Bearer sk-never"),))
