@@ -17,6 +17,8 @@ from loadtest.sim.sockets import End
 from loadtest.sim.story import Asked, Chronicle, Ending
 from loadtest.sim.upstreams import reset
 
+THROUGH = b"/openai/"
+_METHODS = {Kind.PAGE: b"GET", Kind.DELETION: b"DELETE"}
 CONTINUE_WAIT_S = 1.0
 """A client that expects a 100 sends its body after this long all the same."""
 BETWEEN_PIECES_S = 0.05
@@ -213,21 +215,27 @@ def request(ask: Ask, key: bytes = KEY) -> tuple[bytes, bytes]:
         return b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\n", b""
     content = _BODIES[ask.kind](ask)
     body = _chunks(content) if ask.chunked else content
-    whose = b"Authorization: Bearer " + (key if ask.kind in CARRIED else KEY)
-    lines = [b"Host: gateway", whose, b"x-sim-request: %d" % ask.number, *ask.lines]
+    whose = key if ask.kind in CARRIED or ask.target.startswith(THROUGH) else KEY
+    lines = [
+        b"Host: gateway",
+        b"Authorization: Bearer " + whose,
+        b"x-sim-request: %d" % ask.number,
+        *ask.lines,
+    ]
     if ask.expects and body:
         lines.append(b"Expect: 100-continue")
     if ask.chunked:
         lines.append(b"Transfer-Encoding: chunked")
-    elif ask.kind is not Kind.PAGE:
+    elif body or ask.kind in CARRIED:
         lines.append(b"Content-Length: %d" % len(body))
-    method = b"GET" if ask.kind is Kind.PAGE else b"POST"
+    method = _METHODS.get(ask.kind, b"POST")
     head = b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method, ask.target, b"\r\n".join(lines))
     return head, body
 
 
 def _chat(ask: Ask) -> bytes:
     flags = b', "stream": true, "stream_options": {"include_usage": true}' if ask.stream else b""
+    flags += b', "max_tokens": %d' % ask.max_tokens if ask.max_tokens else b""
     text = ask.text or b"t" * ask.body_bytes
     return b'{"model": "%b"%b, "messages": [{"role": "user", "content": "%b"}]}' % (
         ask.model.encode(),
@@ -240,6 +248,7 @@ _BODIES: dict[Kind, Callable[[Ask], bytes]] = {
     Kind.CHAT: _chat,
     Kind.UPLOAD: lambda ask: ask.text or b"u" * ask.body_bytes,
     Kind.PAGE: lambda _: b"",
+    Kind.DELETION: lambda _: b"",
     Kind.ADMIN: lambda _: b"",
     Kind.NONSENSE: lambda _: b"",
 }

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from loadtest.sim.plan import Ask, ClientPlan, Kind, Leaves, Manner
 from loadtest.sim.platforms import POISONS
+from loadtest.sim.tenants import HOSTILE, Theme
 
 FIRST_NUMBER = 10_000
 """Of requests and clients: far from those of the others."""
-FLOOD = 12
-"""Requests of one burst."""
+BURSTS = {"flood": 12, "crowd": 40, "silence": 12, "hoard": 14}
+"""Requests at once, where it is not one."""
+SILENT = b"poison=silent"
 JSON = b"Content-Type: application/json"
 IDENTITIES = (
     b"OpenAI-Organization: org-another",
@@ -29,14 +31,17 @@ Trick = Callable[[Ask, random.Random], Ask]
 
 
 def hostile(
-    chance: random.Random, shared: tuple[str, ...], own: str, length_s: float
+    chance: random.Random, shared: tuple[str, ...], own: str, length_s: float, theme: Theme
 ) -> tuple[ClientPlan, ...]:
     """In the order of time. `shared`: the models of others; `own`: one that nobody else asks for, and is limited."""
-    tricks = chance.sample(sorted(TRICKS), chance.randint(1, 4))
+    tricks = theme.tricks or tuple(chance.sample(ANY, chance.randint(1, 4)))
+    times = [chance.choice(tricks) for _ in range(chance.randint(*theme.times))]
+    if theme.tricks:
+        times += chance.choices(HARMLESS, k=5)
     asks: list[tuple[float, Ask]] = []
-    for _ in range(chance.randint(5, 30)):
-        at_s, trick = chance.uniform(0.5, length_s), chance.choice(tricks)
-        for _ in range(FLOOD if trick == "flood" else 1):
+    for trick in times:
+        at_s = chance.uniform(0.5, length_s)
+        for _ in range(BURSTS.get(trick, 1)):
             model = own if trick == "flood" else chance.choice(shared)
             asks.append((at_s, TRICKS[trick](Ask(0, 0.0, model=model, lines=(JSON,)), chance)))
     asks.sort(key=lambda timed: timed[0])
@@ -48,6 +53,7 @@ def hostile(
             latency_s=0.002,
             capacity_bytes=200_000,
             patience_s=chance.choice((3.0, 60.0)),
+            key=HOSTILE,
         )
         for nth, (at_s, ask) in enumerate(asks)
     )
@@ -127,9 +133,34 @@ def _objects(ask: Ask, chance: random.Random) -> Ask:
     session = b"x-litellm-session-id: %d" % chance.randrange(9)
     if chance.random() < 0.3:
         return replace(ask, kind=Kind.UPLOAD, model="", target=THREADS, text=b"{}", lines=(JSON, session))
-    return replace(
-        ask, kind=Kind.PAGE, target=THREADS + b"/thread_%d" % chance.randrange(40), lines=(session,)
-    )
+    kind = chance.choice((Kind.PAGE, Kind.DELETION))
+    return replace(ask, kind=kind, target=THREADS + b"/thread_%d" % chance.randrange(40), lines=(session,))
+
+
+def _crowd(ask: Ask, chance: random.Random) -> Ask:
+    return replace(ask, stream=chance.random() < 0.5)
+
+
+def _silence(ask: Ask, chance: random.Random) -> Ask:
+    return replace(ask, text=SILENT + b" %d" % chance.randrange(10**6))
+
+
+def _hoard(ask: Ask, _chance: random.Random) -> Ask:
+    """Sends most of a large body, and no more."""
+    return replace(ask, body_bytes=95_000, leaves=Leaves.BODY, leaves_at=0.95, manner=Manner.STALL)
+
+
+def _greedy(ask: Ask, chance: random.Random) -> Ask:
+    """What its upstream never says it used, or what it leaves, or what is over in a moment."""
+    ask = replace(ask, max_tokens=chance.choice((20_000, 10**6)), stream=chance.random() < 0.5)
+    if chance.random() < 0.7:
+        return replace(ask, text=SILENT)
+    return replace(ask, leaves=Leaves.WAIT, leaves_at=0.05) if chance.random() < 0.5 else ask
+
+
+def _kind(ask: Ask, _chance: random.Random) -> Ask:
+    """A model that is there, but not for this kind of request."""
+    return replace(ask, target=b"/v1/embeddings")
 
 
 def _nonsense(ask: Ask, _chance: random.Random) -> Ask:
@@ -151,4 +182,13 @@ TRICKS: dict[str, Trick] = {
     "leaving": _leaving,
     "objects": _objects,
     "nonsense": _nonsense,
+    "kind": _kind,
+    "crowd": _crowd,
+    "silence": _silence,
+    "hoard": _hoard,
+    "greedy": _greedy,
 }
+ANY = sorted(TRICKS.keys() - {"crowd", "silence", "hoard", "greedy"})
+"""Those that no limit shared by all is touched by."""
+HARMLESS = ("nonsense", "identity", "echo", "objects", "administration")
+"""Over in a moment."""

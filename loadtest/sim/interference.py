@@ -18,13 +18,14 @@ from loadtest.sim.platforms import TUNABLE, KeyPlan, PlatformPlan
 from loadtest.sim.play import play
 from loadtest.sim.settings import MODES, STRATEGIES, Section, Settings
 from loadtest.sim.story import Asked, Chronicle, Ending
+from loadtest.sim.tenants import Theme, key_of, theme_of, written
 
 LENGTH_S = 40.0
 SHARED = ("gpt-a", "gpt-b")
 OWN = "gpt-own"
 MOST_LAME = 2
 """As many as there are retries."""
-PLENTY = 100
+PLENTY = 1_000
 """Requests of a model, more than all of a window."""
 SECOND = 1_000
 """Numbers of second requests."""
@@ -32,18 +33,23 @@ LATER_S = 2.0
 """What a request may take longer with the hostile caller than without."""
 
 
+def chance_of(seed: int) -> random.Random:
+    return random.Random(f"{seed} interference")
+
+
 def shared(seed: int) -> Plan:
     """Callers that share two to four keys of one or two platforms; `hostile` is not let in yet."""
-    chance = random.Random(f"{seed} interference")
-    platforms = _platforms(chance)
-    settings = _settings(chance, platforms)
+    chance = chance_of(seed)
+    theme = theme_of(chance)
+    platforms = _platforms(chance, theme)
+    settings = _settings(chance, platforms, theme)
     return Plan(
         seed=seed,
         sort=Sort.CALM,
         config=settings.yaml(),
         targets=settings.targets,
         upstreams=platforms,
-        clients=tuple(_callers(chance)),
+        clients=tuple(_callers(chance, theme)),
         reloads=(),
         settles_s=10.0,
         stops_s=None,
@@ -52,22 +58,25 @@ def shared(seed: int) -> Plan:
         max_retry_after_s=300.0,
         total_timeout_s=3600.0,
         keepalive_s=0.0,
-        hostile=hostile(chance, SHARED, OWN, LENGTH_S),
+        hostile=hostile(chance, SHARED, OWN, LENGTH_S, theme),
     )
 
 
-def _platforms(chance: random.Random) -> tuple[PlatformPlan, ...]:
+def _platforms(chance: random.Random, theme: Theme) -> tuple[PlatformPlan, ...]:
     """What any caller wants at most MOST_LAME keys cannot do: so many failures every request may have."""
     names = [
         f"p{number}k{n}" for number in range(chance.choice((1, 1, 2))) for n in range(chance.randint(2, 3))
     ]
-    lame = chance.sample(names, chance.randint(0, min(MOST_LAME, len(names) - 1)))
-    keys = [_key(chance, name, lame=name in lame) for name in names]
+    lame = chance.sample(names, chance.randint(0, min(MOST_LAME, len(names) - 1))) if theme.lame else []
+    flaky = chance.choice(names)
+    keys = [
+        _key(chance, name, lame=name in lame, flaky=theme.flaky if name == flaky else 0.0) for name in names
+    ]
     return tuple(
         PlatformPlan(
             name=name,
             phases=(),
-            head_s=(0.02, 0.4),
+            head_s=theme.head_s,
             gap_s=(0.0, 0.05),
             idle_s=60.0,
             latency_s=0.002,
@@ -80,7 +89,7 @@ def _platforms(chance: random.Random) -> tuple[PlatformPlan, ...]:
     )
 
 
-def _key(chance: random.Random, name: str, *, lame: bool) -> KeyPlan:
+def _key(chance: random.Random, name: str, *, lame: bool, flaky: float) -> KeyPlan:
     return KeyPlan(
         name=name,
         organizations=("org-own", "org-poor", "org-busy", "org-scarce"),
@@ -88,10 +97,11 @@ def _key(chance: random.Random, name: str, *, lame: bool) -> KeyPlan:
         denied=frozenset({DENIED, *(["gpt-b"] if lame and chance.random() < 0.5 else [])}),
         limits=((OWN, 3), *((model, PLENTY) for model in SHARED)),
         dead=lame and chance.random() < 0.3,
+        flaky=flaky,
     )
 
 
-def _settings(chance: random.Random, platforms: tuple[PlatformPlan, ...]) -> Settings:
+def _settings(chance: random.Random, platforms: tuple[PlatformPlan, ...], theme: Theme) -> Settings:
     """Each key as one entry for all models, or as one for each, or as both."""
     groups = chance.choice((("*",), (*SHARED, "*")))
     found = [(platform, key, group) for platform in platforms for key in platform.keys for group in groups]
@@ -103,6 +113,7 @@ def _settings(chance: random.Random, platforms: tuple[PlatformPlan, ...]) -> Set
                 "model": f"openai/{group}",
                 "api_base": f"http://{platform.name}{SUFFIX}/v1",
                 "api_key": f"sk-{key.name}",
+                **theme.params,
             },
             "model_info": {"id": f"{key.name}-{group}"},
         }
@@ -113,6 +124,7 @@ def _settings(chance: random.Random, platforms: tuple[PlatformPlan, ...]) -> Set
         "timeout": 4.0,
         "allowed_fails": chance.choice((1, 3)),
         "routing_strategy": chance.choice(STRATEGIES),
+        **theme.router,
     }
     sluice: Section = {
         "connect_timeout_s": 1.0,
@@ -121,16 +133,26 @@ def _settings(chance: random.Random, platforms: tuple[PlatformPlan, ...]) -> Set
         "on_disconnect": chance.choice(("cancel", "drain")),
         "drain_limit_s": 3.0,
         "queue_timeout_s": chance.choice((0.0, 0.0, 3.0)),
+        "object_lists": "open",
+        "keys": written(),
+        **theme.sluice,
     }
     return Settings(targets, entries, router, sluice)
 
 
-def _callers(chance: random.Random) -> Iterator[ClientPlan]:
+def _callers(chance: random.Random, theme: Theme) -> Iterator[ClientPlan]:
     """A request every second or so, for what some keys have at least."""
     for number in range(1, int(LENGTH_S) + 1):
         starts_s = number + chance.uniform(-0.4, 0.4)
         asks = _ASKS[chance.choices(range(len(_ASKS)), (80, 5, 5, 10))[0]](number, chance)
-        yield ClientPlan(number, starts_s, asks, 0.002, 200_000, patience_s=60.0)
+        if theme.text_bytes[1]:
+            asks = tuple(replace(ask, text=_long(ask, chance, theme)) for ask in asks)
+        yield ClientPlan(number, starts_s, asks, 0.002, 200_000, patience_s=60.0, key=key_of(number))
+
+
+def _long(ask: Ask, chance: random.Random, theme: Theme) -> bytes:
+    """A prompt that is counted among what a worker holds."""
+    return ask.text.ljust(chance.randint(*theme.text_bytes), b".") if ask.kind is Kind.CHAT else ask.text
 
 
 def _chat(number: int, chance: random.Random) -> tuple[Ask, ...]:

@@ -90,6 +90,7 @@ class Kind(enum.Enum):
     CHAT = "chat"
     UPLOAD = "upload"
     PAGE = "page"
+    DELETION = "deletion"
     ADMIN = "admin"
     NONSENSE = "nonsense"
 
@@ -133,6 +134,8 @@ class Ask:
     lines: tuple[bytes, ...] = ()
     """Further header lines."""
     body_bytes: int = 200
+    max_tokens: int = 0
+    """Of a chat; 0: it does not say."""
     text: bytes = b""
     """Of the message or the upload, instead of so many bytes."""
     chunked: bool = False

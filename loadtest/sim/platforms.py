@@ -51,6 +51,8 @@ class KeyPlan:
     most_bytes: int = 100_000
     """Of a request: the whole limit of its tokens."""
     dead: bool = False
+    flaky: float = 0.0
+    """How often it fails, whatever is asked."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +170,19 @@ def _thread(platform: Platform, asked: _Asked, _now: float) -> _Answer | None:
         return None
     if asked.thread:
         found = platform.threads.get(asked.thread) == asked.key.name
+        if found and asked.request.head.startswith(b"DELETE "):
+            del platform.threads[asked.thread]
         return None if found else _Answer(404, None, f"No thread found with id '{asked.thread}'.")
     made = f"thread_{asked.request.number}"
     platform.threads[made] = asked.key.name
     return _Answer(body=b'{"id": "%b", "object": "thread"}' % made.encode())
+
+
+def _embeddings(_: Platform, asked: _Asked, _now: float) -> _Answer | None:
+    """Models that chat do nothing else."""
+    if asked.family != b"embeddings":
+        return None
+    return _Answer(403, "model_not_found", f"You are not allowed to generate embeddings from {asked.model}")
 
 
 def _tuning(_: Platform, asked: _Asked, _now: float) -> _Answer | None:
@@ -212,6 +223,15 @@ def _poison(_: Platform, asked: _Asked, _now: float) -> _Answer | None:
     )
 
 
+def _flaky(platform: Platform, asked: _Asked, _now: float) -> _Answer | None:
+    assert asked.key is not None
+    number = asked.request.number
+    chance = random.Random(f"{platform.seed} {asked.key.name} {number} {platform.tries[number]} flaky")
+    if chance.random() >= asked.key.flaky:
+        return None
+    return _Answer(500, None, "The server had an error.", fault=Fault.FAILING)
+
+
 def _limit(platform: Platform, asked: _Asked, now: float) -> _Answer | None:
     assert asked.key is not None
     most = dict(asked.key.limits).get(asked.model)
@@ -246,12 +266,14 @@ LAWS: tuple[Law, ...] = (
     _identity,
     _scope,
     _model,
+    _embeddings,
     _tuning,
     _thread,
     _firewall,
     _money,
     _size,
     _poison,
+    _flaky,
     _limit,
     _scarce,
 )

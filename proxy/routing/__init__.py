@@ -22,6 +22,7 @@
     hold        the operator's word
     pace        how soon its answers begin
     quota       what it may be sent by its own limits
+    shares      whose the tokens are that are only expected
     prediction  what answers foretell, and trials of it
     headroom    what is left, by the latest answer, less what was sent since
     ledger      what was sent in the last minute

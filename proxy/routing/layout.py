@@ -78,6 +78,13 @@ class Layout:
             (change for member in troubled for change in member.next_change(now, family)), default=math.inf
         )
 
+    def within_share(self, now: float, tried: Sequence[Deployment], wish: Wish) -> Member | None:
+        """One that is full by what others' requests are only expected to use."""
+        for member in self.usable:
+            if member.fits_share(now, tried, wish):
+                return member
+        return None
+
     def on_trial(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:
         """One that has nothing left by what its answers foretold: nobody else has anything."""
         for member in self.usable:

@@ -103,6 +103,17 @@ class Member:
             and (state.quota is None or state.quota.admits(now, tokens))
         )
 
+    def fits_share(self, now: float, tried: Collection[Deployment], wish: Wish) -> bool:
+        """Within what the operator has set, but for others' guesses."""
+        state, quota, model = self.state, self.state.quota, self.model
+        return (
+            quota is not None
+            and state.in_flight < self.limit
+            and self.deployment not in tried
+            and quota.admits_share(now, wish.tokens, wish.caller)
+            and (model is None or model.prediction is None or model.prediction.favours(now, wish.tokens))
+        )
+
     def begin_trial(self, now: float, family: str) -> None:
         """Where something that it stands on is benched: the request is the probe."""
         if self.cooldown_s:

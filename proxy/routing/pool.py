@@ -146,12 +146,14 @@ class Pool:
             if member is not None:
                 break
         else:
-            member = layout.on_trial(now, tried, tokens) if tries else None
+            member = layout.within_share(now, tried, wish)
+            if member is None and tries:
+                member = layout.on_trial(now, tried, tokens)
             if member is None and tries and tried:
                 member = layout.last_resort(now, tried, tokens)
             if member is None:
                 return self._refusal(layout, now, wish, tried)
-        member.state.begin(now, tokens)
+        member.state.begin(now, tokens, wish.caller)
         if (model := member.model) is not None and model.prediction is not None:
             model.prediction.take(now, tokens)
         if layout.probes or (tried and member.is_benched(layout.family)):
@@ -188,7 +190,7 @@ class Pool:
         member = layout.soonest(now, tried, tokens)
         if member is None or member.model is None or member.model.prediction is None:
             return found
-        member.state.begin(now, tokens)
+        member.state.begin(now, tokens, wish.caller)
         member.model.prediction.take(now, tokens)
         if layout.probes:
             member.begin_trial(now, layout.family)

@@ -2,6 +2,7 @@
 
 For `rpm` a request counts for a minute from its pick. For `tpm` its tokens count from the pick, as expected, until a
 minute after its end, as used: that is within the limit whether the upstream counts them at the beginning or the end.
+What is only expected is kept by caller (`shares`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 
 from proxy.routing.ledger import REQUESTS, USED, Ledger
 from proxy.routing.prediction import SHORTEST_WAIT_S, used_by
+from proxy.routing.shares import Shares
 from proxy.types import Result
 
 RUNNING_S = 1.0
@@ -19,7 +21,7 @@ RUNNING_S = 1.0
 class Quota:
     """Mutable. Limits are per minute; None: none."""
 
-    __slots__ = ("_enforced", "_ledger", "_reserved", "rpm", "tpm")
+    __slots__ = ("_enforced", "_ledger", "_reserved", "_shares", "rpm", "tpm")
 
     def __init__(self) -> None:
         self.rpm: int | None = None
@@ -28,9 +30,12 @@ class Quota:
         self._reserved = 0
         """Tokens that running requests are expected to use."""
         self._ledger = Ledger()
+        self._shares = Shares()
 
     def limit(self, rpm: int | None, tpm: int | None, *, enforced: bool) -> None:
         """0 is the weight of a spare, not a limit."""
+        if (self.tpm is None) is not (not tpm):
+            self._shares = Shares()
         self.rpm, self.tpm, self._enforced = rpm or None, tpm or None, enforced
 
     def admits(self, now: float, tokens: int) -> bool:
@@ -41,14 +46,32 @@ class Quota:
             self._ledger.move_on(now)
         return self._requests_fit() and self._tokens_fit(tokens)
 
-    def take(self, now: float, tokens: int) -> None:
+    def admits_share(self, now: float, tokens: int, caller: bytes) -> bool:
+        """As `admits`, where that refuses for what others' requests are only expected to use."""
+        if self.tpm is None:
+            return False
+        self.used(now)  # moves on
+        self._shares.move_on(now)
+        said = max(0, self._of_late()[1] - self._reserved - self._shares.guessed)
+        counted = said + self._shares.against(caller, self.tpm)
+        return self._requests_fit() and counted <= self.tpm - min(max(1, tokens), self.tpm)
+
+    def take(self, now: float, tokens: int, caller: bytes = b"") -> None:
         self._ledger.sent(tokens, now)
         self._reserved += tokens
+        if self.tpm is not None:
+            self._shares.take(caller, tokens)
 
-    def give_back(self, result: Result, now: float, tokens: int, running: int) -> None:
-        """`running`: requests under way, this one included. `tokens`: as taken."""
-        self._ledger.over(tokens, used_by(result, tokens), now)
+    def give_back(self, result: Result, now: float, tokens: int, running: int, caller: bytes = b"") -> None:
+        """`running`: requests under way, this one included. `tokens` and `caller`: as taken."""
+        used = used_by(result, tokens)
+        self._ledger.over(tokens, used, now)
         self._reserved -= tokens
+        if self.tpm is not None:
+            self._shares.move_on(now)
+            self._shares.give_back(caller, tokens)
+            if used and result.tokens is None:
+                self._shares.guess(caller, used, now)
         if running == 1 or self._reserved < 0:  # those sent before anything was counted had reserved nothing
             self._reserved = 0
 

@@ -14,6 +14,8 @@ from proxy.types import Deployment, Layer
 
 AT_CAPACITY_RETRY_S = 1.0
 """Slots come free at any moment; this keeps turned-away clients from asking in a tight loop."""
+_SOMEBODY_ELSE = b"somebody else"
+"""No caller's: those are digests."""
 LONGEST_S = 3600.0
 """The longest bench there is; what an operator holds for longer is asked about again by then."""
 BENCHED, AT_CAPACITY, RATE_LIMITED, SHUT_OUT = "benched", "at capacity", "rate limited", "shut out"
@@ -37,6 +39,8 @@ class Unavailable(msgspec.Struct, frozen=True):
     """What the upstream said when it was learned; 0: nothing."""
     word: str = ""
     """The upstream's own code for it."""
+    apart: bool = False
+    """It is for what this caller's own requests are expected to use: others may be served all the same."""
 
     def in_s(self, wait_s: float) -> Unavailable:
         return Unavailable(wait_s, self.reason, self.layer, self.status, self.word)
@@ -48,6 +52,7 @@ class _Obstacle(msgspec.Struct, frozen=True):
     wait_s: float
     reason: str
     layered: Layered | None = None
+    apart: bool = False
 
 
 def refusal(
@@ -70,7 +75,7 @@ def refusal(
     wait_s = min(first.wait_s, LONGEST_S)
     layered = telling.layered
     if layered is None:
-        return Unavailable(wait_s, reason)
+        return Unavailable(wait_s, reason, apart=any(obstacle.apart for obstacle in obstacles))
     told = layered.health.told
     return Unavailable(wait_s, reason, layered.kind, told.status, told.word)
 
@@ -91,7 +96,8 @@ def _obstacle(member: Member, now: float, wish: Wish, *, alone: bool) -> _Obstac
     if state.in_flight >= member.limit:
         return _Obstacle(max(quota_s, AT_CAPACITY_RETRY_S), RATE_LIMITED if quota_s else AT_CAPACITY)
     if quota_s:
-        return _Obstacle(quota_s, RATE_LIMITED)
+        apart = state.quota is not None and state.quota.admits_share(now, 1, _SOMEBODY_ELSE)
+        return _Obstacle(quota_s, RATE_LIMITED, apart=apart)
     if foretold and prediction is not None:
         return _Obstacle(prediction.trial_wait_s(now), ON_TRIAL)
     return _Obstacle(AT_CAPACITY_RETRY_S, AT_CAPACITY)

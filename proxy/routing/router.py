@@ -195,7 +195,7 @@ class Router:
         member = self._by_id.get(deployment.id)
         if member is None:
             return
-        outlier = member.state.settle(result, now, wish.tokens)
+        outlier = member.state.settle(result, now, wish.tokens, wish.caller)
         if result.kind is _OK:
             self._learning.succeeded(member, wish, result, now)
         else:
@@ -310,6 +310,7 @@ class Router:
     def _pools(self) -> Iterable[Pool]:
         yield from self._groups.values()
         yield from self._scopes.values()
+        yield from self._providers.values()
         if self._pass_through is not None:
             yield self._pass_through
 

@@ -58,18 +58,18 @@ class DeploymentState:
                 deployment.share.rpm, deployment.share.tpm, enforced=settings.enforce_rate_limits
             )
 
-    def begin(self, now: float, tokens: int = 0) -> None:
+    def begin(self, now: float, tokens: int = 0, caller: bytes = b"") -> None:
         """HOT. Takes a slot."""
         self.in_flight += 1
         self.requests += 1
         if self.quota is not None:
-            self.quota.take(now, tokens)
+            self.quota.take(now, tokens, caller)
 
-    def settle(self, result: Result, now: float, tokens: int = 0) -> bool:
+    def settle(self, result: Result, now: float, tokens: int = 0, caller: bytes = b"") -> bool:
         """HOT. Gives the slot back and counts. Whether its answers have fallen far behind its group's."""
         assert self.in_flight > 0, "settled more often than picked"
         if self.quota is not None:
-            self.quota.give_back(result, now, tokens, self.in_flight)
+            self.quota.give_back(result, now, tokens, self.in_flight, caller)
         self.in_flight -= 1
         kind = result.kind
         if kind is _OK:

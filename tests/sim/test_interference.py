@@ -11,20 +11,25 @@ import msgspec
 import pytest
 
 from loadtest.sim.farm import Played, play_beside
-from loadtest.sim.hostile import JSON, TRICKS
-from loadtest.sim.interference import judge, shared
+from loadtest.sim.hostile import JSON, THREADS, TRICKS
+from loadtest.sim.interference import chance_of, judge, shared
 from loadtest.sim.plan import Ask, ClientPlan, Kind, Plan
 from loadtest.sim.platforms import PlatformPlan
-from proxy.gateway.trying import blaming, judging, slots
+from loadtest.sim.tenants import HOSTILE, THEMES, theme_of
+from proxy.gateway.accounts import plans
+from proxy.gateway.reading.budget import Budget
+from proxy.gateway.trying import blaming, judging, selection, slots, waiting
 from proxy.gateway.trying.following import Following
+from proxy.gateway.trying.lines import Lines
+from proxy.gateway.trying.retry_budget import RetryBudget
+from proxy.limits.subjects import SUBJECT_BYTES
 from proxy.providers import verdict as verdicts
 from proxy.routing.layers import Model
+from proxy.routing.quota import Quota
 from proxy.types import Layer, Result, ResultKind
 
 SEEDS = range(60)
 MOST_SEEDS = 60
-FIRST_SEEDS = {"turning from a key that refuses takes no budget": 65}
-"""Of rules that few seeds need."""
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -101,6 +106,18 @@ def _together(*patches: Patch) -> Patch:
     return put_in
 
 
+def _joined_as_one(lines: Any, key: Any, _caller: bytes, priority: int) -> Any:
+    return JOIN(lines, key, b"", priority)
+
+
+def _taken_by_whoever(budget: Any, _holder: bytes, size_bytes: int) -> bool:
+    if budget.held_bytes + size_bytes > budget.limit_bytes:
+        return False
+    budget.held_bytes += size_bytes
+    return True
+
+
+JOIN = Lines._join
 AUTH, LIMITED = ResultKind.AUTH, ResultKind.RATE_LIMITED
 RULES: dict[str, Patch] = {
     "a client's own identity is its own affair": _patched(blaming, "foreign", lambda *_: False),
@@ -115,13 +132,46 @@ RULES: dict[str, Patch] = {
     "a rate limit is of one model": _blaming(LIMITED, Layer.KEY, Layer.MODEL),
     "a model named inside is not the one asked for": _patched(verdicts, "_denies", lambda *_: True),
     "without a word that decides a key is only suspected": _judged_otherwise(_certain),
-    "turning from a key that refuses takes no budget": _patched(
-        Following, "_counts", lambda _self, run, _failure: not run.retrying
+    "turning from a key that refuses takes no budget": _together(
+        _patched(Following, "_counts", lambda _self, run, _failure: not run.retrying),
+        _patched(RetryBudget, "_without_the_most", lambda self, _caller: self.retrying),
     ),
     "who waits for one kind of request is in nobody else's way": _patched(
         slots, "_queue", lambda choice: (choice.pool, choice.wish.model, choice.wish.star)
     ),
+    "a model that is denied to one kind of request is there for others": _patched(
+        Model, "concerns", lambda *_: True
+    ),
+    "callers take turns in a line": _patched(Lines, "_join", _joined_as_one),
+    "in a full room who has the most makes place": _patched(
+        Lines, "_has_room", lambda self, _caller: self._waiting < self._limit
+    ),
+    "who waits for its own share stands in nobody's way": _patched(
+        waiting, "_line", lambda key, _caller, _refusal: key
+    ),
+    "nobody uses up the others' retries": _patched(
+        RetryBudget, "_without_the_most", lambda self, _caller: self.retrying
+    ),
+    "nobody holds all of what there is for bodies": _patched(Budget, "try_take", _taken_by_whoever),
+    "what is only expected counts up to a share": _patched(Quota, "admits_share", lambda *_: False),
+    "a key's limits are its own": _patched(plans, "subject", lambda *_, **__: bytes(SUBJECT_BYTES)),
+    "objects are their maker's": _patched(selection, "is_subject", lambda _: False),
 }
+THEME_OF = {
+    "callers take turns in a line": "line",
+    "in a full room who has the most makes place": "line",
+    "who waits for its own share stands in nobody's way": "tokens",
+    "nobody uses up the others' retries": "retries",
+    "nobody holds all of what there is for bodies": "bodies",
+    "what is only expected counts up to a share": "tokens",
+}
+MANY_SEEDS = 400
+"""Among which there are enough of each theme."""
+
+
+def _with_theme(name: str) -> Iterator[Plan]:
+    themes = ((seed, theme_of(chance_of(seed))) for seed in range(MANY_SEEDS))
+    return (shared(seed) for seed, theme in themes if theme is THEMES[name])
 
 
 def _administrating(plan: Plan) -> Plan:
@@ -136,12 +186,49 @@ def _administrating(plan: Plan) -> Plan:
     )
 
 
+def _deleting(plan: Plan) -> Plan:
+    """The hostile caller tries to delete every thread that there may be, soon after it was made."""
+    return replace(
+        plan,
+        hostile=tuple(
+            ClientPlan(
+                20_000 + n,
+                n + 0.8,
+                (Ask(20_000 + n, 0.0, kind=Kind.DELETION, target=THREADS + b"/thread_%d" % n),),
+                0.002,
+                200_000,
+                key=HOSTILE,
+            )
+            for n in range(1, 41)
+        ),
+    )
+
+
+def _failing_at_once(plan: Plan) -> Plan:
+    """The hostile caller has as many requests on a further attempt as it may, before anything is known of the keys."""
+    text, lines = b"poison=5xx ", (JSON, b"x-litellm-num-retries: 10")
+    asks = (Ask(20_000 + n, 0.0, model="gpt-a", text=b"%b%d" % (text, n), lines=lines) for n in range(400))
+    return replace(
+        plan,
+        hostile=tuple(
+            ClientPlan(ask.number, 0.5 + nth / 40, (ask,), 0.002, 200_000, key=HOSTILE)
+            for nth, ask in enumerate(asks)
+        ),
+    )
+
+
 def _plans(rule: str) -> Iterator[Plan]:
     """In which a rule that is missing must show."""
-    if rule.startswith("who waits"):
+    if rule in THEME_OF:
+        return _with_theme(THEME_OF[rule])
+    if rule.startswith("objects"):
+        return map(_deleting, map(shared, range(MOST_SEEDS)))
+    if rule.startswith("who waits for one kind"):
         queueing = (plan for plan in map(shared, range(MOST_SEEDS)) if '"queue_timeout_s":3.0' in plan.config)
         return map(_administrating, queueing)
-    return map(shared, range(FIRST_SEEDS.get(rule, 0), MOST_SEEDS + FIRST_SEEDS.get(rule, 0)))
+    if rule.startswith("turning"):
+        return map(_failing_at_once, map(shared, range(MOST_SEEDS)))
+    return map(shared, range(MOST_SEEDS))
 
 
 @pytest.mark.pure
@@ -151,8 +238,9 @@ def test_without_the_rule_it_is_noticed(monkeypatch: pytest.MonkeyPatch, rule: s
     assert any(map(_noticed, _plans(rule))), "nothing was seen"
 
 
-def test_with_it_it_is_not() -> None:
-    plan = next(_plans("who waits"))
+@pytest.mark.parametrize("rule", ["who waits for one kind", "objects"])
+def test_with_it_it_is_not(rule: str) -> None:
+    plan = next(_plans(rule))
     assert judge(plan)[0] == []
 
 
@@ -173,6 +261,12 @@ def test_the_request_that_did_it_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     first, *felt = judge(plan)[0]
     assert first == "interference: request 20002 is felt (/openai/v1/organization/users, model '', 200 bytes)"
     assert felt
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_of_each_theme_there_are_seeds_that_are_well(name: str) -> None:
+    first = [plan for plan, _ in zip(_with_theme(name), range(3), strict=False)]
+    assert [judge(plan)[0] for plan in first] == [[], [], []]
 
 
 def _has_two_keys(plan: Plan) -> bool:

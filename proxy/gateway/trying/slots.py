@@ -37,8 +37,9 @@ class Slots:
 
     def first(self, run: Run) -> Deployment | Unavailable:
         """HOT. Where others wait already, a request asks after them."""
-        queues = self._room.queues
-        return NOT_YOURS_YET if queues and _queue(run.choice) in queues else self._ask(run)
+        room = self._room
+        waits = room.queues and room.is_waited_for(_queue(run.choice), run.call.caller.id)
+        return NOT_YOURS_YET if waits else self._ask(run)
 
     async def wait(self, run: Run, refusal: Unavailable) -> Next:
         """Another group at once, else a place in the queue. Raises GatewayError when neither helps, ClientGone."""

@@ -21,8 +21,14 @@ SHORTEST_LOOK_S = 0.01
 Pick = Callable[[], Deployment | Unavailable]
 
 
+def _line(key: Hashable, caller: bytes, refusal: Unavailable) -> Hashable:
+    """Whom nobody but its own requests keeps waiting stands in nobody else's way."""
+    return (key, caller) if refusal.apart else key
+
+
 class WaitingRoom(Lines[Hashable]):
-    """One line for each set of deployments; only the first of a line asks for one."""
+    """One line for each set of deployments, and one for each caller that only waits for itself; only the first of a
+    line asks for one."""
 
     def __init__(self, limit: int, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(limit, timeout_s, clock)
@@ -61,7 +67,7 @@ class WaitingRoom(Lines[Hashable]):
         began = self._clock()
         if self._patience_s(refusal) <= 0 or not self._has_room(caller):
             return refusal
-        place = self._join(key, caller, priority)
+        place, apart = self._join(_line(key, caller, refusal), caller, priority), refusal.apart
         try:
             while place.line is not None:
                 if place.line.first() is place:
@@ -69,6 +75,12 @@ class WaitingRoom(Lines[Hashable]):
                     if isinstance(picked, Deployment):
                         return picked
                     refusal = picked
+                    if refusal.apart is not apart:
+                        self._leave(place)
+                        place, apart = (
+                            self._join(_line(key, caller, refusal), caller, priority),
+                            refusal.apart,
+                        )
                 now, deadline = self._clock(), min(began + self._patience_s(refusal), until)
                 if now >= deadline:
                     return refusal
@@ -79,6 +91,10 @@ class WaitingRoom(Lines[Hashable]):
         finally:
             if place.line is not None:
                 self._leave(place)
+
+    def is_waited_for(self, key: Hashable, caller: bytes) -> bool:
+        """Others were there before, or others of this caller's."""
+        return key in self.queues or (key, caller) in self.queues
 
     def _patience_s(self, refusal: Unavailable) -> float:
         if refusal.reason == ON_TRIAL or (refusal.reason == QUEUED and self._timeout_s <= 0):

@@ -213,9 +213,8 @@ def test_a_key_without_room_for_its_tokens_is_not_picked(
 ) -> None:
     s = story({"id_": "a", "tpm": 1000}, {"id_": "b", "tpm": 150}, call={"tokens": tokens})
     first = s.begin()
-    assert s.router.pick(s.run.choice.pool, s.now, tried=[first], wish=Wish(tokens=100)).id == "b", (
-        "another request"
-    )
+    another = Wish(tokens=100, caller=s.run.choice.wish.caller)
+    assert s.router.pick(s.run.choice.pool, s.now, tried=[first], wish=another).id == "b"
     following = s.fail(first, LIMITED)
     assert (following and following.deployment.id) == next_id
 
