@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from yaml.nodes import Node, ScalarNode
 
+from proxy.config.env_file import parse_env
 from proxy.config.nodes import KeyPath, walk
 from proxy.config.notices import Findings
 from proxy.config.unset import Unset, empty, not_set, unfilled
@@ -27,10 +28,6 @@ _NEVER_TEMPLATES = _MAY_EMBED | {
     "target",
 }
 UNSET = "tag:sluice,2026:unset"
-_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*$")
-_QUOTED = re.compile(r"^'([^']*)'\s*(?:#.*)?$|^\"((?:[^\"\\]|\\.)*)\"\s*(?:#.*)?$")
-_COMMENT = re.compile(r"(?:^|\s+)#.*$")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _ENV_FILE_LIMIT_BYTES = 1 << 20
 
 
@@ -44,31 +41,12 @@ def read_env_file(path: Path, findings: Findings) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         findings.error_at(str(path), f"cannot be read: {error.__class__.__name__}")
         return {}
-    return parse_env(text, str(path), findings)
+    return parse_env(text, _told(str(path), findings))
 
 
-def parse_env(text: str, source: str, findings: Findings) -> dict[str, str]:
-    """`KEY=VALUE` lines; `export`, quotes and `#` comments as in a shell, but nothing is expanded."""
-    values: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = _LINE.match(line)
-        if match is None:
-            text = "is not read: write NAME=value, with a name of letters, digits and _"
-            findings.warn_at(f"{source}:{number}", text, ())
-            continue
-        values[match[1]] = _unquote(match[2])
-    return values
-
-
-def _unquote(text: str) -> str:
-    quoted = _QUOTED.match(text)
-    if quoted is None:
-        return _COMMENT.sub("", text)
-    if quoted[1] is not None:
-        return quoted[1]
-    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), quoted[2])
+def _told(source: str, findings: Findings) -> Callable[[int], None]:
+    text = "is not read: write NAME=value, with a name of letters, digits and _"
+    return lambda number: findings.warn_at(f"{source}:{number}", text, ())
 
 
 class Resolved(NamedTuple):

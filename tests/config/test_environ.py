@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.config.environ import parse_env
+from proxy.config.env_file import parse_env
+from proxy.config.environ import read_env_file
 from proxy.config.notices import Findings
 
 
@@ -26,16 +27,18 @@ from proxy.config.notices import Findings
     ],
 )
 def test_lines(line, value):
-    findings = Findings(".env")
-    assert parse_env(line.removeprefix("\ufeff"), ".env", findings) == {"A": value}
-    assert findings.errors == []
+    odd = []
+    assert parse_env(line.removeprefix("\ufeff"), odd.append) == {"A": value}
+    assert odd == []
 
 
-def test_comments_and_blank_lines_are_skipped_and_nonsense_is_named():
-    findings = Findings(".env")
-    assert parse_env("# a\n\nA=1\nnonsense\n9=1\n", ".env", findings) == {"A": "1"}
+def test_comments_and_blank_lines_are_skipped_and_nonsense_is_named(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("# a\n\nA=1\nnonsense\n9=1\n")
+    findings = Findings(str(path))
+    assert read_env_file(path, findings) == {"A": "1"}
     assert findings.errors == []
-    assert [notice.where for notice in findings.warnings()] == [".env:4", ".env:5"]
+    assert [notice.where for notice in findings.warnings()] == [f"{path}:4", f"{path}:5"]
     assert "nonsense" not in str(findings.warnings()[0])
 
 

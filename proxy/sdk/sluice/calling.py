@@ -1,0 +1,31 @@
+"""What all functions of the library come down to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sluice.asked import Asked
+from sluice.course import Answered, course
+from sluice.endpoints import Endpoint
+from sluice.reading import whole
+from sluice.running import arun, run
+from sluice.streams import AsyncStream, Stream
+
+
+def call(endpoint: Endpoint, model: str, arguments: Mapping[str, Any]) -> Any:
+    """An answer, or a Stream. Raises SluiceError."""
+    answered = run(course(Asked(endpoint, model, arguments)))
+    return Stream(answered, _chunk(answered)) if answered.said.body is None else whole(answered)
+
+
+async def acall(endpoint: Endpoint, model: str, arguments: Mapping[str, Any]) -> Any:
+    """As `call`, with an AsyncStream."""
+    answered = await arun(course(Asked(endpoint, model, arguments)))
+    return AsyncStream(answered, _chunk(answered)) if answered.said.body is None else whole(answered)
+
+
+def _chunk(answered: Answered) -> Any:
+    chunk = answered.asked.endpoint.chunk
+    assert chunk is not None
+    return chunk

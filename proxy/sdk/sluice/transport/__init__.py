@@ -1,0 +1,1 @@
+"""How requests get to providers: httpx, for threads, asyncio and trio alike."""
