@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
     from proxy import __version__ as __version__
-    from sluice.arguments import Callback
+    from sluice.arguments import Callback as Callback
     from sluice.environment import load_env as load_env
     from sluice.functions import acompletion as acompletion
     from sluice.functions import completion as completion
@@ -53,6 +53,7 @@ set_verbose: bool = False
 
 _WHERE = {
     "__version__": "proxy",
+    "Callback": "sluice.arguments",
     "load_env": "sluice.environment",
     "completion": "sluice.functions",
     "acompletion": "sluice.functions",

@@ -216,7 +216,7 @@ class APIError(SluiceError):
     ) -> None:
         """LiteLLM's order; a message alone will do."""
         if isinstance(status_code, str):
-            status_code, message = 500, status_code
+            message, status_code = status_code, 500
         super().__init__(message, llm_provider, model, status_code=status_code, request=request, **more)
 
 
@@ -273,9 +273,12 @@ def _join_openai() -> None:
     openai = sys.modules.get("openai")
     if _Joining.done or openai is None:
         return
-    theirs = {ours: getattr(openai, name, None) for ours, name in _OPENAIS.items()}
-    if None in theirs.values():
-        return
+    theirs: dict[type[SluiceError], type] = {}
+    for ours, name in _OPENAIS.items():
+        their = getattr(openai, name, None)
+        if their is None:
+            return
+        theirs[ours] = their
     _Joining.done = True
     for ours, their in theirs.items():
         try:

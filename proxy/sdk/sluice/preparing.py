@@ -68,8 +68,8 @@ def _sending(
     own = asked.own
     timeout = own.get("timeout")
     if asked.stream:
-        timeout = own.get("stream_timeout", way.deployment.stream_timeout_s) or timeout
-    timeouts, total_s = timeouts_of(timeout or way.deployment.timeout_s)
+        timeout = own.get("stream_timeout", way.deployment.trying.stream_timeout_s) or timeout
+    timeouts, total_s = timeouts_of(timeout or way.deployment.trying.timeout_s)
     return Sending(
         url, headers, content, timeouts, None if asked.stream else total_s, asked.stream,
         verify=way.deployment.ssl_verify, client=own.get("client"), **form,

@@ -62,7 +62,8 @@ class Beside(msgspec.Struct, eq=False):
             return self.cost
         from sluice.models.cost import cost_of_answer  # noqa: PLC0415 - the table of prices
 
-        return cost_of_answer(answer, self.model, self.provider, self.api_base, self.prices)
+        found: float | None = cost_of_answer(answer, self.model, self.provider, self.api_base, self.prices)
+        return found
 
 
 def _additional(headers: Mapping[str, str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ _clients: dict[bool | str, httpx.Client] = {}
 def client(verify: bool | str) -> httpx.Client:  # noqa: FBT001 - httpx's own
     found = _clients.get(verify)
     if found is None:
-        found = _clients.setdefault(verify, httpx.Client(verify=_trust(verify), limits=LIMITS, timeout=None)  # noqa: S113 - each request has its own)
+        found = _clients.setdefault(verify, httpx.Client(verify=_trust(verify), limits=LIMITS, timeout=None))  # noqa: S113 - each request has its own
     return found
 
 
