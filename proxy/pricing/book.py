@@ -148,7 +148,7 @@ def _shipped(name: str, deployment: Deployment, providers: tuple[str, ...]) -> t
 
 
 def _is_of(provider: str, model: Model, name: str) -> bool:
-    theirs = model.provider
+    theirs = _KIN.get(model.provider, model.provider)
     return (
         name.startswith(f"{provider}/")
         or theirs == provider

@@ -29,6 +29,8 @@ def rate(found, kind: str = "input") -> int | None:
         ("openai", "gpt-4o-2099-01-01", "https://x", "gpt-4o"),
         ("openai", "gpt-4o-latest", "https://x", "gpt-4o"),
         ("openai", "ft:gpt-4o-2024-08-06:us::1", "https://x", "ft:gpt-4o-2024-08-06"),
+        ("openai", "gpt-3.5-turbo-instruct", "https://x", "gpt-3.5-turbo-instruct"),
+        ("text-completion-openai", "gpt-3.5-turbo-instruct", "https://x", "gpt-3.5-turbo-instruct"),
         ("anthropic", "claude-opus-4-7", "https://x", "claude-opus-4-7"),
         ("azure", "gpt-4o", "https://x", "azure/gpt-4o"),
         ("openai", "gpt-4o", "https://ours.openai.azure.com/openai/v1", "azure/gpt-4o"),

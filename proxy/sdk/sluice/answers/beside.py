@@ -71,9 +71,6 @@ def _additional(headers: Mapping[str, str]) -> dict[str, str]:
     return kept | {f"llm_provider-{name}": value for name, value in headers.items()}
 
 
-_UNTOLD = Beside()
-
-
 class Told:
     """Mixed into answers and streams, which have a slot `_beside`."""
 
@@ -92,7 +89,9 @@ class Told:
 
 
 def beside(told: Told) -> Beside:
+    """An answer that was made by hand has one when it is looked at."""
     try:
         return told._beside  # noqa: SLF001 - its own
     except AttributeError:
-        return _UNTOLD
+        told._beside = Beside()  # noqa: SLF001
+        return told._beside  # noqa: SLF001
