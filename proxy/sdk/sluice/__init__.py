@@ -14,10 +14,87 @@ if TYPE_CHECKING:
     import httpx
 
     from proxy import __version__ as __version__
+    from sluice import exceptions as exceptions
+    from sluice.answers.audio import HttpxBinaryResponseContent as HttpxBinaryResponseContent
+    from sluice.answers.audio import TranscriptionResponse as TranscriptionResponse
+    from sluice.answers.building import stream_chunk_builder as stream_chunk_builder
+    from sluice.answers.chat import ChatCompletionMessageToolCall as ChatCompletionMessageToolCall
+    from sluice.answers.chat import Choices as Choices
+    from sluice.answers.chat import Function as Function
+    from sluice.answers.chat import Message as Message
+    from sluice.answers.chat import ModelResponse as ModelResponse
+    from sluice.answers.chat import Usage as Usage
+    from sluice.answers.chunks import ChatCompletionDeltaToolCall as ChatCompletionDeltaToolCall
+    from sluice.answers.chunks import Delta as Delta
+    from sluice.answers.chunks import ModelResponseStream as ModelResponseStream
+    from sluice.answers.chunks import StreamingChoices as StreamingChoices
+    from sluice.answers.data import Embedding as Embedding
+    from sluice.answers.data import EmbeddingResponse as EmbeddingResponse
+    from sluice.answers.data import ImageObject as ImageObject
+    from sluice.answers.data import ImageResponse as ImageResponse
+    from sluice.answers.data import OpenAIModerationResponse as OpenAIModerationResponse
+    from sluice.answers.responses import ResponsesAPIResponse as ResponsesAPIResponse
+    from sluice.answers.text import TextChoices as TextChoices
+    from sluice.answers.text import TextCompletionResponse as TextCompletionResponse
     from sluice.arguments import Callback as Callback
     from sluice.environment import load_env as load_env
+    from sluice.exceptions import APIConnectionError as APIConnectionError
+    from sluice.exceptions import APIError as APIError
+    from sluice.exceptions import APIResponseValidationError as APIResponseValidationError
+    from sluice.exceptions import AuthenticationError as AuthenticationError
+    from sluice.exceptions import BadGatewayError as BadGatewayError
+    from sluice.exceptions import BadRequestError as BadRequestError
+    from sluice.exceptions import BudgetExceededError as BudgetExceededError
+    from sluice.exceptions import ConflictError as ConflictError
+    from sluice.exceptions import ContentPolicyViolationError as ContentPolicyViolationError
+    from sluice.exceptions import ContextWindowExceededError as ContextWindowExceededError
+    from sluice.exceptions import ImageFetchError as ImageFetchError
+    from sluice.exceptions import InternalServerError as InternalServerError
+    from sluice.exceptions import InvalidRequestError as InvalidRequestError
+    from sluice.exceptions import JSONSchemaValidationError as JSONSchemaValidationError
+    from sluice.exceptions import MidStreamFallbackError as MidStreamFallbackError
+    from sluice.exceptions import NotFoundError as NotFoundError
+    from sluice.exceptions import OpenAIError as OpenAIError
+    from sluice.exceptions import PaymentRequiredError as PaymentRequiredError
+    from sluice.exceptions import PermissionDeniedError as PermissionDeniedError
+    from sluice.exceptions import RateLimitError as RateLimitError
+    from sluice.exceptions import RejectedRequestError as RejectedRequestError
+    from sluice.exceptions import ServiceUnavailableError as ServiceUnavailableError
+    from sluice.exceptions import SluiceError as SluiceError
+    from sluice.exceptions import Timeout as Timeout
+    from sluice.exceptions import UnprocessableEntityError as UnprocessableEntityError
+    from sluice.exceptions import UnsupportedParamsError as UnsupportedParamsError
     from sluice.functions import acompletion as acompletion
     from sluice.functions import completion as completion
+    from sluice.models.abilities import get_supported_openai_params as get_supported_openai_params
+    from sluice.models.abilities import supports_assistant_prefill as supports_assistant_prefill
+    from sluice.models.abilities import supports_audio_input as supports_audio_input
+    from sluice.models.abilities import supports_audio_output as supports_audio_output
+    from sluice.models.abilities import supports_computer_use as supports_computer_use
+    from sluice.models.abilities import supports_function_calling as supports_function_calling
+    from sluice.models.abilities import (
+        supports_parallel_function_calling as supports_parallel_function_calling,
+    )
+    from sluice.models.abilities import supports_pdf_input as supports_pdf_input
+    from sluice.models.abilities import supports_prompt_caching as supports_prompt_caching
+    from sluice.models.abilities import supports_reasoning as supports_reasoning
+    from sluice.models.abilities import supports_response_schema as supports_response_schema
+    from sluice.models.abilities import supports_system_messages as supports_system_messages
+    from sluice.models.abilities import supports_tool_choice as supports_tool_choice
+    from sluice.models.abilities import supports_url_context as supports_url_context
+    from sluice.models.abilities import supports_vision as supports_vision
+    from sluice.models.abilities import supports_web_search as supports_web_search
+    from sluice.models.cost import completion_cost as completion_cost
+    from sluice.models.cost import cost_per_token as cost_per_token
+    from sluice.models.known import get_max_tokens as get_max_tokens
+    from sluice.models.known import get_model_info as get_model_info
+    from sluice.models.known import model_cost as model_cost
+    from sluice.models.known import register_model as register_model
+    from sluice.models.providers import get_llm_provider as get_llm_provider
+    from sluice.models.providers import validate_environment as validate_environment
+    from sluice.models.tokens import decode as decode
+    from sluice.models.tokens import encode as encode
+    from sluice.models.tokens import token_counter as token_counter
 
 # What a program may set. Keys of single providers (`openai_key`, `anthropic_key`, `groq_key` ...) outrank `api_key`.
 api_key: str | None = None
@@ -57,8 +134,84 @@ _WHERE = {
     "load_env": "sluice.environment",
     "completion": "sluice.functions",
     "acompletion": "sluice.functions",
+    "exceptions": "sluice",
+    "APIConnectionError": "sluice.exceptions",
+    "APIError": "sluice.exceptions",
+    "APIResponseValidationError": "sluice.exceptions",
+    "AuthenticationError": "sluice.exceptions",
+    "BadGatewayError": "sluice.exceptions",
+    "BadRequestError": "sluice.exceptions",
+    "BudgetExceededError": "sluice.exceptions",
+    "ConflictError": "sluice.exceptions",
+    "ContentPolicyViolationError": "sluice.exceptions",
+    "ContextWindowExceededError": "sluice.exceptions",
+    "ImageFetchError": "sluice.exceptions",
+    "InternalServerError": "sluice.exceptions",
+    "InvalidRequestError": "sluice.exceptions",
+    "JSONSchemaValidationError": "sluice.exceptions",
+    "MidStreamFallbackError": "sluice.exceptions",
+    "NotFoundError": "sluice.exceptions",
+    "OpenAIError": "sluice.exceptions",
+    "PaymentRequiredError": "sluice.exceptions",
+    "PermissionDeniedError": "sluice.exceptions",
+    "RateLimitError": "sluice.exceptions",
+    "RejectedRequestError": "sluice.exceptions",
+    "ServiceUnavailableError": "sluice.exceptions",
+    "SluiceError": "sluice.exceptions",
+    "Timeout": "sluice.exceptions",
+    "UnprocessableEntityError": "sluice.exceptions",
+    "UnsupportedParamsError": "sluice.exceptions",
+    "ChatCompletionMessageToolCall": "sluice.answers.chat",
+    "Choices": "sluice.answers.chat",
+    "Function": "sluice.answers.chat",
+    "Message": "sluice.answers.chat",
+    "ModelResponse": "sluice.answers.chat",
+    "Usage": "sluice.answers.chat",
+    "ChatCompletionDeltaToolCall": "sluice.answers.chunks",
+    "Delta": "sluice.answers.chunks",
+    "ModelResponseStream": "sluice.answers.chunks",
+    "StreamingChoices": "sluice.answers.chunks",
+    "TextChoices": "sluice.answers.text",
+    "TextCompletionResponse": "sluice.answers.text",
+    "Embedding": "sluice.answers.data",
+    "EmbeddingResponse": "sluice.answers.data",
+    "ImageObject": "sluice.answers.data",
+    "ImageResponse": "sluice.answers.data",
+    "OpenAIModerationResponse": "sluice.answers.data",
+    "HttpxBinaryResponseContent": "sluice.answers.audio",
+    "TranscriptionResponse": "sluice.answers.audio",
+    "ResponsesAPIResponse": "sluice.answers.responses",
+    "stream_chunk_builder": "sluice.answers.building",
+    "get_max_tokens": "sluice.models.known",
+    "get_model_info": "sluice.models.known",
+    "model_cost": "sluice.models.known",
+    "register_model": "sluice.models.known",
+    "completion_cost": "sluice.models.cost",
+    "cost_per_token": "sluice.models.cost",
+    "decode": "sluice.models.tokens",
+    "encode": "sluice.models.tokens",
+    "token_counter": "sluice.models.tokens",
+    "get_llm_provider": "sluice.models.providers",
+    "validate_environment": "sluice.models.providers",
+    "get_supported_openai_params": "sluice.models.abilities",
+    "supports_assistant_prefill": "sluice.models.abilities",
+    "supports_audio_input": "sluice.models.abilities",
+    "supports_audio_output": "sluice.models.abilities",
+    "supports_computer_use": "sluice.models.abilities",
+    "supports_function_calling": "sluice.models.abilities",
+    "supports_parallel_function_calling": "sluice.models.abilities",
+    "supports_pdf_input": "sluice.models.abilities",
+    "supports_prompt_caching": "sluice.models.abilities",
+    "supports_reasoning": "sluice.models.abilities",
+    "supports_response_schema": "sluice.models.abilities",
+    "supports_system_messages": "sluice.models.abilities",
+    "supports_tool_choice": "sluice.models.abilities",
+    "supports_url_context": "sluice.models.abilities",
+    "supports_vision": "sluice.models.abilities",
+    "supports_web_search": "sluice.models.abilities",
 }
-"""Public name -> the module that it is from, which is imported when it is first asked for."""
+"""Public name -> the module that it is from, which is imported when it is first asked for. What is from `sluice` is a
+module itself."""
 
 
 def __getattr__(name: str) -> object:
@@ -67,7 +220,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'sluice' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - who asks for nothing imports nothing
 
-    found = globals()[name] = getattr(import_module(module), name)
+    found = import_module(f"sluice.{name}") if module == "sluice" else getattr(import_module(module), name)
+    globals()[name] = found
     return found
 
 

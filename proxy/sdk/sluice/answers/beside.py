@@ -93,5 +93,6 @@ def beside(told: Told) -> Beside:
     try:
         return told._beside  # noqa: SLF001 - its own
     except AttributeError:
-        told._beside = Beside()  # noqa: SLF001
-        return told._beside  # noqa: SLF001
+        made = Beside()
+        object.__setattr__(told, "_beside", made)
+        return made
