@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOWER 1000
+#define SLOWER 100
 #define SECOND 1000000000LL
 #define LONGEST_MS 3600000
 

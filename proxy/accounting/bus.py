@@ -120,7 +120,11 @@ class Lane:
 
     def _take(self, most: int) -> None:
         queue = self._queue
-        self._taken += [queue.popleft() for _ in range(min(most, len(queue)))]
+        if len(queue) <= most:
+            self._taken += queue
+            queue.clear()
+        else:
+            self._taken += [queue.popleft() for _ in range(most)]
 
     def _drop(self, count: int) -> None:
         self.dropped += count

@@ -23,7 +23,7 @@ _LEVELS = {
     Outcome.GATEWAY_ERROR: b"error",
 }
 _OK = Outcome.OK
-_HEAD = b'{"ts":"%b","level":"%b","event":"request"'
+_HEAD = b'{"ts":"%b.%03dZ","level":"%b","event":"request"'
 _COMMA = ord(",")
 _encode_into = msgspec.json.Encoder().encode_into
 
@@ -34,7 +34,8 @@ def json_lines(records: Sequence[Record]) -> bytes:
     lines = bytearray()
     for record in records:
         level = b"info" if record.outcome is _OK else _LEVELS[record.outcome]
-        lines += _HEAD % (_utc(record.started_unix_s + record.duration_s).encode(), level)
+        second, millisecond = divmod(int((record.started_unix_s + record.duration_s) * 1000), 1000)
+        lines += _HEAD % (_utc_second(second), millisecond, level)
         brace = len(lines)
         _encode_into(record, lines, -1)
         lines[brace] = _COMMA
@@ -57,7 +58,7 @@ def dropped_text_line(count: int, now_unix_s: float) -> bytes:
 
 def _utc(unix_s: float) -> str:
     second, millisecond = divmod(int(unix_s * 1000), 1000)
-    return f"{_utc_second(second)}.{millisecond:03d}Z"
+    return f"{_utc_second(second).decode()}.{millisecond:03d}Z"
 
 
 def _clock(unix_s: float) -> str:
@@ -65,9 +66,9 @@ def _clock(unix_s: float) -> str:
 
 
 @lru_cache(maxsize=4)
-def _utc_second(unix_s: int) -> str:
+def _utc_second(unix_s: int) -> bytes:
     """Cached: the records of one batch share a second or two."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
 
 
 _RESET = "\x1b[0m"

@@ -8,6 +8,7 @@ DeepSeek, Groq, Mistral, Perplexity, xAI, Amazon Bedrock (Converse).
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -148,23 +149,13 @@ class UsageFields(msgspec.Struct, gc=False):
 
     def _says_more(self, inputs: _Details | None, outputs: _Details | None) -> bool:
         """HOT. Nearly no answer does."""
-        return not (
-            self.cache_read_input_tokens is None
-            and self.cache_creation_input_tokens is None
-            and self.seconds is None
-            and self.prompt_audio_seconds is None
-            and self.server_tool_use is None
-            and self.prompt_cache_hit_tokens is None
-            and self.cached_tokens is None
-            and self.reasoning_tokens is None
-            and self.num_search_queries is None
-            and self.billed_units is None
-            and self.inputTokens is None
-            and (
-                inputs is None
-                or (inputs.cache_creation_tokens is None and inputs.cached_tokens_details is None)
+        return (
+            _finer(self) != _NOTHING_FINER
+            or (
+                inputs is not None
+                and (inputs.cache_creation_tokens is not None or inputs.cached_tokens_details is not None)
             )
-            and (outputs is None or outputs.thinking_tokens is None)
+            or (outputs is not None and outputs.thinking_tokens is not None)
         )
 
     def _more(self, usage: Usage, inputs: _Details | None, outputs: _Details | None) -> Usage:
@@ -197,6 +188,15 @@ class UsageFields(msgspec.Struct, gc=False):
         }
         seconds = self.seconds if self.seconds is not None else self.prompt_audio_seconds
         return msgspec.structs.replace(usage, seconds=seconds, **found)
+
+
+_FINER = (
+    "cache_read_input_tokens", "cache_creation_input_tokens", "seconds", "prompt_audio_seconds", "server_tool_use",
+    "prompt_cache_hit_tokens", "cached_tokens", "reasoning_tokens", "num_search_queries", "billed_units", "inputTokens",
+)  # fmt: skip
+"""Of `UsageFields`: what `_more` reads."""
+_finer = attrgetter(*_FINER)
+_NOTHING_FINER = (None,) * len(_FINER)
 
 
 def _apart(usage: Usage, read: int | None, written: int | None) -> Usage:

@@ -6,11 +6,15 @@ total is the sum of the rounded kinds.
 
 from __future__ import annotations
 
-from proxy.pricing.other import beside_text, is_text
+from operator import attrgetter
+
+from proxy.pricing.other import BESIDE, beside_text, is_text
 from proxy.pricing.rates import FEMTO_PER_NANO, Prices, Rates, rates_for
 from proxy.types import Cost, Usage
 
 _HALF = FEMTO_PER_NANO // 2
+_finer = attrgetter("cached_tokens", "cache_write_tokens", "reasoning_tokens", *BESIDE)
+"""What is not priced as any token sent or made."""
 
 
 def cost(usage: Usage, prices: Prices, tier: str | None = None, search_size: str = "") -> Cost | None:
@@ -22,6 +26,9 @@ def cost(usage: Usage, prices: Prices, tier: str | None = None, search_size: str
     sent, made = usage.input_tokens or 0, usage.output_tokens or 0
     prompt = sent // usage.requests if usage.requests else sent  # of several the average
     rates, source = rates_for(prices, tier or usage.tier, prompt)
+    if not (rates.flat or rates.input is None or rates.output is None or any(_finer(usage))):
+        nanos_in, nanos_out = _nanos(sent * rates.input), _nanos(made * rates.output)
+        return Cost(nanos_in + nanos_out, nanos_in, 0, 0, nanos_out, 0, source)
     read, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
     thought, other = usage.reasoning_tokens or 0, 0
     if rates.flat or not is_text(usage):

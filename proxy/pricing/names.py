@@ -6,6 +6,7 @@ Amounts are US dollars per unit. https://docs.litellm.ai/docs/proxy/custom_prici
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -134,7 +135,8 @@ def prices_of(fields: Mapping[str, object], source: str) -> Prices | None:
         rows.append(Row(tier, above, _in_proportion(base, own), _told(source, tier, above)))
     unhalved = (Row("", -1, standard, source), *(row for row in rows if not row.tier))
     rows.extend(_at_half(row, source) for row in unhalved if (row.above, BATCH) not in amounts)
-    return Prices(standard, source, tuple(sorted(rows, key=lambda row: (row.above, row.tier))))
+    longer = min((row.above for row in rows if not row.tier), default=sys.maxsize)
+    return Prices(standard, source, tuple(sorted(rows, key=lambda row: (row.above, row.tier))), longer)
 
 
 def _told(source: str, tier: str, above: int) -> str:

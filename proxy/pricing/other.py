@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from proxy.pricing.rates import Beside, Rates
 from proxy.types import Usage
@@ -13,21 +14,17 @@ _MILLI = 1000
 """Seconds are counted in thousandths."""
 
 
+BESIDE = (
+    "audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens", "images", "seconds",
+    "characters", "searches", "file_searches", "code_sessions", "units",
+)  # fmt: skip
+"""Of a `Usage`."""
+_beside = attrgetter(*BESIDE)
+
+
 def is_text(usage: Usage) -> bool:
     """HOT. Nothing was used but text tokens."""
-    return not (
-        usage.audio_input_tokens
-        or usage.audio_output_tokens
-        or usage.image_input_tokens
-        or usage.image_output_tokens
-        or usage.images
-        or usage.seconds
-        or usage.characters
-        or usage.searches
-        or usage.file_searches
-        or usage.code_sessions
-        or usage.units
-    )
+    return not any(_beside(usage))
 
 
 def beside_text(usage: Usage, rates: Rates, search_size: str) -> Beside | None:

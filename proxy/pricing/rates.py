@@ -98,6 +98,8 @@ class Prices(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...] = ()
     """Other tiers and longer prompts, the shortest first and the standard tier before others: the last that fits
     holds. Each row's rates are complete."""
+    standard_tokens: int = -1
+    """No row holds for the standard tier and prompts of up to so many tokens."""
 
 
 _STANDARD = frozenset(("default", "auto", "standard", "standard_only", "on_demand"))
@@ -105,12 +107,12 @@ _STANDARD = frozenset(("default", "auto", "standard", "standard_only", "on_deman
 
 
 def rates_for(prices: Prices, tier: str | None, prompt_tokens: int) -> tuple[Rates, str]:
-    """The rates that hold and their source. A tier without a price of its own costs what the standard one does."""
+    """HOT. The rates that hold and their source. A tier without a price of its own costs what the standard one does."""
     rates, source = prices.rates, prices.source
-    if not prices.rows:
-        return rates, source
     if tier in _STANDARD:
         tier = None
+    if tier is None and prompt_tokens <= prices.standard_tokens:
+        return rates, source
     for row in prices.rows:
         if row.above < prompt_tokens and (not row.tier or row.tier == tier):
             rates, source = row.rates, row.source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What an answer used, by kind, as the upstream reported it. None is 'not said', which is not zero.
 
     The finer kinds are parts of the coarser ones, as OpenAI counts: cached, written, audio and image tokens of
@@ -47,7 +47,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """The service tier that served it, by the provider's own name; None: not said."""
 
 
-class Cost(msgspec.Struct, frozen=True):
+class Cost(msgspec.Struct, frozen=True, gc=False):
     """What a request cost, in nano-dollars (10^-9 US dollars), by kind: the kinds add up to `total`."""
 
     total: int

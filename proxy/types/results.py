@@ -83,6 +83,8 @@ class Refusal(enum.Enum):
 class Outcome(enum.Enum):
     """How a request ended: exactly one per record."""
 
+    __hash__ = object.__hash__  # HOT: an enum's own is made in Python, of the member's name
+
     OK = "ok"
     CLIENT_ERROR = "client_error"
     """The request was wrong: 4xx made here or passed on from the upstream."""

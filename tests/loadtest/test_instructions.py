@@ -53,12 +53,12 @@ def test_the_clock_of_another_process_nearly_stands_still_and_goes_on(slow_clock
         after(0)
         with slow_clock.slow():
             began = after(0)
-            waited = after(0.001)
+            waited = after(0.01)
         resumed = after(0)
         later = after(0.1)
         teller.stdin.close()
     for kind in range(2):
-        assert 0.0009 <= waited[kind] - began[kind] < 0.1  # a second and more for everybody else
+        assert 0.009 <= waited[kind] - began[kind] < 0.5  # a second and more for everybody else
         assert later[kind] - resumed[kind] >= 0.1
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from proxy.accounting.record import Record
 from proxy.metrics import families as f
-from proxy.metrics.exposition import merged
+from proxy.metrics.exposition import Merged, merged
 from proxy.metrics.families import Family
 from proxy.metrics.names import MODELS_BEHIND_PATTERNS, REASONS, Names
 from proxy.metrics.records import RecordCounter
@@ -36,17 +38,24 @@ class Counted:
         self.counter = RecordCounter(self.table, names)
 
     def count(self, **changes: object) -> None:
-        fields: dict[str, object] = {
-            "call_id": "c", "started_unix_s": 0.0, "method": "POST", "route": "/chat/completions",
-            "model_asked": "gpt-4o", "deployment_id": "d", "status": 200, "outcome": Outcome.OK, "attempts": 1,
-            "sent_s": 0.001, "first_byte_s": 0.2, "duration_s": 1.001, "caller": "master",
-        }  # fmt: skip
-        self.counter.finish([Record(**{**fields, **changes})], 0)  # type: ignore[arg-type]
+        self.counter.finish([a_record(**changes)], 0)
 
     def shown(self, family: Family) -> dict[tuple[str, ...], list[float]]:
+        return self.all().get(family.number, {})
+
+    def all(self) -> Merged:
         board = OwnBoard()
         self.table.publish(board, 0.0)
-        return merged(board.sheets(), 0.0).get(family.number, {})
+        return merged(board.sheets(), 0.0)
+
+
+def a_record(**changes: object) -> Record:
+    fields: dict[str, object] = {
+        "call_id": "c", "started_unix_s": 0.0, "method": "POST", "route": "/chat/completions",
+        "model_asked": "gpt-4o", "deployment_id": "d", "status": 200, "outcome": Outcome.OK, "attempts": 1,
+        "sent_s": 0.001, "first_byte_s": 0.2, "duration_s": 1.001, "caller": "master",
+    }  # fmt: skip
+    return Record(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -147,3 +156,48 @@ def test_reasons_are_bounded(counted: Counted) -> None:
     for number in range(3 * REASONS):
         counted.count(status=500, outcome=Outcome.UPSTREAM_ERROR, error=f"word-{number}")
     assert len(counted.shown(f.FAILURES)) == REASONS + 1
+
+
+def any_record(chance: random.Random) -> Record:
+    """Of few kinds, and with anything said or not."""
+    pick = chance.choice
+    count = chance.randrange(3)
+    return a_record(
+        route=pick(("/chat/completions", "/embeddings")),
+        status=pick((200, 200, 200, 429, 500)),
+        outcome=pick((Outcome.OK, Outcome.OK, Outcome.OK, Outcome.UPSTREAM_ERROR, Outcome.CLIENT_GONE)),
+        error=pick((None, None, "rate_limit_exceeded")),
+        model_asked=pick(("gpt-4o", "alias", None)),
+        key_alias=pick((None, "k")),
+        attempts=pick((0, 1, 1, 1, 2)),
+        fallbacks=pick((0, 0, 1)),
+        estimated=pick((False, True)),
+        sent_s=pick((None, chance.random())),
+        first_byte_s=pick((None, chance.random())),
+        first_content_s=pick((None, 2 * chance.random())),
+        longest_gap_s=pick((None, 0.0, chance.random())),
+        cancel_s=pick((None, chance.random())),
+        queued_s=pick((0.0, chance.random())),
+        duration_s=1 + chance.random(),
+        usage=pick((None, Usage(), Usage(count, count, 2 * count, None, 1))),
+        cost=pick((None, Cost(count * 1_000_000, saved=count))),
+        request_bytes=count,
+        response_bytes=7,
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_batch_is_counted_as_its_records_are_one_by_one(seed: int) -> None:
+    chance = random.Random(seed)
+    records = [any_record(chance) for _ in range(500)]
+    together, alone = Counted(), Counted()
+    together.counter.finish(records, 0)
+    for record in records:
+        alone.counter.finish([record], 0)
+    found, expected = together.all(), alone.all()
+    assert found.keys() == expected.keys()
+    for number, series in expected.items():
+        assert found[number].keys() == series.keys(), f.FAMILIES[number].name
+        for labels, numbers in series.items():
+            assert found[number][labels] == pytest.approx(numbers), (f.FAMILIES[number].name, labels)
+    assert len(expected) > 20

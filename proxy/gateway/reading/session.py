@@ -64,7 +64,7 @@ def named(call: Call) -> bytes | None:
     if body is None:
         return None
     for key in _NAMES:
-        if key in body[:WINDOW_BYTES] or key in body[-WINDOW_BYTES:]:
+        if body.find(key, 0, WINDOW_BYTES) >= 0 or body.find(key, -WINDOW_BYTES) >= 0:
             found = _NAMED[key].search(body[:WINDOW_BYTES]) or _NAMED[key].search(body[-WINDOW_BYTES:])
             if found is not None:
                 return call.caller.id + found[1]
