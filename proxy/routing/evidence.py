@@ -74,9 +74,13 @@ class Evidence:
         """When somebody else than `_ok_by` last succeeded."""
 
     def succeeded(self, caller: bytes, now: float) -> None:
-        """HOT."""
+        """HOT. `FailureRate.succeeded`, unrolled: one call less for every request."""
         self.consecutive = 0
-        self._recent.succeeded(now)
+        recent = self._recent
+        if now < recent.ends:
+            recent.newest.requests += 1
+        else:
+            recent.succeeded(now)
         if caller != self._ok_by:
             self._other_at, self._ok_by = self._ok_at, caller
         self._ok_at = now

@@ -23,12 +23,28 @@ Sort: TypeAlias = tuple[str | None, str, str]
 """As `Wish`: the model that requests name, what the `*` takes, the family. Empty where nothing of it is remembered."""
 
 
+class Nobody:
+    """A tier without members."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at = 0
+
+    def take(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:
+        return None
+
+
+NOBODY = Nobody()
+
+
 class Layout:
     __slots__ = (
         "_dice",
         "_sort",
         "_strategy",
         "family",
+        "first",
         "members",
         "next_change",
         "probes",
@@ -46,6 +62,8 @@ class Layout:
         self.members: Sequence[Member] = ()
         self.usable: list[Member] = []
         self.tiers: dict[tuple[int, bool], Tier] = {}
+        self.first: Tier = NOBODY
+        """The lowest of them."""
         self.probes = False
         """Some of the usable stand on something benched."""
         self.shares: Mapping[str, float] | None = None
@@ -85,6 +103,18 @@ class Layout:
                 return member
         return None
 
+    def further(self, now: float, tried: Sequence[Deployment], wish: Wish, *, tries: bool) -> Member | None:
+        """Where the lowest tier has no room: of another, or on trial, or one that rests."""
+        for tier in self.tiers.values():
+            if tier is not self.first and (member := tier.take(now, tried, wish.tokens)) is not None:
+                return member
+        member = self.within_share(now, tried, wish)
+        if member is None and tries:
+            member = self.on_trial(now, tried, wish.tokens)
+        if member is None and tries and tried:
+            member = self.last_resort(now, tried, wish.tokens)
+        return member
+
     def on_trial(self, now: float, tried: Sequence[Deployment], tokens: int) -> Member | None:
         """One that has nothing left by what its answers foretold: nobody else has anything."""
         for member in self.usable:
@@ -116,15 +146,24 @@ class Layout:
         return None
 
     def _lay_out(self, usable: list[Member]) -> None:
-        tiers: dict[tuple[int, bool], list[Member]] = {}
-        for member in usable:
-            tiers.setdefault(member.tier, []).append(member)
         self.shares = None
         # Turns go on where they stood: starting anew would favour the first whenever health changes often.
         starts = {tier: laid_out.at for tier, laid_out in self.tiers.items()}
         self.tiers = {
-            tier: self._strategy(members, starts.get(tier, 0), self._dice) for tier, members in tiers.items()
+            tier: self._strategy(members, starts.get(tier, 0), self._dice)
+            for tier, members in _by_tier(usable).items()
         }
+        self.first = next(iter(self.tiers.values()), NOBODY)
+
+
+def _by_tier(members: list[Member]) -> dict[tuple[int, bool], list[Member]]:
+    """`members`: by tier."""
+    if members and members[0].tier == members[-1].tier:
+        return {members[0].tier: members}
+    tiers: dict[tuple[int, bool], list[Member]] = {}
+    for member in members:
+        tiers.setdefault(member.tier, []).append(member)
+    return tiers
 
 
 def _facing(member: Member, wish: Wish) -> Member:

@@ -66,7 +66,6 @@ class Learning:
         """HOT."""
         model = member.model if wish.model is None and not member.stars else member.model_for(wish)
         key = member.key
-        benched = bool(key.families) or member.host.health.benched or key.health.benched
         if model is not None:
             model.evidence.succeeded(wish.caller, now)
             prediction = model.prediction
@@ -74,8 +73,10 @@ class Learning:
                 prediction.give_back(result, now, wish.tokens)
                 if prediction.on_trial:
                     prediction.answered_well(now, _picked_at(result, now))
-            benched = benched or model.health.benched
-        if benched:
+            if model.health.benched:
+                self._is_well(member, wish, now)
+                return
+        if key.families or key.health.benched or member.host.health.benched:
             self._is_well(member, wish, now)
 
     def failed(self, member: Member, wish: Wish, result: Result, now: float, cause: Cause) -> None:

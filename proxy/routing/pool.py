@@ -28,6 +28,8 @@ LAYOUTS_LIMIT = 256
 """Sorts of requests laid out at a time; laying one out again costs 0.5 us per member."""
 COMPARE_S = 10.0
 """How often a group looks for members far slower than the others: their averages move about as fast."""
+FEW = 64
+"""Members that are compared whenever one of them changes: of more, one moves no median."""
 _ALWAYS = -math.inf
 _SIMPLE_SHUFFLE = STRATEGIES["simple-shuffle"]
 _PLAIN: Sort = (None, "", "")
@@ -53,6 +55,7 @@ class Pool:
         "_seats",
         "_stars",
         "_strategy",
+        "scope",
         "scopes",
     )
 
@@ -83,6 +86,8 @@ class Pool:
         self._scope_weights: dict[str, int] = {}
         self._seats = Seats()
         self.scopes = frozenset(member.deployment.object_scope for member in members)
+        self.scope = self._members[0].deployment.object_scope if len(self.scopes) == 1 else ""
+        """Of all its members, where that is one."""
         self.watch()
 
     @property
@@ -135,26 +140,23 @@ class Pool:
     def take(
         self, now: float, wish: Wish = ANY, tried: Sequence[Deployment] = (), *, tries: bool = True
     ) -> Deployment | Unavailable:
-        """HOT. The next deployment, with a slot taken; from the lowest tier that has room. `tries`: else one that has
-        nothing left, by what its answers foretold."""
+        """HOT. The next deployment, with a slot taken (`DeploymentState.begin`, unrolled); from the lowest tier that
+        has room. `tries`: else one that has nothing left, by what its answers foretold."""
         layout = self._plain if self._is_plain and wish.model is None else self._layout(wish)
         if now >= layout.next_change:
             self._refresh(layout, now)
         tokens = wish.tokens
-        for tier in layout.tiers.values():
-            member = tier.take(now, tried, tokens)
-            if member is not None:
-                break
-        else:
-            member = layout.within_share(now, tried, wish)
-            if member is None and tries:
-                member = layout.on_trial(now, tried, tokens)
-            if member is None and tries and tried:
-                member = layout.last_resort(now, tried, tokens)
+        member = layout.first.take(now, tried, tokens)
+        if member is None:
+            member = layout.further(now, tried, wish, tries=tries)
             if member is None:
                 return self._refusal(layout, now, wish, tried)
-        member.state.begin(now, tokens, wish.caller)
-        if (model := member.model) is not None and model.prediction is not None:
+        state, model = member.state, member.model
+        state.in_flight += 1
+        state.requests += 1
+        if state.quota is not None:
+            state.quota.take(now, tokens, wish.caller)
+        if model is not None and model.prediction is not None:
             model.prediction.take(now, tokens)
         if layout.probes or (tried and member.is_benched(layout.family)):
             member.begin_trial(now, layout.family)
@@ -253,8 +255,10 @@ class Pool:
         layout.refresh(self._members, now)
         if not self._compares or layout is not self._plain:
             return
-        layout.next_change = min(layout.next_change, now + COMPARE_S)
-        _compare(layout.usable)
+        if now >= self._compare_at or len(layout.usable) <= FEW:
+            self._compare_at = now + COMPARE_S
+            _compare(layout.usable)
+        layout.next_change = min(layout.next_change, self._compare_at)
 
     def _refusal(self, layout: Layout, now: float, wish: Wish, tried: Sequence[Deployment]) -> Unavailable:
         """In an outage every request is refused: while all rest, the answer is worked out once."""

@@ -161,7 +161,7 @@ class Router:
         if nameless is None or nameless is pool:
             return pool.home(caller, now)
         home = nameless.home(caller, now)
-        there = pool.part(home.deployments[0].object_scope) if home is not None else None
+        there = pool.part(home.scope) if home is not None else None
         return pool.home(caller, now) if there is None else there
 
     def answered(

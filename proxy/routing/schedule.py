@@ -19,6 +19,8 @@ def sequence(weights: Sequence[int], limit: int = LENGTH_LIMIT) -> tuple[int, ..
 
     Costs length x distinct weights: peers of equal weight always take turns in order, so they share a balance.
     """
+    if weights.count(weights[0]) == len(weights):  # nearly always
+        return tuple(range(len(weights)))
     shares = _shares(weights, limit)
     total = sum(shares)
     classes = _by_weight(shares)
@@ -62,7 +64,10 @@ class _WeightClass:
 def _by_weight(shares: Sequence[int]) -> list[_WeightClass]:
     classes: dict[int, _WeightClass] = {}
     for peer, share in enumerate(shares):
-        classes.setdefault(share, _WeightClass(share)).peers.append(peer)
+        found = classes.get(share)
+        if found is None:
+            found = classes[share] = _WeightClass(share)
+        found.peers.append(peer)
     return list(classes.values())
 
 

@@ -59,7 +59,7 @@ class DeploymentState:
             )
 
     def begin(self, now: float, tokens: int = 0, caller: bytes = b"") -> None:
-        """HOT. Takes a slot."""
+        """Takes a slot."""
         self.in_flight += 1
         self.requests += 1
         if self.quota is not None:

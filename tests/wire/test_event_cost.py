@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
-
 import pytest
 
+from loadtest.bytecodes import bytecodes
 from proxy.accounting.sse_usage import SseUsageTap
 from proxy.providers.usage_asked import UsageSieve
 from proxy.wire.framing import ChunkedFraming, encode_chunk
@@ -22,28 +18,6 @@ ENDING = (
     b"data: [DONE]\n\n",
 )
 EVENTS = 64
-
-
-def bytecodes(run: Callable[[], object]) -> int:
-    """Of all that it calls; 0 of what is compiled."""
-    count = 0
-
-    def opcode(_frame: FrameType, event: str, _arg: Any) -> Any:
-        nonlocal count
-        count += event == "opcode"
-        return opcode
-
-    def called(frame: FrameType, _event: str, _arg: Any) -> Any:
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return opcode
-
-    before = sys.gettrace()
-    sys.settrace(called)
-    try:
-        run()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 @pytest.mark.parametrize("ending", [(), ENDING], ids=["within", "to its end"])
