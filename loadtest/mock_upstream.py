@@ -25,6 +25,7 @@ import trio
 
 from loadtest.answers import Answer, Answerer, RawRequest, default_answer, error
 from loadtest.anthropic_answers import anthropic_answer
+from loadtest.claude_at_clouds import claude_at_a_cloud
 from loadtest.mock_connection import Connection
 from loadtest.orders import HEADER, BadOrder, ordered
 from loadtest.own_time import done_within
@@ -98,7 +99,11 @@ class MockUpstream:
         if chosen is not None:
             return chosen
         anthropics = request.method == b"POST" and b"/messages" in request.target
-        answer = anthropic_answer(request) if anthropics else default_answer(request, self._pace_s)
+        answer = (
+            claude_at_a_cloud(request)
+            or (anthropic_answer(request) if anthropics else None)
+            or default_answer(request, self._pace_s)
+        )
         orders = request.header(HEADER)
         if orders is None:
             return answer

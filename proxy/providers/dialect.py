@@ -12,11 +12,13 @@ import msgspec
 
 from proxy.providers.clouds import azure
 from proxy.providers.clouds.azure import Place
+from proxy.providers.clouds.claude import BEDROCK, EnvelopedPlace, envelope_of, speaks_plainly
 from proxy.providers.translation.translations import (
     ANTHROPIC,
     OF_ANTHROPIC,
     OF_CHAT,
     OF_CHAT_ALONE,
+    OF_CLAUDE,
     OF_COMPLETIONS,
     OF_OPENAI,
     REFUSED_OF_CHAT,
@@ -48,6 +50,9 @@ WITHOUT_COMPLETIONS = frozenset({
 PLAIN = Parameters()
 ANTHROPIC_VERSION = (b"anthropic-version", b"2023-06-01")
 """For requests that do not say for which edition of its API they are written; sampling parameters are in this one."""
+BEDROCK_MODELS = b"/openai/v1/models"
+"""The list that Bedrock has at the same host."""
+AZURE_AI = "azure_ai"
 _OAUTH = "sk-ant-oat"
 """How tokens begin that are no API keys."""
 
@@ -74,6 +79,9 @@ def dialect_of(deployment: Deployment) -> Dialect:
     if deployment.api_version is not None:
         place = azure.place(origin(deployment.api_base).base_path, deployment.api_version)
         models = azure.place(b"", deployment.api_version)(MODELS, None, None)
+    if envelope_of(deployment) is not None:
+        place = EnvelopedPlace(origin(deployment.api_base).base_path)
+        models = BEDROCK_MODELS if deployment.provider == BEDROCK else None
     return Dialect(
         place=place,
         models=models or MODELS,
@@ -93,11 +101,17 @@ def changes(parameters: Parameters) -> bool:
 
 def refused_by(deployment: Deployment) -> frozenset[str]:
     """Chat's parameters that it has no word for."""
-    found = deployment.parameters
-    return (found.refuses | REFUSED_OF_CHAT.get(deployment.provider, frozenset())) - found.allowed
+    found, language = deployment.parameters, deployment.provider
+    if envelope_of(deployment) is not None or speaks_plainly(deployment):
+        language = ANTHROPIC
+    return (found.refuses | REFUSED_OF_CHAT.get(language, frozenset())) - found.allowed
 
 
 def _translations(deployment: Deployment) -> Mapping[bytes, Translate]:
+    if envelope_of(deployment) is not None:
+        return OF_CLAUDE[deployment.provider]
+    if speaks_plainly(deployment):
+        return OF_ANTHROPIC
     found = _TRANSLATIONS.get(deployment.provider)
     if found is not None:
         return found
@@ -115,11 +129,21 @@ def own_headers(deployment: Deployment) -> Headers:
     name, before = _KEY_HEADERS.get(deployment.provider, _BEARER)
     if deployment.provider == ANTHROPIC:
         own += _anthropics(key, configured)
+    elif speaks_plainly(deployment):
+        own += _plainly(deployment, key, configured)
     elif key and name.lower() not in configured:
         own.append((name, before + key.encode()))
     if deployment.organization and b"openai-organization" not in configured:
         own.append((b"OpenAI-Organization", deployment.organization.encode()))
     return (*own, *deployment.headers)
+
+
+def _plainly(deployment: Deployment, key: str, configured: set[bytes]) -> list[tuple[bytes, bytes]]:
+    """Foundry's key stands in Anthropic's header, Bedrock's is a bearer's."""
+    if deployment.provider == AZURE_AI:
+        return _anthropics(key, configured)
+    own = [ANTHROPIC_VERSION] if ANTHROPIC_VERSION[0] not in configured else []
+    return [(b"Authorization", b"Bearer " + key.encode()), *own] if key else own
 
 
 def _anthropics(key: str, configured: set[bytes]) -> list[tuple[bytes, bytes]]:

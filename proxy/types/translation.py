@@ -18,6 +18,8 @@ class Moment(msgspec.Struct, frozen=True, eq=False):
     """The gateway's own: what it answers with an id of its own has it from here."""
     max_tokens: int | None = None
     """The most that the model writes; None: not known."""
+    betas: tuple[str, ...] = ()
+    """What of Anthropic's API its client tries out (`anthropic-beta`)."""
     before: tuple[msgspec.Raw, ...] = ()
     """What was said before the request: items of /responses."""
     keep: Callable[[str, list[object]], None] | None = None
@@ -35,6 +37,15 @@ class StreamTranslator(Protocol):
         """At the end of the upstream's stream. What did not end by its own words is not given an end here."""
 
 
+class Unwrapper(Protocol):
+    """As `wire.framing.Unwrapper`: bytes in any split go in, events come out."""
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    @property
+    def torn(self) -> bool: ...
+
+
 class Translation(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One request in its upstream's language, and the way back: made for each attempt, since answers depend on what
     was asked (names of tools, whether usage was)."""
@@ -47,5 +58,7 @@ class Translation(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     answer: Callable[[bytes], bytes]
     """A whole good answer's body -> the client's. What it cannot read it passes as it is."""
     stream: Callable[[], StreamTranslator]
+    unwrap: Callable[[], Unwrapper] | None = None
+    """Of a stream that does not come as server-sent events: as those. None: it comes so."""
     error: Callable[[int, bytes], tuple[int, bytes]] | None = None
     """An error's (status, body) -> the client's; None: they are in its language already, and pass as they came."""

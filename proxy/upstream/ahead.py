@@ -5,7 +5,7 @@ from __future__ import annotations
 from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.answer import Answer
-from proxy.wire.framing import BadFraming, framing_of
+from proxy.wire.framing import BadFraming
 
 
 class Ahead:
@@ -18,7 +18,7 @@ class Ahead:
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._framing = framing_of(answer.head.framing)
+        self._framing = answer.framing_anew()
         self._pieces: list[bytes] = []
         self.size = 0
         """Bytes of payload so far."""

@@ -10,7 +10,16 @@ from contextlib import suppress
 from proxy.errors import UpstreamFailure
 from proxy.types import ResultKind
 from proxy.upstream.pool import Connection, ConnectionPool
-from proxy.wire.framing import BadFraming, ChunkedFraming, CloseFraming, Framing, LengthFraming, framing_of
+from proxy.wire.framing import (
+    BadFraming,
+    ChunkedFraming,
+    CloseFraming,
+    Framing,
+    LengthFraming,
+    Unwrapper,
+    WrappedFraming,
+    framing_of,
+)
 from proxy.wire.head import CHUNKED
 from proxy.wire.link import Link
 from proxy.wire.parking import Late, Parking
@@ -37,6 +46,7 @@ class Answer:
         "_pool",
         "_pump",
         "_spoilt",
+        "_unwrapper",
         "head",
         "passed_on",
         "received_bytes",
@@ -66,6 +76,7 @@ class Answer:
         self._gap_s = gap_s
         self._pump: Pump | None = None
         self._alike: Alike | None = None
+        self._unwrapper: Callable[[], Unwrapper] | None = None
         self._spoilt = spoilt or not head.keep_alive
         """The connection cannot carry another exchange."""
         self.until = math.inf
@@ -88,6 +99,19 @@ class Answer:
             self._framing = framing_of(size)
             self._buffer = buffer
 
+    def unwrap(self, unwrapper: Callable[[], Unwrapper]) -> None:
+        """Its payload has a framing of its own: only what that holds is read. Before anything was taken."""
+        self._unwrapper = unwrapper
+        if self.whole is not None:
+            self._buffer, self.whole = self.whole, None
+            self._framing = LengthFraming(len(self._buffer))
+        self._framing = WrappedFraming(self._framing, unwrapper())
+
+    def framing_anew(self) -> Framing:
+        """For whoever reads ahead."""
+        framing = framing_of(self.head.framing)
+        return framing if self._unwrapper is None else WrappedFraming(framing, self._unwrapper())
+
     def take_whole(self) -> bytes | None:
         """The whole body, when it came with the head; None when it must be pumped or read."""
         whole, self.whole = self.whole, None
@@ -100,7 +124,7 @@ class Answer:
         if self.whole is not None:
             return self.whole
         pieces: list[bytes] = []
-        framing = framing_of(self.head.framing)
+        framing = self.framing_anew()
         with suppress(BadFraming):  # whoever reads on will say
             for held in (self._buffer, *self._fetched):
                 framing.feed(held, pieces)
@@ -165,9 +189,10 @@ class Answer:
 
         `says`: when the connection is closed; `said_all`: when it breaks.
         """
-        if isinstance(self._framing, CloseFraming):
-            self._framing.whole = says
-            self._framing.said_all = said_all
+        framing = self._framing.inner if isinstance(self._framing, WrappedFraming) else self._framing
+        if isinstance(framing, CloseFraming):
+            framing.whole = says
+            framing.said_all = said_all
 
     def has_alike(self, alike: Alike) -> None:
         """Who knows which of its chunks are like those before; of one in chunks, before it is pumped."""

@@ -104,6 +104,47 @@ class CloseFraming:
         return self.said_all is not None and self.said_all()
 
 
+class Unwrapper(Protocol):
+    """A framing within the payload."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What it holds, as far as it has come whole. Raises BadFraming."""
+        ...
+
+    @property
+    def torn(self) -> bool:
+        """Something in it has begun, and not ended."""
+        ...
+
+
+class WrappedFraming:
+    """A body whose payload has a framing of its own: what that holds is the payload here."""
+
+    __slots__ = ("_unwrapper", "done", "inner")
+
+    def __init__(self, inner: Framing, unwrapper: Unwrapper) -> None:
+        self.inner = inner
+        self._unwrapper = unwrapper
+        self.done = inner.done
+
+    def feed(self, data: bytes, into: list[bytes] | None = None) -> int:
+        pieces: list[bytes] = []
+        taken = self.inner.feed(data, pieces)
+        held = self._unwrapper.feed(b"".join(pieces))
+        if held and into is not None:
+            into.append(held)
+        self.done = self.inner.done
+        if self.done and self._unwrapper.torn:
+            raise BadFraming("the last of what the body holds is torn")
+        return taken
+
+    def at_eof(self) -> bool:
+        return self.inner.at_eof() and not self._unwrapper.torn
+
+    def at_reset(self) -> bool:
+        return self.inner.at_reset() and not self._unwrapper.torn
+
+
 class _Part(enum.Enum):
     SIZE = enum.auto()
     PAYLOAD = enum.auto()

@@ -207,9 +207,9 @@ async def test_a_long_stream_in_small_pieces_is_held_without_copying_it_again_an
             fed_bytes += len(data)
             return super().feed(data, into)
 
-    monkeypatch.setattr("proxy.upstream.ahead.framing_of", lambda _size: Counting())
     mock.script(Said(framing=Framing.CLOSE, body=b""))
     answer = await caller.ask()
+    monkeypatch.setattr("proxy.upstream.answer.framing_of", lambda _size: Counting())
     coming = iter([*events, b""])
 
     async def read(_deadline: float) -> bytes:

@@ -19,6 +19,7 @@ from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.holding import is_plainly_good
 from proxy.gateway.telling.mock import mocks
 from proxy.gateway.telling.refusals import upstream_failed
+from proxy.gateway.telling.unwrapping import unwrap
 from proxy.gateway.trying.before import PATH as RESPONSES
 from proxy.gateway.trying.before import Conversations, before
 from proxy.gateway.trying.costing import Costing, Unpriced
@@ -178,6 +179,7 @@ class Attempts:
                 heard, failed = judging.of_head(answer.head), None
                 # HOT: nearly every plain answer is here with its head, and holds no error.
                 if heard is not GOOD or run.call.stream or not is_plainly_good(answer):
+                    unwrap(answer, outbound.translation)
                     failed = await judging.failed(run, lane, answer, heard)
                 if failed is None:
                     result = judging.hear(run, lane, answer.head, heard)

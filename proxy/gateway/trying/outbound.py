@@ -32,6 +32,7 @@ from proxy.wire.head import CHUNKED, NO_BODY
 
 _NATIVE = Kind.NATIVE
 RECODED = frozenset((b"content-encoding",))
+BETAS = b"anthropic-beta"
 CODINGS = frozenset((b"accept-encoding",))
 """Not asked for where the gateway writes the answer itself: it could not read it, or would not say how it is coded."""
 
@@ -276,7 +277,9 @@ def _json(call: Call, text: bytes, lane: Lane, model: str | None, run: Run | Non
 def _moment(lane: Lane, run: Run | None) -> Moment:
     before = NOTHING_BEFORE if run is None else run.before
     call_id = "" if run is None else run.record.call_id
-    return Moment(int(time.time()), call_id, lane.max_tokens, before.items, before.keep)
+    betas = b"" if run is None else run.call.head.get(BETAS) or b""
+    tried = tuple(beta.strip() for beta in betas.decode("latin-1").split(",")) if betas else ()
+    return Moment(int(time.time()), call_id, lane.max_tokens, tried, before.items, before.keep)
 
 
 def _form_body(call: Call, model: str | None) -> bytes:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from proxy.config.models import LitellmParams
+from proxy.providers.clouds.claude import is_claude
 from proxy.providers.compatible.provider import Provider
 from proxy.providers.reached import API_BASE, API_KEY, Reached, Unfit
 from proxy.providers.tokens.entra import AUTHORITY, SCOPE, ClientSecret, of_environment
@@ -30,6 +31,8 @@ DEFAULT_VERSION = "2025-02-01-preview"
 """LiteLLM's."""
 V1 = ("v1", "latest", "preview")
 _V1_PATH = "/openai/v1"
+_ANTHROPIC_PATH = "/anthropic/v1"
+"""Where Foundry has Claude."""
 _FOUNDRY_HOST = ".services.ai.azure.com"
 _VERSIONS = ("AZURE_API_VERSION", "OPENAI_API_VERSION")
 _DEPLOYMENTS = "/openai/deployments/"
@@ -55,6 +58,9 @@ def reach(
     version = params.api_version or said or next(filter(None, map(environ.get, _VERSIONS)), DEFAULT_VERSION)
     if provider is FOUNDRY:
         version = "v1"
+        if is_claude(named or model, params.base_model):
+            api_base = api_base.removesuffix("/v1").removesuffix("/anthropic").removesuffix("/openai")
+            api_base += _ANTHROPIC_PATH
         at_foundry = origin(api_base).host.endswith(_FOUNDRY_HOST)
         api_base = (
             api_base + _V1_PATH if at_foundry and not origin(api_base).base_path else normalise_base(api_base)

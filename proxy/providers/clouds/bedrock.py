@@ -1,4 +1,5 @@
-"""Amazon Bedrock by its OpenAI-compatible endpoints, with a Bedrock key or with signed requests.
+"""Amazon Bedrock by its OpenAI-compatible endpoints, and Claude by InvokeModel in Anthropic's own language; with a
+Bedrock key or with signed requests.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html,
 https://docs.aws.amazon.com/bedrock/latest/userguide/models-api-compatibility.html (which models have it),
@@ -11,6 +12,7 @@ import re
 from collections.abc import Mapping
 
 from proxy.config.models import LitellmParams
+from proxy.providers.clouds.claude import is_claude
 from proxy.providers.compatible.provider import Provider
 from proxy.providers.reached import API_BASE, API_KEY, MODEL, Note, Reached, Unfit
 from proxy.providers.url import normalise_base, origin
@@ -29,7 +31,13 @@ _REGIONS = ("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")
 DEFAULT_REGION = "us-east-1"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,2}-\d")
 _ROUTES = ("converse/", "invoke/", "converse_like/", "openai/")
-_NO_ROUTE = "`{route}` names another API of Bedrock's: it is cut off, and the OpenAI-compatible one is asked"
+_NO_ROUTE = "`{route}` names another API of Bedrock's: it is cut off, and {instead} is asked"
+_INVOKE = "invoke/"
+_INVOKED = "InvokeModel in Anthropic's language"
+_COMPATIBLE_ASKED = "the OpenAI-compatible one"
+_ARN = "arn:"
+_ANTHROPIC_PATH = "/anthropic/v1"
+"""Of Mantle."""
 _COMPATIBLE = "/openai/v1"
 
 
@@ -40,27 +48,57 @@ def reach(params: LitellmParams, provider: Provider, model: str, environ: Mappin
     first, slash, rest = model.partition("/")
     written = first if slash and _REGION.fullmatch(first) else None
     model = rest if written else model
+    claude = is_claude(model, params.base_model)
     region = (
-        written or params.aws_region_name or next(filter(None, map(environ.get, _REGIONS)), DEFAULT_REGION)
+        written
+        or _region_in(model)
+        or params.aws_region_name
+        or next(filter(None, map(environ.get, _REGIONS)), DEFAULT_REGION)
     )
+    fitting = ("", _INVOKE) if claude else ("", "openai/")
+    instead = _INVOKED if claude else _COMPATIBLE_ASKED
     notes: tuple[Note, ...] = (
-        ((MODEL, _NO_ROUTE.format(route=route)),) if route and route != "openai/" else ()
+        () if route in fitting else ((MODEL, _NO_ROUTE.format(route=route, instead=instead)),)
     )
-    api_base = _base(params, provider, region, environ)
+    api_base = _base(params, provider, region, environ, claude=claude)
     variable, api_key, signing = _credential(params, provider, region, environ)
     return Reached(provider, model, api_base, api_key, (), variable, notes, signing=signing)
 
 
-def _base(params: LitellmParams, provider: Provider, region: str, environ: Mapping[str, str]) -> str:
+def _region_in(model: str) -> str | None:
+    """`arn:aws:bedrock:eu-west-1:123456789012:inference-profile/...`"""
+    parts = model.split(":")
+    return parts[3] if model.startswith(_ARN) and len(parts) > 4 and parts[3] else None
+
+
+def _base(
+    params: LitellmParams, provider: Provider, region: str, environ: Mapping[str, str], *, claude: bool
+) -> str:
+    """Raises Unfit."""
     found = params.api_base or next(filter(None, map(environ.get, provider.bases)), None)
     if found is None:
         assert provider.base is not None
-        return provider.base.format(region=region)
+        found = provider.base.format(region=region)
+    if claude:
+        return _base_of_claude(found, provider)
     try:
         bare = not origin(found).base_path
         return found.rstrip("/") + _COMPATIBLE if bare and provider is RUNTIME else normalise_base(found)
     except ValueError as problem:
         raise Unfit(API_BASE, f"not a base URL: {problem}", wrong=True) from None
+
+
+def _base_of_claude(found: str, provider: Provider) -> str:
+    """Raises Unfit."""
+    try:
+        place = origin(found)
+    except ValueError as problem:
+        raise Unfit(API_BASE, f"not a base URL: {problem}", wrong=True) from None
+    path = place.base_path.decode()
+    for known in (_ANTHROPIC_PATH, _COMPATIBLE, "/v1"):
+        path = path.removesuffix(known)
+    host = f"{place.scheme}://{place.host_header.decode()}{path}"
+    return host + _ANTHROPIC_PATH if provider is MANTLE else host
 
 
 def _credential(

@@ -14,7 +14,7 @@ from proxy.providers.translation.chat_request import Message, Part, Specific, To
 from proxy.providers.translation.coding import UNREADABLE, decode_fields, encode
 from proxy.providers.translation.media import PDF, Media, media_of
 from proxy.providers.translation.messages_writer import arguments_of
-from proxy.providers.translation.refusing import Telling, wrong
+from proxy.providers.translation.refusing import Telling, refused, wrong
 from proxy.providers.translation.tool_names import ToolNames
 
 Block = dict[str, object]
@@ -131,8 +131,15 @@ class Turns:
         media = media_of(url, media_type or "")
         if media is None:
             raise wrong(f"{where}.image_url.url", "expected an http(s) URL, or a data URI in base64")
+        self._check_fetched(f"{where}.image_url.url", media)
         kind = "document" if media.media_type == PDF else "image"
         return {"type": kind, "source": media.source}
+
+    def _check_fetched(self, field: str, media: Media) -> None:
+        """Raises GatewayError 400."""
+        terms = self._telling.terms
+        if not terms.fetches and media.source["type"] == "url":
+            raise refused(field, terms.provider, "it takes no addresses; send the data itself, as a data URI")
 
     def _file(self, where: str, part: Part) -> Block:
         """A PDF, a text, or what was uploaded to the provider."""
@@ -146,6 +153,7 @@ class Turns:
             media = Media(file.format or PDF, file.file_data)
         if media is None:
             raise wrong(f"{where}.file", "expected file_data or file_id")
+        self._check_fetched(f"{where}.file.file_data", media)
         if media.media_type.startswith("image/"):
             return {"type": "image", "source": media.source}
         return {"type": "document", "source": media.source, **title}

@@ -34,6 +34,8 @@ class Terms(msgspec.Struct, frozen=True, eq=False):
     """`allowed_openai_params`: passed under their own names."""
     modifies: bool = False
     """`modify_params`: messages that Anthropic would refuse are changed."""
+    fetches: bool = True
+    """Anthropic itself gets what stands at an address: pictures, documents."""
     max_tokens: int | None = None
     """The most that the model writes."""
     version: str = ""

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from proxy.providers import text_completion
+from proxy.providers.clouds.claude import BEDROCK, ENVELOPES, VERTEX
 from proxy.providers.translation import (
     chat_reader,
     chat_to_messages,
@@ -26,6 +27,12 @@ from proxy.providers.translation import (
 )
 from proxy.providers.translation.coding import decode_fields
 from proxy.providers.translation.counting import count
+from proxy.providers.translation.enveloped import (
+    as_it_comes,
+    count_at_bedrock,
+    count_at_vertex,
+    enveloped,
+)
 from proxy.providers.translation.events import Event
 from proxy.providers.translation.refusing import Terms
 from proxy.providers.translation.renamed import NOTHING, Renamed
@@ -108,6 +115,7 @@ def _terms(body: bytes, deployment: Deployment, moment: Moment) -> Terms:
         drop=deployment.parameters.drops,
         allowed=deployment.parameters.allowed,
         modifies=deployment.parameters.modifies,
+        fetches=deployment.provider not in ENVELOPES,
         max_tokens=moment.max_tokens,
         version=next((value.decode() for name, value in deployment.headers if name.lower() == VERSION), ""),
         now_unix=moment.now_unix,
@@ -176,6 +184,16 @@ OF_ANTHROPIC: Mapping[bytes, Translate] = {
     COMPLETIONS: completions_for_anthropic,
 }
 """For an upstream that speaks Anthropic's language; what is in its own goes on byte for byte."""
+_COUNTS = {BEDROCK: count_at_bedrock, VERTEX: count_at_vertex}
+OF_CLAUDE: Mapping[str, Mapping[bytes, Translate]] = {
+    provider: {
+        **{path: enveloped(translate, envelope) for path, translate in OF_ANTHROPIC.items()},
+        MESSAGES: enveloped(as_it_comes, envelope),
+        COUNT: partial(_COUNTS[provider], envelope),
+    }
+    for provider, envelope in ENVELOPES.items()
+}
+"""By provider: for Claude at a cloud that has Anthropic's language in an envelope of its own."""
 REFUSED_OF_CHAT: Mapping[str, frozenset[str]] = {
     ANTHROPIC: frozenset(chat_to_messages.NO_WORD),
     "text-completion-openai": text_completion.CHAT_ONLY

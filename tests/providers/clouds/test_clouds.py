@@ -10,7 +10,9 @@ from proxy.config.schema import Config
 from proxy.config.settings import LitellmSettings
 from proxy.errors import GatewayError
 from proxy.providers.clouds.azure import place
-from proxy.providers.dialect import dialect_of, own_headers
+from proxy.providers.clouds.claude import EnvelopedPlace
+from proxy.providers.dialect import dialect_of, own_headers, refused_by
+from proxy.providers.prepare import Request, prepare
 from proxy.providers.table import deployments
 from proxy.providers.tokens.entra import ClientSecret, ManagedIdentity, WorkloadIdentity
 from proxy.providers.tokens.google import KeyFile, Machine
@@ -177,5 +179,56 @@ def test_vertexs_addresses_and_tokens() -> None:
     assert "/projects/in-the-key/" in own.api_base
     with pytest.raises(ConfigError, match="VERTEXAI_PROJECT"):
         only(LitellmParams(model="vertex_ai/m"))
-    with pytest.raises(ConfigError, match="Anthropic's API"):
-        only(LitellmParams(model="vertex_ai/claude-sonnet-4@20250514", vertex_project="p"))
+
+
+SONNET = "claude-sonnet-4-5-20250929"
+
+
+@pytest.mark.parametrize(
+    ("params", "sent", "base", "target"),
+    [
+        ({"model": f"bedrock/us.anthropic.{SONNET}-v1:0"}, f"us.anthropic.{SONNET}-v1:0",
+         "https://bedrock-runtime.us-east-1.amazonaws.com", f"/model/us.anthropic.{SONNET}-v1%3A0/invoke"),
+        ({"model": f"bedrock/invoke/eu-west-1/anthropic.{SONNET}-v1:0"}, f"anthropic.{SONNET}-v1:0",
+         "https://bedrock-runtime.eu-west-1.amazonaws.com", f"/model/anthropic.{SONNET}-v1%3A0/invoke"),
+        ({"model": "bedrock/arn:aws:bedrock:ap-south-1:1:application-inference-profile/x",
+          "base_model": f"anthropic.{SONNET}-v1:0"}, "arn:aws:bedrock:ap-south-1:1:application-inference-profile/x",
+         "https://bedrock-runtime.ap-south-1.amazonaws.com",
+         "/model/arn%3Aaws%3Abedrock%3Aap-south-1%3A1%3Aapplication-inference-profile%2Fx/invoke"),
+        ({"model": "bedrock/anthropic.claude-x", "api_base": "https://vpce.example/openai/v1/"}, "anthropic.claude-x",
+         "https://vpce.example", "/model/anthropic.claude-x/invoke"),
+        ({"model": "bedrock_mantle/anthropic.claude-x"}, "anthropic.claude-x",
+         "https://bedrock-mantle.us-east-1.api.aws/anthropic/v1", "/messages"),
+        ({"model": "vertex_ai/claude-sonnet-4@20250514"}, "claude-sonnet-4@20250514",
+         "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/anthropic/models",
+         "/claude-sonnet-4@20250514:rawPredict"),
+        ({"model": "vertex_ai/anthropic/claude-opus-4-6", "vertex_location": "eu"}, "claude-opus-4-6",
+         "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/publishers/anthropic/models",
+         "/claude-opus-4-6:rawPredict"),
+        ({"model": "azure_ai/claude-opus-4-6", "api_base": "https://r.services.ai.azure.com"}, "claude-opus-4-6",
+         "https://r.services.ai.azure.com/anthropic/v1", "/messages"),
+        ({"model": "azure_ai/claude-opus-4-6", "api_base": "https://r.services.ai.azure.com/anthropic"},
+         "claude-opus-4-6", "https://r.services.ai.azure.com/anthropic/v1", "/messages"),
+    ],
+)  # fmt: skip
+def test_claude_at_the_clouds(params: dict[str, str], sent: str, base: str, target: str) -> None:
+    environ = {"AWS_BEARER_TOKEN_BEDROCK": "b", "VERTEXAI_PROJECT": "p", "AZURE_AI_API_KEY": "b"}
+    found = only(LitellmParams(**params), environ)  # type: ignore[arg-type]
+    assert (found.model, found.api_base) == (sent, base)
+    body = b'{"model":"asked","messages":[{"role":"user","content":"Hi"}]}'
+    prepared = prepare(found, dialect_of(found), Request(b"/chat/completions", body, "asked", sent))
+    assert prepared.path == target.encode()
+    assert refused_by(found) >= {"n", "seed"}
+    headers = {name.lower(): value for name, value in own_headers(found)}
+    bearer = {b"authorization": b"Bearer b"} if found.provider.startswith("bedrock") else {}
+    plain = {b"anthropic-version": b"2023-06-01"}
+    expected = {
+        "azure_ai": {b"x-api-key": b"b", **plain}, "bedrock_mantle": bearer | plain,
+    }.get(found.provider, bearer)  # fmt: skip
+    assert headers == expected
+
+
+def test_the_query_of_anthropics_own_api_stays_here() -> None:
+    assert EnvelopedPlace(b"/v1")(b"/m:rawPredict", None, b"beta=true") == b"/v1/m:rawPredict"
+    with pytest.raises(GatewayError):
+        EnvelopedPlace(b"")(b"/model/../x", None, None)
