@@ -73,7 +73,7 @@ MODEL_INFO_DESCRIPTIVE = names("""
     metadata model_id model_info model_name original_model_id output_vector_size pricing_provider
     prompt_cache_min_tokens provider provider_specific_entry ptu_count ptu_effective_from
     ptu_effective_to ptu_shares reasoning_contexts reasoning_effort_levels reasoning_modes
-    search_free_requests source successor_model supported_audio_formats supported_endpoints
+    search_free_requests source successor_model supported_audio_formats
     supported_environments supported_modalities supported_openai_params supported_output_modalities
     supported_regions template thinking_always_on tier token_count_framing token_count_model
     token_count_tokenizer updated_at updated_by uses_embed_content vertex_ai_audio_api

@@ -165,6 +165,9 @@ class ModelInfo(Section, frozen=True, kw_only=True):
     """false: requests with a JSON schema do not fall back to this deployment."""
     supports_assistant_prefill: bool | None = None
     """false: requests whose last message is the assistant's do not fall back to this deployment."""
+    supported_endpoints: tuple[Text, ...] | None = None
+    """What its upstream has beside chat: `/v1/responses`, `/v1/completions`, `/v1/messages` go there as they come where
+    they are listed, and are said as chats where not. Without it what is known of its provider."""
     input_cost_per_token: Cost | None = None
     """As in `litellm_params`."""
     output_cost_per_token: Cost | None = None

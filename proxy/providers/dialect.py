@@ -13,14 +13,15 @@ import msgspec
 from proxy.providers.clouds import azure
 from proxy.providers.clouds.azure import Place
 from proxy.providers.clouds.claude import BEDROCK, EnvelopedPlace, envelope_of, speaks_plainly
+from proxy.providers.compatible.endpoints import has
 from proxy.providers.translation.translations import (
     ANTHROPIC,
+    COUNT,
+    MESSAGES,
     OF_ANTHROPIC,
-    OF_CHAT,
     OF_CHAT_ALONE,
     OF_CLAUDE,
     OF_COMPLETIONS,
-    OF_OPENAI,
     REFUSED_OF_CHAT,
     Translate,
 )
@@ -36,17 +37,8 @@ _TRANSLATIONS: Mapping[str, Mapping[bytes, Translate]] = {
 """By provider, and by the endpoint's path as OpenAI has it, without `/v1`: a pure function of a JSON body with the
 upstream's name of its model. It raises CannotSay for what the other language has no words for, msgspec.DecodeError for
 what is no JSON object."""
-WITH_RESPONSES = frozenset({
-    "custom_openai", "docker_model_runner", "fireworks_ai", "groq", "hosted_vllm", "huggingface", "lemonade",
-    "litellm_proxy", "llamafile", "lm_studio", "ollama", "ollama_chat", "openai_like", "openrouter", "poe",
-    "vercel_ai_gateway", "vllm", "xai", "xinference",
-})  # fmt: skip
-"""Compatible providers that have /responses themselves, and servers of one's own, which may: nothing is translated."""
-WITHOUT_COMPLETIONS = frozenset({
-    "ai21_chat", "bedrock", "bedrock_mantle", "cohere", "deepseek", "gemini", "github", "meta_llama", "mistral",
-    "moonshot", "perplexity", "vertex_ai", "zai",
-})  # fmt: skip
-"""Those that only chat."""
+_SERVED_BY = {COUNT: MESSAGES}
+"""Whoever has the one endpoint has the other."""
 PLAIN = Parameters()
 ANTHROPIC_VERSION = (b"anthropic-version", b"2023-06-01")
 """For requests that do not say for which edition of its API they are written; sampling parameters are in this one."""
@@ -115,9 +107,11 @@ def _translations(deployment: Deployment) -> Mapping[bytes, Translate]:
     found = _TRANSLATIONS.get(deployment.provider)
     if found is not None:
         return found
-    if deployment.whole_api or deployment.provider in WITH_RESPONSES:
-        return OF_OPENAI
-    return OF_CHAT_ALONE if deployment.provider in WITHOUT_COMPLETIONS else OF_CHAT
+    return {
+        path: said
+        for path, said in OF_CHAT_ALONE.items()
+        if not has(deployment, _SERVED_BY.get(path, path).decode())
+    }
 
 
 def own_headers(deployment: Deployment) -> Headers:

@@ -235,6 +235,7 @@ def _abilities(params: LitellmParams, info: ModelInfo) -> Abilities:
         mode=info.mode,
         max_input_tokens=info.max_input_tokens,
         lacks=_lacks(info),
+        endpoints=_endpoints(info),
         system_messages=params.supports_system_message,
     )
 
@@ -303,6 +304,12 @@ def _prices(params: LitellmParams, info: ModelInfo) -> Mapping[str, object]:
         for name, dollars in (*((each, getattr(part, each)) for each in named), *part.prices.items())
         if dollars is not None
     }
+
+
+def _endpoints(info: ModelInfo) -> frozenset[str] | None:
+    """Without their `/v1`."""
+    said = info.supported_endpoints
+    return None if said is None else frozenset(path.removeprefix("/v1") for path in said)
 
 
 def _lacks(info: ModelInfo) -> frozenset[str]:

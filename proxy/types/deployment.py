@@ -81,6 +81,8 @@ class Abilities(msgspec.Struct, frozen=True):
     max_input_tokens: int | None = None
     lacks: frozenset[str] = frozenset()
     """What it is known to refuse, of routing.features: `vision`, `tools` ..."""
+    endpoints: frozenset[str] | None = None
+    """What its upstream has beside chat, as the operator says: `/responses`, `/messages` ... None: not said."""
     system_messages: bool = True
     """False: a chat's system messages are sent as the user's."""
 

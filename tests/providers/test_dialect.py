@@ -5,9 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from proxy.config.models import LitellmParams, ModelEntry, ModelInfo
+from proxy.config.schema import Config
 from proxy.errors import GatewayError
+from proxy.providers.compatible.endpoints import CHAT_ALONE, RESPONSES
+from proxy.providers.compatible.rows import ROWS
 from proxy.providers.dialect import dialect_of, own_headers
 from proxy.providers.prepare import Request, prepare
+from proxy.providers.reach import CLOUDS
+from proxy.providers.table import deployments
 from proxy.types import Secret
 
 CHAT = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
@@ -66,16 +72,45 @@ def test_anthropics_headers(a_deployment: Any) -> None:
     assert own_headers(other) == ((b"x-api-key", b"k"), configured)
 
 
+MESSAGES = {"/messages", "/messages/count_tokens"}
+
+
 @pytest.mark.parametrize(
-    ("provider", "whole", "paths"),
+    ("provider", "paths"),
     [
-        ("openai", True, {"/messages", "/messages/count_tokens"}),
-        ("groq", False, {"/messages", "/messages/count_tokens"}),
-        ("cerebras", False, {"/messages", "/messages/count_tokens", "/responses"}),
-        ("cohere", False, {"/messages", "/messages/count_tokens", "/responses", "/completions"}),
-        ("anthropic", False, {"/chat/completions", "/responses", "/completions"}),
+        ("openai", MESSAGES),
+        ("xai", MESSAGES),
+        ("lm_studio", MESSAGES),
+        ("cerebras", {*MESSAGES, "/responses"}),
+        ("openai_like", {*MESSAGES, "/responses"}),
+        ("ollama", {*MESSAGES, "/responses"}),
+        ("groq", {*MESSAGES, "/responses", "/completions"}),
+        ("cohere", {*MESSAGES, "/responses", "/completions"}),
+        ("anthropic", {"/chat/completions", "/responses", "/completions"}),
     ],
 )
-def test_what_is_translated_for_whom(a_deployment: Any, provider: str, whole: bool, paths: set[str]) -> None:
-    found = dialect_of(a_deployment(provider=provider, whole_api=whole)).translations
+def test_what_is_translated_for_whom(a_deployment: Any, provider: str, paths: set[str]) -> None:
+    found = dialect_of(a_deployment(provider=provider)).translations
     assert {path.decode() for path in found} == paths
+
+
+@pytest.mark.parametrize(
+    ("said", "paths"),
+    [
+        ((), {*MESSAGES, "/responses", "/completions"}),
+        (("/v1/chat/completions", "/v1/responses"), {*MESSAGES, "/completions"}),
+        (("/v1/chat/completions", "/v1/messages", "/completions"), {"/responses"}),
+    ],
+)
+def test_the_operator_knows_better(said: tuple[str, ...], paths: set[str]) -> None:
+    entry = ModelEntry(
+        model_name="m",
+        litellm_params=LitellmParams(model="baseten/m", api_key=Secret("k")),
+        model_info=ModelInfo(supported_endpoints=said),
+    )
+    (deployment,) = deployments(Config(model_list=(entry,)), {})
+    assert {path.decode() for path in dialect_of(deployment).translations} == paths
+
+
+def test_each_row_of_the_table_is_a_providers() -> None:
+    assert {*RESPONSES, *CHAT_ALONE} <= {row.name for row in ROWS} | CLOUDS

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from proxy.providers.compatible.endpoints import CHAT_ALONE, RESPONSES
 from proxy.providers.compatible.found import base_variables
 from proxy.providers.compatible.provider import Provider
 from proxy.providers.compatible.rows import ROWS
@@ -45,6 +46,10 @@ def _differs(row: Provider) -> Iterable[str]:
         yield f"refuses {_listed(sorted(row.refuses))}"
     if row.omits:
         yield f"{_listed(sorted(row.omits))} left out"
+    if row.name in RESPONSES:
+        yield "has `/responses`"
+    if row.name in CHAT_ALONE:
+        yield "no `/completions`"
     for name, value in row.headers:
         yield f"`{name}` is {'its key' if value == '{key}' else f'`{value[1:]}`'}"
 

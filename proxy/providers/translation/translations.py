@@ -205,8 +205,10 @@ OF_COMPLETIONS: Mapping[bytes, Translate] = {
     MESSAGES: messages_for_completions,
     COUNT: count,
 }
-OF_OPENAI: Mapping[bytes, Translate] = {MESSAGES: messages_for_chat, COUNT: count}
-OF_CHAT: Mapping[bytes, Translate] = {**OF_OPENAI, RESPONSES: responses_for_chat}
-"""For a server that has OpenAI's chats, and not its /responses."""
-OF_CHAT_ALONE: Mapping[bytes, Translate] = {**OF_CHAT, COMPLETIONS: completions_for_chat}
-"""Nor its /completions."""
+OF_CHAT_ALONE: Mapping[bytes, Translate] = {
+    MESSAGES: messages_for_chat,
+    COUNT: count,
+    RESPONSES: responses_for_chat,
+    COMPLETIONS: completions_for_chat,
+}
+"""For a server that has OpenAI's chats; what else it has goes to it as it comes."""
