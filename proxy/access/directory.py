@@ -98,6 +98,8 @@ class Directory:
         self._digests: dict[bytes, str] = {}
         """Of every secret, retired ones too, the key's id."""
         self._configured_digests: dict[bytes, str] = {}
+        self._rotating: dict[str, VirtualKey] = {}
+        """Those that get a new secret by themselves."""
         self._callers: dict[bytes, Caller] = {}
         self._strangers: dict[bytes, None] = {}
         self._reserved: frozenset[bytes] = frozenset()
@@ -124,6 +126,7 @@ class Directory:
         self._of = {kind: {} for kind in KINDS}
         self._seqs.clear()
         self._digests.clear()
+        self._rotating.clear()
         self._forget()
 
     def learn(self, rows: Iterable[Row]) -> None:
@@ -143,11 +146,15 @@ class Directory:
         for digest in _digests(old):
             self._digests.pop(digest, None)
         self._seqs.pop((row.kind, row.id), None)
+        if row.kind == "key":
+            self._rotating.pop(row.id, None)
         entity = self._read(row)
         if entity is None:
             return
         known[row.id] = entity
         self._seqs[row.kind, row.id] = row.seq
+        if isinstance(entity, VirtualKey) and entity.auto_rotate:
+            self._rotating[row.id] = entity
         for digest in _digests(entity):
             self._digests[digest] = row.id
 
@@ -260,6 +267,10 @@ class Directory:
         if kind == "key":
             yield from self._configured.values()
         yield from self._of[kind].values()
+
+    def rotating(self) -> list[VirtualKey]:
+        """Those that get a new secret by themselves, as they were written."""
+        return list(self._rotating.values())
 
     def is_configured(self, key_id: str) -> bool:
         return key_id in self._configured

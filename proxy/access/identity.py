@@ -97,6 +97,12 @@ class VirtualKey(Identity, frozen=True, kw_only=True, omit_defaults=True):
     user_id: str | None = None
     retired: tuple[Retired, ...] = ()
     rotation_count: int = 0
+    auto_rotate: bool = False
+    """It gets a new secret by itself, each `rotation_interval` (`access.periods`)."""
+    rotation_interval: str | None = None
+    last_rotation_at: float | None = None
+    key_rotation_at: float | None = None
+    """When it is due."""
     created_by: str | None = None
 
 

@@ -58,3 +58,14 @@ class KeySettings(Section, frozen=True, kw_only=True):
     """Whose it is: the team's objects are its own."""
     user_id: Text | None = None
     """Whose it is."""
+
+
+class KeyRotationSettings(Section, frozen=True, kw_only=True):
+    """New secrets of keys that rotate by themselves. Each is handed over before it holds."""
+
+    folder: Text | None = None
+    """A folder, beside the configuration unless it is absolute, in which each such key has a file with its secret."""
+    webhook: bool = False
+    """true: the sink `webhook` is told each new secret (`key.rotated`), over https or on this machine."""
+    grace: PeriodText = "1d"
+    """How long the old secret is accepted: until all who use the key have the new one."""

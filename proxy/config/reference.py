@@ -35,6 +35,7 @@ _PLACES = {
     "RetryPolicy": "`router_settings.retry_policy`, `router_settings.model_group_retry_policy.*`",
     "AllowedFailsPolicy": "`router_settings.allowed_fails_policy`",
     "KeySettings": "`sluice_settings.keys[]`",
+    "KeyRotationSettings": "`sluice_settings.key_rotation`",
     "ModelBudgetSettings": "`sluice_settings.keys[].model_max_budget.*`",
     "SinkSettings": "`sluice_settings.sinks`",
     "WebhookSettings": "`sluice_settings.sinks.webhook`",

@@ -19,7 +19,7 @@ from proxy.config.fields import (
     Section,
     Text,
 )
-from proxy.config.identities import KeySettings
+from proxy.config.identities import KeyRotationSettings, KeySettings
 from proxy.config.sinks import SinkSettings
 from proxy.types import Secret
 
@@ -172,6 +172,8 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     `open`: they are shown as they are, with the ids of all."""
     object_list_pages: Annotated[int, Meta(ge=1, le=1_000)] = 20
     """Pages of an upstream's list that are read for one page of a virtual key's own objects: of 100 objects each."""
+    key_rotation: KeyRotationSettings = KeyRotationSettings()
+    """Whom the new secrets of keys with `auto_rotate` are given to."""
     keys: tuple[KeySettings, ...] = ()
     """Keys beside the master key that need no call and no state file."""
     withheld_headers: tuple[HeaderPattern, ...] = ()

@@ -12,7 +12,7 @@ import trio
 
 from proxy.accounting.record import Record
 from proxy.sinks.delivery import FIRST_PAUSE_S, LONGEST_PAUSE_S
-from proxy.sinks.events import EXCEEDED, BudgetEvent, event_of
+from proxy.sinks.events import EXCEEDED, BudgetEvent, KeyEvent, event_of
 from proxy.sinks.sink import Away, Refused
 
 log = logging.getLogger("sluice")
@@ -28,7 +28,7 @@ TRY_S = 10.0
 
 @runtime_checkable
 class Hears(Protocol):
-    async def tell(self, event: BudgetEvent) -> None:
+    async def tell(self, event: BudgetEvent | KeyEvent) -> None:
         """Raises Away, Refused."""
 
 

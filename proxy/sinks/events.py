@@ -1,9 +1,10 @@
-"""What is told of budgets, to who has a webhook: once, not with each request."""
+"""What is told of budgets and keys, to who has a webhook: once, not with each request."""
 
 from __future__ import annotations
 
 import msgspec
 
+from proxy.access.identity import VirtualKey
 from proxy.accounting.record import Record
 
 SOFT, EXCEEDED = "budget.soft_limit", "budget.exceeded"
@@ -27,6 +28,50 @@ class BudgetEvent(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     team: str | None = None
     customer: str | None = None
+
+
+ROTATED = "key.rotated"
+
+
+class KeyEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A key is about to have a new secret."""
+
+    type: str
+    at_unix_s: float
+    key: str
+    """Its id: its first secret's hash."""
+    token: str
+    """The new secret's hash."""
+    key_alias: str | None
+    key_name: str
+    """For people: `sk-...abcd`."""
+    user: str | None
+    team: str | None
+    secret: str
+    old_until_unix_s: float
+    """How long the one before it is accepted."""
+    next_unix_s: float | None
+    """When the next one is due."""
+
+    def __repr__(self) -> str:
+        return f"KeyEvent(key={self.key!r}, key_name={self.key_name!r})"  # never the secret
+
+
+def rotated(key: VirtualKey, secret: str, now_unix_s: float, old_until_unix_s: float) -> KeyEvent:
+    """Of the key as it will be."""
+    return KeyEvent(
+        type=ROTATED,
+        at_unix_s=now_unix_s,
+        key=key.id,
+        token=key.token,
+        key_alias=key.key_alias,
+        key_name=key.key_name,
+        user=key.user_id,
+        team=key.team_id,
+        secret=secret,
+        old_until_unix_s=old_until_unix_s,
+        next_unix_s=key.key_rotation_at,
+    )
 
 
 def event_of(

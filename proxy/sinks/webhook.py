@@ -9,16 +9,19 @@ import hmac
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 
 from proxy.accounting.record import Record
-from proxy.sinks.events import BudgetEvent
+from proxy.sinks.events import BudgetEvent, KeyEvent
 from proxy.sinks.post import Post
+from proxy.sinks.sink import Refused
 from proxy.types import Secret
 
 PREFIX = "whsec_"
 """Of a secret that is written in base64; any other is taken as it is."""
+_HERE = frozenset(("localhost", "127.0.0.1", "::1"))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,10 +31,10 @@ class _Records(msgspec.Struct, frozen=True):
     records: Sequence[Record]
 
 
-class _Budget(msgspec.Struct, frozen=True):
+class _Event(msgspec.Struct, frozen=True):
     type: str
     timestamp: float
-    data: BudgetEvent
+    data: BudgetEvent | KeyEvent
 
 
 class Webhook:
@@ -54,10 +57,13 @@ class Webhook:
     async def send(self, records: Sequence[Record]) -> None:
         await self._deliver(_encode(_Records("records", self._clock(), records)), _id_of(records))
 
-    async def tell(self, event: BudgetEvent) -> None:
+    async def tell(self, event: BudgetEvent | KeyEvent) -> None:
         """Raises Away, Refused."""
-        body = _encode(_Budget(event.type, self._clock(), event))
-        await self._deliver(body, uuid.uuid5(uuid.NAMESPACE_URL, f"{event.type}/{event.call_id}").hex)
+        if isinstance(event, KeyEvent) and not is_private(self._url):
+            raise Refused("a secret is told over https, or on this machine, alone")
+        about = event.token if isinstance(event, KeyEvent) else event.call_id
+        body = _encode(_Event(event.type, self._clock(), event))
+        await self._deliver(body, uuid.uuid5(uuid.NAMESPACE_URL, f"{event.type}/{about}").hex)
 
     async def _deliver(self, body: bytes, id_: str) -> None:
         lines = {"webhook-id": f"msg_{id_}", "webhook-timestamp": str(int(self._clock()))}
@@ -66,6 +72,12 @@ class Webhook:
                 self._secret, lines["webhook-id"], lines["webhook-timestamp"], body
             )
         await self._post(self._url, body, lines)
+
+
+def is_private(url: str) -> bool:
+    """Nobody on the way can read what goes there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in _HERE
 
 
 def _key(secret: str) -> bytes:

@@ -20,6 +20,7 @@ from proxy.worker.parts import Parts
 from proxy.worker.reaching import Reaching
 from proxy.worker.register import SpendDesk
 from proxy.worker.reporting import Known, StateReports
+from proxy.worker.settings import rotates
 
 
 class Pages:
@@ -64,7 +65,10 @@ class Pages:
             known=Known(kept.directory),
             metrics=self._metrics(config),
             office=control.Office(
-                kept.desk, SpendDesk(kept.spending), zone_of(config.litellm_settings.timezone)
+                kept.desk,
+                SpendDesk(kept.spending),
+                zone_of(config.litellm_settings.timezone),
+                rotates=rotates(config),
             ),
         )
 

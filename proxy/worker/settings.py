@@ -234,6 +234,12 @@ def price_book(config: Config) -> PriceBook:
         raise ConfigError(f"price_file {name}: cannot be read: {error.strerror}") from None
 
 
+def rotates(config: Config) -> bool:
+    """Somebody is given the new secrets of keys."""
+    wanted = config.sluice_settings.key_rotation
+    return wanted.folder is not None or wanted.webhook
+
+
 def tenancy_of(config: Config) -> Tenancy:
     limits = config.sluice_settings
     return Tenancy(limits.object_tenancy, limits.object_lists, limits.object_list_pages)

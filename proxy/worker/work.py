@@ -34,6 +34,7 @@ from proxy.storage.spill import SpillTable
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
 from proxy.worker.keeping import Keeping
+from proxy.worker.rotating import tasks as rotation_tasks
 from proxy.worker.serving import serve
 from proxy.worker.settings import MEBIBYTE, door_limits
 from proxy.worker.side_door import SideDoor
@@ -115,7 +116,12 @@ def work(
         telemetry.table.sources.append(keeping.tell)
         telemetry.watch(gateway, bus, sinks)
     keeping.watch(gateway)
-    gateway.tasks = [*keeping.tasks, *(sink.run for sink in sinks), *(each.run for each in alerts)]
+    rotation = (
+        rotation_tasks(config, gateway.kept.register, gateway.kept.directory, sinks, folder)
+        if number == 1
+        else []
+    )
+    gateway.tasks = [*keeping.tasks, *(sink.run for sink in sinks), *(each.run for each in alerts), *rotation]
     side = None
     if metrics_listener is not None:
         side = SideDoor(metrics_listener, gateway.reactor, door_limits(ours), lambda: gateway.side)

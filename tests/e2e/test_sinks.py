@@ -224,3 +224,43 @@ def _calls(path: Path) -> list[str]:
     if not path.exists():
         return []
     return sorted(json.loads(line)["call_id"] for line in path.read_text().splitlines())
+
+
+ROTATION = """
+general_settings: {{master_key: sk-test-master}}
+litellm_settings: {{callbacks: webhook}}
+sluice_settings:
+  key_rotation: {{folder: secrets, webhook: true, grace: 1h}}
+  sinks: {{webhook: {{url: "http://127.0.0.1:{port}/hook"}}}}
+"""
+
+
+def test_a_key_that_rotates_is_handed_over_and_holds(tmp_path: Path) -> None:
+    """By one worker of three: one new secret each time."""
+    port = free_port()
+    config, master = ROTATION.format(port=port), {"authorization": f"Bearer {KEY}"}
+    arguments = ["--num_workers", "3"]
+    with (
+        receiver(port) as hook,
+        running_gateway(tmp_path, config=config, key=KEY, arguments=arguments) as gateway,
+    ):
+        wanted = {"key_alias": "ci", "auto_rotate": True, "rotation_interval": "3s"}
+        made = httpx.post(f"{gateway.url}/key/generate", json=wanted, headers=master).json()
+        until(lambda: rotated(gateway, made["token_id"]) >= 2, 30)
+        events = list(hook.events)
+        assert {(event["type"], event["key_alias"]) for event in events} == {("key.rotated", "ci")}
+        assert len({event["secret"] for event in events}) == len(events)
+        assert all(is_let_in(gateway, secret) for secret in (made["key"], *(e["secret"] for e in events[:2])))
+        until(lambda: is_let_in(gateway, (tmp_path / "secrets" / "ci").read_text().strip()))
+        assert not [event for event in hook.events if event["secret"] in gateway.output]
+
+
+def rotated(gateway: GatewayProcess, token: str) -> int:
+    asked = {"key": token}
+    answer = httpx.get(f"{gateway.url}/key/info", params=asked, headers={"authorization": f"Bearer {KEY}"})
+    return int(answer.json()["info"]["rotation_count"])
+
+
+def is_let_in(gateway: GatewayProcess, secret: str) -> bool:
+    answer = httpx.post(f"{gateway.url}/key/health", headers={"authorization": f"Bearer {secret}"})
+    return answer.status_code == 200

@@ -15,13 +15,13 @@ import trio
 from loadtest.answers import Answer, Fault, RawRequest
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 from proxy.accounting.record import Record
-from proxy.sinks.events import BudgetEvent
+from proxy.sinks.events import BudgetEvent, KeyEvent
 from proxy.sinks.langfuse import Langfuse
 from proxy.sinks.otel import Otel
 from proxy.sinks.s3 import S3
 from proxy.sinks.signing import Credentials
 from proxy.sinks.sink import Away, Refused, Sink
-from proxy.sinks.webhook import Webhook
+from proxy.sinks.webhook import Webhook, is_private
 from proxy.types import Cost, Outcome, Secret, Usage
 
 MakeRecord = Callable[..., Record]
@@ -222,3 +222,24 @@ def test_every_field_of_a_record_can_be_kept_and_read_again(make_record: MakeRec
     record = make_record(cost=Cost(1, source="x"), tags=("a", "b"), traceparent=PARENT)
     (again,) = msgspec.msgpack.decode(msgspec.msgpack.encode([record]), type=list[Record])
     assert msgspec.structs.asdict(again) == msgspec.structs.asdict(record)
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("https://hooks.example.com/x", True),
+        ("http://127.0.0.1:80/x", True),
+        ("http://[::1]/x", True),
+        ("http://hooks.example.com/x", False),
+        ("http://127.0.0.1.example.com/x", False),
+    ],
+)
+async def test_a_new_secret_goes_where_nobody_on_the_way_reads_it(url: str, private: bool) -> None:
+    assert is_private(url) is private
+    if not private:
+        event = KeyEvent(
+            type="key.rotated", at_unix_s=1.0, key="k", token="t", key_alias=None, key_name="sk-...abcd",
+            user=None, team=None, secret="sk-new", old_until_unix_s=2.0, next_unix_s=None,
+        )  # fmt: skip
+        with pytest.raises(Refused):
+            await Webhook(url, None, {}).tell(event)

@@ -123,8 +123,12 @@ class Office:
         spending: Spending | None = None,
         zone: tzinfo = UTC,
         clock: Callable[[], float] = time.time,
+        *,
+        rotates: bool = True,
     ) -> None:
-        """`registry` None: nothing is kept here. `spending` None: nobody counts."""
+        """`registry` None: nothing is kept here. `spending` None: nobody counts. `rotates`: keys can get new secrets by
+        themselves."""
+        self._rotates = rotates
         self._registry = registry
         self._spending = spending
         self._zone = zone
@@ -138,7 +142,8 @@ class Office:
         for _ in range(TRIES):
             await registry.refresh()
             directory, now = registry.directory, self._clock()
-            asker = Asker(directory, now, None if key_id is None else directory.key(key_id), admin)
+            key = None if key_id is None else directory.key(key_id)
+            asker = Asker(directory, now, key, admin, self._rotates)
             outcome = plan(asker, given, Shower(directory, self._zone, now))
             try:
                 if outcome.changes:

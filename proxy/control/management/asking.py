@@ -52,6 +52,8 @@ class Asker(msgspec.Struct, frozen=True):
     key: VirtualKey | None
     """None: the master key's holder, or the command on this machine."""
     admin: bool
+    rotates: bool = True
+    """Keys can get new secrets by themselves here."""
 
     @property
     def user(self) -> User | None:

@@ -29,12 +29,12 @@ FOREVER = "-1"
 """LiteLLM's `duration` for a key that never ends."""
 NEVER_GIVEN = frozenset({
     "id", "token", "key_name", "expires", "retired", "rotation_count", "created_by", "created_at", "updated_at",
-    "members", "member_limits", "each_member",
+    "members", "member_limits", "each_member", "last_rotation_at", "key_rotation_at",
 })  # fmt: skip
 """Of an identity's fields, those that nobody sets by name."""
 _NOT_HERE = frozenset({
     "access_group_ids", "allowed_model_region", "allowed_passthrough_routes", "allowed_vector_store_indexes",
-    "auto_rotate", "budget_fallbacks", "budget_limits", "denied_passthrough_routes", "enforced_params",
+    "budget_fallbacks", "budget_limits", "denied_passthrough_routes", "enforced_params",
     "guardrails", "mcp_rpm_limit", "object_permission", "organization_id", "policies", "project_id", "prompts",
     "tag_rpm_limit",
     "temp_budget_increase", "tpd_limit",
@@ -214,6 +214,7 @@ def _routes_of_type(key_type: object) -> tuple[str, ...]:
 _SPECIAL: Mapping[str, _Convert] = {
     "metadata": _metadata,
     "budget_duration": _period,
+    "rotation_interval": _period,
     "model_max_budget": _model_budgets,
 }
 _SPELLED: Mapping[str, str] = {"model_aliases": "aliases"}

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from proxy.access.directory import Change
-from proxy.access.identity import Retired, VirtualKey, key_name, token_of
+from proxy.access.identity import VirtualKey
 from proxy.access.periods import later
+from proxy.access.rotation import exchanged
 from proxy.control.management.asking import (
     Asker,
     Given,
@@ -25,11 +26,9 @@ from proxy.control.management.asking import (
     wrong,
 )
 from proxy.control.management.fields import changes_of
-from proxy.control.management.making import check_holders, new_key, secret_of
+from proxy.control.management.making import check_holders, new_key, secret_of, with_rotation
 from proxy.control.management.showing import Shower, Shown
 
-MAX_RETIRED = 8
-"""Secrets of one key that are in their grace at once; the oldest goes."""
 OWNERS_FIELDS = frozenset({"key_alias", "metadata"})
 """What who owns a key may change of it."""
 _SEARCHED = ("user_id", "team_id", "key_alias")
@@ -74,7 +73,7 @@ def update(asker: Asker, given: Given, shower: Shower) -> Outcome:
     if not asker.admin:
         _check_owner(asker, key, fields)
     check_holders(asker, fields)
-    changed = msgspec.structs.replace(key, **fields, updated_at=asker.now)
+    changed = with_rotation(asker, given, msgspec.structs.replace(key, **fields, updated_at=asker.now))
     answer = {**shower.key(changed), "key": text or changed.token}
     return Outcome(answer, (asker.directory.change(changed),))
 
@@ -121,27 +120,20 @@ def regenerate(asker: Asker, given: Given, shower: Shower) -> Outcome:
             raise forbidden(f"Of a key of your own you may change {', '.join(sorted(OWNERS_FIELDS))}.")
     check_holders(asker, fields)
     secret = secret_of(asker, given, "new_key")
-    exchanged = msgspec.structs.replace(
-        key,
-        **fields,
-        token=token_of(secret.encode()),
-        key_name=key_name(secret),
-        retired=_retired(key, given, asker.now),
-        rotation_count=key.rotation_count + 1,
-        updated_at=asker.now,
-    )
-    return Outcome(shown_new(shower, exchanged, secret), (asker.directory.change(exchanged),))
+    key = msgspec.structs.replace(key, **fields)
+    changed = exchanged(with_rotation(asker, given, key), secret, asker.now, _grace_of(asker, given))
+    return Outcome(shown_new(shower, changed, secret), (asker.directory.change(changed),))
 
 
-def _retired(key: VirtualKey, given: Given, now: float) -> tuple[Retired, ...]:
+def _grace_of(asker: Asker, given: Given) -> float | None:
+    """Until when the old secret is accepted. Raises GatewayError 400."""
     grace = given.get("grace_period")
-    still = [each for each in key.retired if each.until > now]
-    if grace not in (None, ""):
-        try:
-            still.append(Retired(key.token, later(str(grace), now)))
-        except ValueError as error:
-            raise wrong("grace_period", f"`grace_period`: {error}") from None
-    return tuple(still[-MAX_RETIRED:])
+    if grace in (None, ""):
+        return None
+    try:
+        return later(str(grace), asker.now)
+    except ValueError as error:
+        raise wrong("grace_period", f"`grace_period`: {error}") from None
 
 
 def info(asker: Asker, given: Given, shower: Shower) -> Outcome:

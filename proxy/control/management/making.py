@@ -10,6 +10,7 @@ import msgspec
 from proxy.access.callers import caller_of
 from proxy.access.identity import ModelBudget, VirtualKey, key_name, token_of
 from proxy.access.periods import DAY_S, period_of
+from proxy.access.rotation import scheduled
 from proxy.control.management.asking import (
     SELF_SERVED_ROLES,
     Asker,
@@ -38,11 +39,15 @@ _NOTHING: tuple[object, ...] = (None, (), {}, "")
 SHORTEST_MONTH_S = 28 * DAY_S
 
 
+def made_secret() -> str:
+    return "sk-" + secrets.token_urlsafe(SECRET_BYTES)
+
+
 def secret_of(asker: Asker, given: Given, name: str) -> str:
     """The one that is asked for, or a new one. Raises GatewayError 400."""
     wanted = given.get(name)
     if wanted is None or wanted == "":
-        return "sk-" + secrets.token_urlsafe(SECRET_BYTES)
+        return made_secret()
     usable = (
         isinstance(wanted, str) and wanted.startswith("sk-") and wanted.isascii() and wanted.isprintable()
     )
@@ -64,7 +69,7 @@ def new_key(asker: Asker, given: Given, secret: str) -> VirtualKey:
     if not asker.admin:
         fields = _as_far_as_allowed(asker, fields)
     token = token_of(secret.encode())
-    return VirtualKey(
+    key = VirtualKey(
         id=token,
         token=token,
         key_name=key_name(secret),
@@ -73,6 +78,22 @@ def new_key(asker: Asker, given: Given, secret: str) -> VirtualKey:
         created_by=asker.name,
         **fields,  # type: ignore[arg-type]
     )
+    return with_rotation(asker, given, key)
+
+
+def with_rotation(asker: Asker, given: Given, key: VirtualKey) -> VirtualKey:
+    """With the moment of its next secret, where anything is said of that. Raises GatewayError 400."""
+    if not {"auto_rotate", "rotation_interval"} & given.keys():
+        return key
+    if key.auto_rotate and key.rotation_interval is None:
+        raise wrong("rotation_interval", "`rotation_interval` is needed with `auto_rotate`: `30d`, `1mo`.")
+    if key.auto_rotate and not asker.rotates:
+        raise wrong(
+            "auto_rotate",
+            "This gateway is not told whom a new secret is given to, so nobody would know it:"
+            " set sluice_settings.key_rotation.",
+        )
+    return scheduled(key, asker.now)
 
 
 def check_holders(asker: Asker, fields: dict[str, object]) -> None:

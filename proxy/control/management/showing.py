@@ -17,7 +17,7 @@ from proxy.control.management.asking import Spending
 from proxy.limits.subjects import member
 
 Shown = dict[str, object]
-_TIMES = frozenset({"expires", "created_at", "updated_at"})
+_TIMES = frozenset({"expires", "created_at", "updated_at", "last_rotation_at", "key_rotation_at"})
 _HIDDEN = frozenset({"id", "retired", "members", "member_limits", "each_member"})
 
 

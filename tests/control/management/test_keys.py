@@ -8,6 +8,9 @@ import msgspec
 import pytest
 
 from proxy.access.identity import token_of
+from proxy.control.management import Office, keys
+from proxy.errors import GatewayError
+from tests.control.management.conftest import Memory
 
 NOW = 1_800_000_000.0
 
@@ -147,7 +150,13 @@ async def test_what_cannot_be_meant_is_400_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    "name", ["guardrails", "organization_id", "budget_limits", "object_permission", "auto_rotate"]
+    "name",
+    [
+        "guardrails",
+        "organization_id",
+        "budget_limits",
+        "object_permission",
+    ],
 )
 async def test_what_would_hold_back_and_is_not_there_is_said(counter: Any, name: str) -> None:
     error = await counter.refused("/key/generate", {name: ["x"]})
@@ -276,3 +285,33 @@ async def test_keys_of_the_configuration_are_shown_and_not_changed(counter: Any)
     for path in ("/key/update", "/key/block", "/key/regenerate"):
         assert (await counter.refused(path, {"key": secret})).status == 400
     assert (await counter.refused("/key/delete", {"keys": [secret]})).status == 400
+
+
+async def test_a_key_that_rotates_by_itself_says_when(counter: Any) -> None:
+    made = await counter.ask("/key/generate", {"auto_rotate": True, "rotation_interval": "30d"})
+    assert (made["auto_rotate"], made["rotation_interval"]) == (True, "30d")
+    assert (made["key_rotation_at"], made["last_rotation_at"]) == ("2027-02-14T08:00:00.000Z", None)
+    counter.now += 86_400
+    again = await counter.ask("/key/regenerate", {"key": made["key"]})
+    assert (again["key_rotation_at"], again["last_rotation_at"]) == (
+        "2027-02-15T08:00:00.000Z",
+        "2027-01-16T08:00:00.000Z",
+    )
+    stopped = await counter.ask("/key/update", {"key": again["key"], "auto_rotate": False})
+    assert stopped["key_rotation_at"] is None
+    for given in (
+        {"auto_rotate": True},
+        {"auto_rotate": True, "rotation_interval": "often"},
+        {"auto_rotate": "always", "rotation_interval": "1d"},
+    ):
+        assert (await counter.refused("/key/generate", given)).status == 400
+
+
+async def test_nobody_would_know_a_secret_that_is_given_to_nobody() -> None:
+    registry = Memory()
+    office = Office(registry, rotates=False)
+    given = {"auto_rotate": True, "rotation_interval": "30d"}
+    with pytest.raises(GatewayError) as refused:
+        await office.carry_out(keys.generate, given, None, admin=True)
+    assert (refused.value.status, refused.value.param) == (400, "auto_rotate")
+    assert "key_rotation" in refused.value.message
