@@ -1,5 +1,6 @@
-"""Compiles the hot modules with mypyc where `SLUICE_COMPILE=1` asks for it; else the same files run as they are.
+"""Compiles the hot modules with mypyc where that can be done and nobody objects; else the same files run as they are.
 
+`SLUICE_PURE=1` objects. What is in the way never fails an installation: it says so in a line, and leaves it plain.
 pyproject.toml says everything else.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -17,23 +20,34 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from proxy.compiling import compiled, relied_on  # noqa: E402
+from proxy.compiling import compiled, hindrance, relied_on  # noqa: E402
 from proxy.loading import LIBRARY, MANIFEST, UNFINISHED, Build, manifest, settled  # noqa: E402
 
 MYPY = "mypy==2.4.1"
 """mypyc comes with it. Pinned: what it makes of the same source differs by version."""
-COMPILE_VARIABLE = "SLUICE_COMPILE"
+TARGET = "build/c"
+OPTIMISATION_VARIABLE = "SLUICE_OPTIMISATION"
+OPTIMISATION = "2"
+"""gcc's -O. A third costs as much time again and saves nothing that can be counted."""
 
 
 def extensions(modules: list[Path]) -> list[Extension]:
+    """A C file for each module, so that all cores compile; one library, in which they call each other directly."""
     from mypyc.build import mypycify  # noqa: PLC0415 - only who compiles has it
 
-    return mypycify(  # type: ignore[no-any-return]
+    made: list[Extension] = mypycify(
         [f"--config-file={ROOT / 'pyproject.toml'}", *map(str, modules)],
         group_name=LIBRARY,
-        opt_level=os.environ.get("SLUICE_OPTIMISATION", "3"),
-        debug_level="1",
+        opt_level=os.environ.get(OPTIMISATION_VARIABLE, OPTIMISATION),
+        debug_level="0",
+        multi_file=True,
+        target_dir=TARGET,
     )
+    for each in made:
+        each.extra_compile_args = [*each.extra_compile_args, "-fvisibility=hidden"]
+        # A header is looked for by the last part of the group's name, and lies in the folder of the first.
+        each.include_dirs = [*each.include_dirs, str(Path(TARGET, *LIBRARY.split(".")[:-1]))]
+    return made
 
 
 class BuildExtensions(build_ext):
@@ -50,11 +64,14 @@ class BuildExtensions(build_ext):
         try:
             self._take_on(extensions(modules))
             super().run()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a compiler may fail as it likes
+            self._leave_nothing(place)
+            say_plain(f"compiling failed: {type(error).__name__}: {error}")
         except BaseException:
-            self._leave_nothing()
-            place.unlink()
+            self._leave_nothing(place)
             raise
-        place.write_text(made_of)
+        else:
+            place.write_text(made_of)
 
     def _take_on(self, made: list[Extension]) -> None:
         """In place of the one that only told that there would be some: mypyc is asked when all else is decided."""
@@ -67,10 +84,29 @@ class BuildExtensions(build_ext):
         self.finalize_options()
         self.parallel = os.cpu_count()
 
-    def _leave_nothing(self) -> None:
+    def build_extension(self, extension: Extension) -> None:
+        """The library's many files beside each other: setuptools would have one core do it."""
+        if len(extension.sources) > 1:
+            with ThreadPoolExecutor(os.cpu_count()) as threads:
+                made = threads.map(lambda source: self._object(extension, source), extension.sources)
+                extension.extra_objects += list(made)
+            extension.sources = []
+        super().build_extension(extension)
+
+    def _object(self, extension: Extension, source: str) -> str:
+        objects: list[str] = self.compiler.compile(
+            [source],
+            output_dir=self.build_temp,
+            include_dirs=extension.include_dirs,
+            extra_postargs=extension.extra_compile_args,
+        )
+        return objects[0]
+
+    def _leave_nothing(self, place: Path) -> None:
         for each in self.extensions:
             Path(self.get_ext_fullpath(each.name)).unlink(missing_ok=True)
         self.extensions = []
+        place.unlink()
 
     def get_outputs(self) -> list[str]:
         place = Path(self.build_lib) / "proxy" / MANIFEST
@@ -84,12 +120,29 @@ class BuildModules(build_py):
         found: list[str] = super().find_data_files(package, src_dir)
         return [name for name in found if Path(name).name != MANIFEST]
 
+    def run(self) -> None:
+        super().run()
+        if REASON is not None:
+            say_plain(REASON)
+
+
+def say_plain(reason: str) -> None:
+    print(f"sluice stays pure Python: {' '.join(reason.split())}", file=sys.stderr)
+
+
+def needed() -> list[str]:
+    """To compile: whose types the compiler does not see it takes for unknown, and asks again each time."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [MYPY, *project["dependencies"], *project["optional-dependencies"]["proxy"]]
+
+
+HINDRANCE = hindrance(os.environ)
+THERE = importlib.util.find_spec("mypyc") is not None
+REASON = HINDRANCE or (None if THERE else f"{MYPY} is not installed")
 
 if __name__ == "__main__":
-    wanted = bool(os.environ.get(COMPILE_VARIABLE))
-    there = importlib.util.find_spec("mypyc") is not None
     setup(
-        setup_requires=[MYPY] if wanted and not there else [],
-        ext_modules=[Extension(f"{LIBRARY}__mypyc", [])] if wanted else [],
+        setup_requires=needed() if HINDRANCE is None and not THERE else [],
+        ext_modules=[] if REASON else [Extension(f"{LIBRARY}__mypyc", [])],
         cmdclass={"build_ext": BuildExtensions, "build_py": BuildModules},
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import os
 import shutil
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from proxy.loading import ROOT
+from proxy.loading import PURE_VARIABLE, ROOT
 
 PARTS = (
     "access/keys.py",
@@ -56,6 +55,10 @@ def obstacle(source: str) -> str | None:
             return f"line {node.finalbody[0].lineno}: a look for None in a `finally`, taken to be as in a good end"
         if isinstance(node, ast.Slice) and any(map(_may_act, ast.walk(node))):
             return f"line {node.lineno}: a call in a slice's bound, which would be made twice"
+        if isinstance(node, ast.Name) and node.id == "slice":
+            return f"line {node.lineno}: a slice object, which no compiled subscript of bytes takes"
+        if isinstance(node, ast.GeneratorExp) and any(map(_is_endless, node.generators)):
+            return f"line {node.lineno}: a generator without end, which would be made a list first"
     if 'if __name__ == "__main__":' in source:
         return "a script, which is run and not imported"
     return "a class that is weakly referenced" if "__weakref__" in source else None
@@ -81,6 +84,13 @@ def _below(body: list[ast.stmt]) -> Iterator[ast.AST]:
 
 def _is_narrow(node: ast.AST) -> bool:
     return isinstance(node, ast.Compare) and any(isinstance(each, ast.Is | ast.IsNot) for each in node.ops)
+
+
+ENDLESS = {"count", "cycle", "repeat", "iter"}
+
+
+def _is_endless(loop: ast.comprehension) -> bool:
+    return isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func).rpartition(".")[2] in ENDLESS
 
 
 def _may_act(node: ast.AST) -> bool:
@@ -146,7 +156,12 @@ def _sources(path: Path) -> list[Path]:
     return sorted(room.glob("*.py")) if room.is_dir() else [path]
 
 
-def can_compile() -> bool:
-    compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+def hindrance(environ: Mapping[str, str]) -> str | None:
+    """Why nothing can be compiled here, or shall be."""
+    if environ.get(PURE_VARIABLE):
+        return f"{PURE_VARIABLE} asks for it"
+    compiler = environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    if shutil.which(compiler.split()[0]) is None:
+        return f"no C compiler ({compiler.split()[0]})"
     header = Path(sysconfig.get_path("include"), "Python.h")
-    return bool(shutil.which(compiler.split()[0])) and header.exists()
+    return None if header.exists() else f"no headers of Python's ({header})"

@@ -8,6 +8,7 @@ import inspect
 import os
 import subprocess
 import sys
+import sysconfig
 import traceback
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 import pytest
 
 from proxy import BUILD
-from proxy.compiling import PARTS, compiled, obstacle, relied_on
+from proxy.compiling import PARTS, compiled, hindrance, obstacle, relied_on
 from proxy.loading import LIBRARY_FILE, MANIFEST, PURE_VARIABLE, UNFINISHED, Build, Sources, manifest, settled
 from proxy.wire.head import read_request_line
 
@@ -31,6 +32,7 @@ wire.deadlines wire.form wire.form_memory wire.framing wire.gaps wire.head wire.
 wire.pump wire.reactor wire.response_parser wire.tls wire.unheld wire.uplink
 """
 """Of the rooms, what each request passes: each fell out of what is compiled only if somebody meant it to."""
+HEADER = Path(sysconfig.get_path("include"), "Python.h")
 on_compiled = pytest.mark.skipif(BUILD is not Build.COMPILED, reason="this is the pure build")
 
 
@@ -70,6 +72,8 @@ def test_no_struct_is_compiled(name: str) -> None:
         ("from hypercorn import B\nclass A(B): ...", "line 2: a child of somebody else's class"),
         ("try:\n    a()\nfinally:\n    if b is not None:\n        b.close()", "line 4: a look for None"),
         ("def a(b, c):\n    return b[c(b) :]", "line 2: a call in a slice's bound"),
+        ("A = slice(1)\ndef a(b):\n    return b[A]", "line 1: a slice object"),
+        ("def a():\n    return next(b for b in itertools.count() if b)", "line 2: a generator without end"),
         ("async def a():\n    yield 1", "an asynchronous generator"),
         ('class A:\n    __slots__ = ("__weakref__",)', "weakly referenced"),
         ('def main(): ...\n\nif __name__ == "__main__":\n    main()', "a script"),
@@ -139,6 +143,12 @@ def test_sources_are_found_beside_compiled_modules(tmp_path: Path) -> None:
     assert spec is not None
     assert spec.origin == str(tmp_path / "a.py")
     assert Sources().find_spec("json.decoder", [str(tmp_path)]) is None
+
+
+def test_what_keeps_it_from_being_compiled_is_said() -> None:
+    assert hindrance({PURE_VARIABLE: "1", "CC": sys.executable}) == f"{PURE_VARIABLE} asks for it"
+    assert hindrance({"CC": "no-such-compiler -m64"}) == "no C compiler (no-such-compiler)"
+    assert hindrance({"CC": sys.executable}) in (None, f"no headers of Python's ({HEADER})")
 
 
 @on_compiled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -219,16 +219,11 @@ def test_a_body_that_is_not_read_may_name_anything(a_call: MakeCall, store: Memo
 
 
 def test_ids_that_may_be_known_elsewhere_are_looked_for_first(a_call: MakeCall) -> None:
-    class Elsewhere(MemoryStore):
-        missed: Sequence[str] = ("x",)
-
-        def __init__(self) -> None:
-            super().__init__(9)
-            self.missed = ("x",)
-
+    store = MemoryStore(9)
+    store.missed = ("x",)
     call = a_call(b"{}", route=Route(Kind.NATIVE, "", b"/responses"), caller=CALLER)
     with pytest.raises(GatewayError) as error:
-        check_owners(call, Elsewhere(), keeps_state=True, lists="refuse")
+        check_owners(call, store, keeps_state=True, lists="refuse")
     assert error.value.status == 503
 
 
