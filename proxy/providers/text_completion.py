@@ -6,7 +6,7 @@ joined by line breaks. (LiteLLM sends several messages as several prompts, which
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -14,21 +14,28 @@ from msgspec import Raw
 
 from proxy.errors import UNREADABLE, CannotSay
 from proxy.providers.sse import SseReader
-from proxy.types import Deployment, Translation
+from proxy.types import Deployment, Parameters, Translation
 
 PATH = b"/completions"
 """Where a translated request goes, after the base's path."""
 MAX_CHOICES = 128
 """`n` of the API, whose choices are told apart in a stream."""
 
-CHAT_ONLY = frozenset(
+NO_WORD: Mapping[str, tuple[object, ...]] = {
+    "audio": (), "function_call": ("auto", "none"), "functions": ([],), "modalities": (["text"],), "moderation": (),
+    "parallel_tool_calls": (True, False), "reasoning_effort": ("none",), "response_format": ({"type": "text"},),
+    "service_tier": ("auto", "default"), "store": (False,), "tool_choice": ("auto", "none"), "tools": ([],),
+    "verbosity": ("medium",), "web_search_options": (),
+}  # fmt: skip
+"""Fields of a chat that ask for what /completions cannot give; and the values that ask for nothing."""
+_LET_GO = frozenset(
     {
-        "audio", "function_call", "functions", "max_completion_tokens", "messages", "metadata", "modalities",
-        "moderation", "parallel_tool_calls", "prediction", "prompt_cache_key", "prompt_cache_options",
-        "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "service_tier",
-        "store", "tool_choice", "tools", "top_logprobs", "verbosity", "web_search_options",
+        "max_completion_tokens", "messages", "metadata", "prediction", "prompt_cache_key", "prompt_cache_options",
+        "prompt_cache_retention", "safety_identifier", "top_logprobs",
     }
 )  # fmt: skip
+"""Fields that are said otherwise, or ask for nothing that an answer could show."""
+_PLAIN = Parameters()
 _DONE = b"[DONE]"
 _NULL = Raw(b"null")
 
@@ -42,6 +49,7 @@ class _Part(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     content: str | list[_Part] | None = None
+    tool_calls: Raw = Raw()
 
 
 class _Logprobs(msgspec.Struct):
@@ -51,30 +59,46 @@ class _Logprobs(msgspec.Struct):
 
 
 _encode = msgspec.json.Encoder().encode
+_decode_any = msgspec.json.Decoder().decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_messages = msgspec.json.Decoder(list[_Message]).decode
 _decode_choices = msgspec.json.Decoder(list[_Choice]).decode
 _decode_logprobs = msgspec.json.Decoder(_Logprobs | None).decode
 
 
-def translate(body: bytes, _deployment: Deployment) -> Translation:
+def translate(body: bytes, deployment: Deployment) -> Translation:
     """Raises as `request`. Errors are in the same words on both endpoints."""
-    return Translation(path=PATH, body=request(body), answer=answer, stream=StreamTranslator)
+    said = request(body, deployment.parameters)
+    return Translation(path=PATH, body=said, answer=answer, stream=StreamTranslator)
 
 
-def request(body: bytes) -> bytes:
-    """The body for /completions; fields that only chat knows are left out, all others stay.
+def request(body: bytes, parameters: Parameters = _PLAIN) -> bytes:
+    """The body for /completions; fields that neither knows stay.
 
-    Raises CannotSay for messages that are not text, msgspec.DecodeError when the body is no JSON object.
+    Raises CannotSay for messages that are not text and for what /completions cannot give, msgspec.DecodeError when the
+    body is no JSON object.
     """
     fields = _decode_fields(body)
     prompt = _encode(_prompt(fields.get("messages", _NULL)))
-    kept = {name: value for name, value in fields.items() if name not in CHAT_ONLY}
+    kept = {name: value for name, value in fields.items() if name not in _LET_GO}
+    for name in NO_WORD.keys() & kept.keys() - parameters.allowed:
+        value = kept.pop(name)
+        if not parameters.drops and value != _NULL and _decode_any(value) not in NO_WORD[name]:
+            raise _refused(name)
     if "max_completion_tokens" in fields:
         kept["max_tokens"] = fields["max_completion_tokens"]
     if "logprobs" in fields:
         kept["logprobs"] = _logprobs_asked(fields)
     return _encode({**kept, "prompt": Raw(prompt)})
+
+
+def _refused(param: str) -> CannotSay:
+    return CannotSay(
+        f"`{param}` cannot be said to this model: its upstream completes text. Leave it out, or have the operator set"
+        " drop_params.",
+        param=param,
+        code="unsupported_parameter",
+    )
 
 
 def answer(body: bytes) -> bytes:
@@ -130,6 +154,8 @@ def _prompt(messages: Raw) -> str:
 
 def _text(message: _Message) -> str:
     content = message.content
+    if bytes(message.tool_calls) not in (b"", b"null", b"[]"):
+        raise _not_text("this model takes text only, and no calls of tools")
     if content is None or isinstance(content, str):
         return content or ""
     for part in content:

@@ -5,8 +5,9 @@ import json
 import msgspec
 import pytest
 
-from proxy.errors import GatewayError
+from proxy.errors import CannotSay, GatewayError
 from proxy.providers.text_completion import StreamTranslator, answer, request
+from proxy.types import Parameters
 
 
 def asked(**fields: object) -> dict[str, object]:
@@ -39,11 +40,31 @@ def test_fields_of_completions_stay_and_those_of_chat_go() -> None:
     chat = {
         "tools": [],
         "response_format": {"type": "text"},
-        "store": True,
+        "store": False,
         "metadata": {},
-        "reasoning_effort": "low",
+        "tool_choice": "auto",
     }
     assert asked(**kept, **chat) == {"model": "m", "prompt": "Hi", **kept}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tools", [{"type": "function", "function": {"name": "f"}}]),
+        ("response_format", {"type": "json_object"}),
+        ("reasoning_effort", "low"),
+        ("store", True),
+        ("web_search_options", {}),
+        ("tool_choice", {"type": "function", "function": {"name": "f"}}),
+    ],
+)
+def test_what_completions_cannot_give_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(CannotSay) as refused:
+        asked(**{name: value})
+    assert (refused.value.param, refused.value.code) == (name, "unsupported_parameter")
+    body = json.dumps({"messages": [{"content": "Hi"}], name: value}).encode()
+    assert name.encode() not in request(body, Parameters(drops=True))
+    assert name.encode() in request(body, Parameters(allowed=frozenset({name})))
 
 
 def test_values_stay_as_they_were_written() -> None:
@@ -76,6 +97,7 @@ def test_fields_with_another_name(fields: dict[str, object], expected: dict[str,
         [{"content": 5}],
         [{"content": [{"type": "image_url", "image_url": {"url": "https://h"}}]}],
         [{"content": [{"text": "no type"}]}],
+        [{"content": None, "tool_calls": [{"id": "a"}]}],
     ],
 )
 def test_what_is_not_text_is_the_clients_fault(messages: object) -> None:

@@ -135,7 +135,7 @@ def messages_for_chat(body: bytes, deployment: Deployment, moment: Moment) -> Tr
 
 def messages_for_completions(body: bytes, deployment: Deployment, moment: Moment) -> Translation:
     said, renamed = messages_to_chat.request(body, _terms(body, deployment, moment))
-    prompt = text_completion.request(said)
+    prompt = text_completion.request(said, deployment.parameters)
     return _translation(prompt, _HEARD_COMPLETIONS, _messages(errors.as_anthropic), renamed)
 
 
@@ -196,8 +196,7 @@ OF_CLAUDE: Mapping[str, Mapping[bytes, Translate]] = {
 """By provider: for Claude at a cloud that has Anthropic's language in an envelope of its own."""
 REFUSED_OF_CHAT: Mapping[str, frozenset[str]] = {
     ANTHROPIC: frozenset(chat_to_messages.NO_WORD),
-    "text-completion-openai": text_completion.CHAT_ONLY
-    - {"max_completion_tokens", "messages", "top_logprobs"},
+    "text-completion-openai": frozenset(text_completion.NO_WORD),
 }
 """Chat's parameters that are refused where they ask for something, by the provider that has no word for them."""
 OF_COMPLETIONS: Mapping[bytes, Translate] = {

@@ -26,6 +26,7 @@ from proxy.wire.gone import ClientGone
 from proxy.wire.pump import End, Tap
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.response_rules import parse_response_head
+from tests.deployments import made
 
 OK = Result(ResultKind.OK, 200)
 SSE = b"content-type: text/event-stream\r\n"
@@ -40,7 +41,7 @@ TEXT_EVENT = (
 )
 TEXT = b'{"object":"text_completion","choices":[{"index":0,"text":"hi","finish_reason":"stop"}]}'
 
-AS_CHAT = text_completion.translate(b'{"messages":[{"role":"user","content":"x"}]}', None)  # type: ignore[arg-type]
+AS_CHAT = text_completion.translate(b'{"messages":[{"role":"user","content":"x"}]}', made("d"))
 
 
 CALL = Call(
