@@ -81,7 +81,7 @@ def request(body: bytes, parameters: Parameters = _PLAIN) -> bytes:
     fields = _decode_fields(body)
     prompt = _encode(_prompt(fields.get("messages", _NULL)))
     kept = {name: value for name, value in fields.items() if name not in _LET_GO}
-    for name in NO_WORD.keys() & kept.keys() - parameters.allowed:
+    for name in [name for name in kept if name in NO_WORD and name not in parameters.allowed]:
         value = kept.pop(name)
         if not parameters.drops and value != _NULL and _decode_any(value) not in NO_WORD[name]:
             raise _refused(name)
