@@ -124,7 +124,8 @@ class Pipeline:
                 call = self._noted(call, record)
                 choice = self._choosing.choose(call) or await self._choosing.choose_anew(exchange, call)
                 run = Run(exchange, call, choice, record, started, [], scope)
-                if (plan := self._plan(call, record)) is not None:
+                plan = self._plan(call, record)
+                if plan is not None and not self._reserved(plan, run):
                     await self._reserve(plan, run)
                 await self._attempts.run(run)
         except ClientGone:
@@ -151,6 +152,12 @@ class Pipeline:
         """HOT. What of it is limited; None: nothing."""
         return None if self._accounts is None else self._accounts.plan(call, record.started_unix_s)
 
+    def _reserved(self, plan: Plan, run: Run) -> bool:
+        """HOT where there are limits. False: it may have to wait, or is refused."""
+        assert self._accounts is not None
+        run.reservation = self._accounts.reserve_at_once(plan, run)
+        return run.reservation is not None
+
     async def _reserve(self, plan: Plan, run: Run) -> None:
         """Raises GatewayError 422, 429, 503; ClientGone."""
         assert self._accounts is not None
@@ -169,8 +176,10 @@ class Pipeline:
         record.response_bytes = exchange.sent_bytes
         if run is not None and run.reservation is not None:
             assert self._accounts is not None
-            with self._wall.around(lambda: record.call_id):  # the record comes in any case
+            try:
                 self._accounts.settle(run, run.reservation)
+            except Exception as error:  # noqa: BLE001 - the wall: the record comes in any case
+                self._wall.stop(error, record.call_id)
         self._recorder.record(record)
 
     async def _meet_browser(self, exchange: Exchange, record: Record) -> bool:

@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
-from proxy.limits.layout import CELL, HEADER_BYTES, JOURNAL_BYTES, WRITING
+from proxy.limits.layout import CELL, HEAD, HEADER_BYTES, JOURNAL_BYTES, MOST_RULES, SHARE, WRITING
 
-_PLACE: Final = struct.Struct("=QQ")
+_PLACE: Final = struct.Struct("QQ")
 """Where something is to be written, and how many bytes it has."""
+_ROW: Final = struct.Struct("QQ12qQQ4q")
+"""A note of a head, and of one worker's share in that row."""
+_pack_row: Final = _ROW.pack_into
+_pack_head: Final = HEAD.pack_into
+_pack_share: Final = SHARE.pack_into
+HEAD_BYTES: Final = HEAD.size
+SHARE_BYTES: Final = SHARE.size
+
+
+Row: TypeAlias = tuple[int, tuple[int, ...], int, tuple[int, ...]]
+"""Where a head is to be written, its numbers, where one worker's share in it is, and its numbers."""
 
 
 class Journal:
@@ -44,6 +55,19 @@ class Journal:
             memory[at:end] = data
         self._cells[WRITING] = 0
 
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """HOT. Of at most MOST_RULES rows."""
+        memory, cells = self._memory, self._cells
+        end = HEADER_BYTES
+        for at, head, share_at, share in rows:
+            _pack_row(memory, end, at, HEAD_BYTES, *head, share_at, SHARE_BYTES, *share)
+            end += _ROW_BYTES
+        cells[WRITING] = end - HEADER_BYTES
+        for at, head, share_at, share in rows:
+            _pack_head(memory, at, *head)
+            _pack_share(memory, share_at, *share)
+        cells[WRITING] = 0
+
     def _finish(self) -> None:
         end = HEADER_BYTES + self._cells[WRITING]
         for at, data in _noted(bytes(self._memory[HEADER_BYTES:end])):
@@ -59,4 +83,6 @@ def _noted(note: bytes) -> Iterator[tuple[int, bytes]]:
         yield place, note[at - size : at]
 
 
+_ROW_BYTES: Final = _ROW.size
 assert JOURNAL_BYTES % CELL == 0
+assert MOST_RULES * _ROW_BYTES <= JOURNAL_BYTES

@@ -24,12 +24,12 @@ MOST_WORKERS: Final = 1024
 MOST_RULES: Final = 64
 """Subjects of one request: a key, its user, team and customer, those with the model, and tags."""
 DIGEST_BYTES: Final = 16
-HEAD: Final = struct.Struct("=12q")
+HEAD: Final = struct.Struct("12q")
 """born, newest slot, requests, tokens, running, their tokens, their nano-dollars, written, settled, start, kind, used.
 
 `requests` and `tokens` (of those that have ended) are running totals. `written`: nano-dollars in the state file since
 `start`; `settled`: those that are on their way there. `used`: the slot in which it was last asked for."""
-SHARE: Final = struct.Struct("=4q")
+SHARE: Final = struct.Struct("4q")
 """Of one worker in a row: running, their tokens, their nano-dollars, settled."""
 SLOTS: Final = 256
 """Of a ring: the totals when each slot of the last minute began."""

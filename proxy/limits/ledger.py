@@ -9,10 +9,11 @@ what is spent is beyond the budget by one request's error at most.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Final
 
-from proxy.limits.journal import Journal
-from proxy.limits.layout import CELL, HEAD, MOST_RULES, SHARE, WRITING, Layout
+from proxy.limits.journal import HEAD_BYTES, SHARE_BYTES, Journal, Row
+from proxy.limits.layout import CELL, HEAD, MOST_RULES, RING_BYTES, SHARE, SLOTS, WRITING, Layout
 from proxy.limits.minute import KEPT, TOKENS_AT, counted, move_on, slot_of, wait_s
 from proxy.limits.table import Table
 from proxy.limits.values import Demand, Full, Lock, Refused, Rule, Seen, Standing, Unknown
@@ -24,17 +25,20 @@ _unpack_head = HEAD.unpack_from
 _pack_head = HEAD.pack
 _unpack_share = SHARE.unpack_from
 _pack_share = SHARE.pack
+RING_CELLS: Final = RING_BYTES // CELL
 
 
 class Reservation:
     """What one request has reserved. Settled once."""
 
-    __slots__ = ("demand", "rows", "seen", "settled")
+    __slots__ = ("demand", "rows", "seen", "settled", "until")
 
     def __init__(self, rows: tuple[tuple[Rule, int], ...], demand: Demand, seen: Seen) -> None:
         self.rows = rows
         self.demand = demand
         self.seen = seen
+        self.until = inf
+        """Unix seconds: then a budget's period ends."""
         self.settled = False
 
 
@@ -68,6 +72,9 @@ class Ledger:
         self._worker: Final = worker
         self._journal: Final = Journal(memory)
         self._table: Final = Table(memory, layout, self._journal)
+        self._heads: Final = layout.heads
+        self._shares: Final = layout.share(worker, 0)
+        self._rings: Final = layout.ring(0)
 
     def reserve(
         self, rules: Sequence[Rule], demand: Demand, now: float
@@ -82,66 +89,100 @@ class Ledger:
         finally:
             lock.release()
 
-    def _reserve(
+    def _reserve(  # noqa: C901 - unrolled: a request has few subjects, and each of their numbers is looked at once
         self, rules: Sequence[Rule], demand: Demand, now: float
     ) -> Reservation | Refused | Unknown | Full:
         if len(rules) > MOST_RULES:
             raise ValueError(f"a request has {MOST_RULES} subjects at most")
         slot = slot_of(now)
-        heads: list[tuple[Rule, int, _Head]] = []
+        late = slot - KEPT
+        cells, memory = self._cells, self._memory
+        asked, least, most, free = demand.tokens, demand.least, demand.most, demand.free
+        writes: list[Row] = []
+        moves: list[tuple[int, int, tuple[int, int]]] = []
+        rows: list[tuple[Rule, int]] = []
+        seen: Seen | None = None
         refused: Refused | None = None
-        for rule in rules:
-            row = self._row(rule, slot, heads)
+        for (
+            rule
+        ) in rules:  # unrolled: a request has few subjects, and each of their numbers is looked at once
+            row = self._row(rule, slot, rows)
             if row < 0:
                 return Full() if row == _FULL else self._unknown(rules, slot)
-            head = self._head(rule, row)
-            heads.append((rule, row, head))
-            found = self._refusal(rule, row, head, demand, now, slot)
-            if found is not None and (refused is None or _is_longer(found, refused)):
-                refused = found
+            rows.append((rule, row))
+            at, share_at = self._heads + row * HEAD_BYTES, self._shares + row * SHARE_BYTES
+            head = _unpack_head(memory, at)
+            rpm, tpm, budget = rule.rpm, rule.tpm, rule.budget
+            if budget is not None and head[_START] < rule.start:
+                head = self._begin_period(row, head, rule.start)
+            (
+                born,
+                newest,
+                requests,
+                tokens,
+                running,
+                run_tokens,
+                run_nano,
+                written,
+                settled,
+                start,
+                kind,
+                used,
+            ) = head
+            need = asked if tpm is None or asked <= tpm else tpm
+            spent = written + settled
+            count = made = 0
+            if rpm is not None or tpm is not None:
+                if late <= newest:
+                    cell = self._rings + row * RING_CELLS + late % SLOTS
+                    count, made = requests - cells[cell], tokens - cells[cell + TOKENS_AT]
+                made += run_tokens
+                count += 1
+                if slot > newest:
+                    moves.append((self._rings + row * RING_CELLS, newest, (requests, tokens)))
+                    newest = slot
+                requests += 1
+            if seen is None:
+                seen = Seen(count, made, spent)
+            if (
+                (rpm is not None and count > rpm)
+                or (tpm is not None and (made + need > tpm or tpm <= 0))
+                or (rule.parallel is not None and running >= rule.parallel)
+                or (budget is not None and not free and _is_beyond(budget, spent, run_nano, least, most))
+            ):
+                found = self._refusal(rule, row, head, demand, now, slot)
+                if found is not None and (refused is None or _is_longer(found, refused)):
+                    refused = found
+            own, own_tokens, own_nano, own_settled = _unpack_share(memory, share_at)
+            head = (
+                born, newest, requests, tokens, running + 1, run_tokens + need, run_nano + most,
+                written, settled, start, kind, slot if slot > used else used,  # noqa: FURB136
+            )  # fmt: skip
+            share = (own + 1, own_tokens + need, own_nano + most, own_settled)
+            writes.append((at, head, share_at, share))
         if refused is not None:
             return refused
-        writes: list[tuple[int, bytes]] = []
-        for rule, row, head in heads:
-            self._take(writes, rule, row, head, demand, slot)
-        self._journal.write(writes)
-        return Reservation(tuple([(rule, row) for rule, row, _ in heads]), demand, self._seen(heads, slot))
+        for ring, before, totals in moves:
+            move_on(cells, ring, before, totals, slot)
+        self._journal.write_rows(writes)
+        return Reservation(tuple(rows), demand, seen or _NOTHING_SEEN)
 
-    def _seen(self, heads: Sequence[tuple[Rule, int, _Head]], slot: int) -> Seen:
-        """HOT. `heads`: as they were before."""
-        if not heads:
-            return _NOTHING_SEEN
-        rule, row, head = heads[0]
-        requests = tokens = 0
-        if rule.rpm is not None or rule.tpm is not None:
-            ring, newest = self._layout.ring(row), head[_NEWEST]
-            requests = counted(self._cells, ring, newest, head[_REQUESTS], slot) + 1
-            tokens = counted(self._cells, ring + TOKENS_AT, newest, head[_TOKENS], slot) + head[_RUN_TOKENS]
-        return Seen(requests, tokens, head[_WRITTEN] + head[_SETTLED])
-
-    def _row(self, rule: Rule, slot: int, others: Sequence[tuple[Rule, int, _Head]] = ()) -> int:
+    def _row(self, rule: Rule, slot: int, others: Sequence[tuple[Rule, int]] = ()) -> int:
         """`_FULL`, or `_UNKNOWN` where what it has spent must be loaded first. `others`: of the same request, whose
         rows may be idle until it is reserved."""
         row = self._table.find(rule.subject)
         if rule.budget is None:
             if row >= 0:
                 return row
-            row = self._table.give(rule.subject, slot, [row for _, row, _ in others])
+            row = self._table.give(rule.subject, slot, [row for _, row in others])
             return row if row >= 0 else _FULL
         if row < 0:
             return _UNKNOWN
-        kind = self._cells[self._layout.head(row) // CELL + _KIND]
+        kind = self._cells[(self._heads + row * HEAD_BYTES) // CELL + _KIND]
         return row if kind == rule.kind + 1 else _UNKNOWN
 
     def _unknown(self, rules: Sequence[Rule], slot: int) -> Unknown:
         return Unknown(tuple([rule for rule in rules if self._row(rule, slot) == _UNKNOWN]))
-
-    def _head(self, rule: Rule, row: int) -> _Head:
-        """HOT. In the rule's period, which may have begun since."""
-        head = _unpack_head(self._memory, self._layout.heads + row * HEAD.size)
-        if rule.budget is None or head[_START] >= rule.start:
-            return head
-        return self._begin_period(row, head, rule.start)
 
     def _begin_period(self, row: int, head: _Head, start: int) -> _Head:
         """What is on its way to the state file was spent in the period before."""
@@ -159,7 +200,7 @@ class Ledger:
     def _refusal(
         self, rule: Rule, row: int, head: _Head, demand: Demand, now: float, slot: int
     ) -> Refused | None:
-        """HOT. What stands in the way, of one subject: of several limits the one that lasts longest."""
+        """What stands in the way, of one subject: of several limits the one that lasts longest."""
         found: Refused | None = None
         if rule.rpm is not None or rule.tpm is not None:
             found = self._per_minute(rule, row, head, demand, now, slot)
@@ -177,7 +218,6 @@ class Ledger:
     def _per_minute(
         self, rule: Rule, row: int, head: _Head, demand: Demand, now: float, slot: int
     ) -> Refused | None:
-        """HOT."""
         cells, ring, newest = self._cells, self._layout.ring(row), head[_NEWEST]
         found: Refused | None = None
         if rule.rpm is not None:
@@ -195,35 +235,6 @@ class Ledger:
                 wait = wait_s(cells, ring + TOKENS_AT, newest, total, room, now) if rule.tpm > 0 else None
                 found = _longer(found, Refused(rule, "tokens", rule.tpm, used, wait))
         return found
-
-    def _take(
-        self,
-        writes: list[tuple[int, bytes]],
-        rule: Rule,
-        row: int,
-        head: _Head,
-        demand: Demand,
-        slot: int,
-    ) -> None:
-        """HOT."""
-        layout = self._layout
-        born, newest, requests, tokens, running, run_tokens, run_nano, written, settled, start, kind, used = (
-            head
-        )
-        if rule.rpm is not None or rule.tpm is not None:
-            if slot > newest:
-                move_on(self._cells, layout.ring(row), newest, (requests, tokens), slot)
-                newest = slot
-            requests += 1
-        need, most = _need(demand.tokens, rule.tpm), demand.most
-        head = (
-            born, newest, requests, tokens, running + 1, run_tokens + need, run_nano + most,
-            written, settled, start, kind, _later(slot, used),
-        )  # fmt: skip
-        writes.append((layout.heads + row * HEAD.size, _pack_head(*head)))
-        at = layout.share(self._worker, row)
-        running, run_tokens, run_nano, settled = _unpack_share(self._memory, at)
-        writes.append((at, _pack_share(running + 1, run_tokens + need, run_nano + most, settled)))
 
     def turn(self, rules: Sequence[Rule]) -> None:
         """Their budgets' periods have begun by now. Before what ended in them is settled."""
@@ -254,36 +265,39 @@ class Ledger:
     def _settle(
         self, reservation: Reservation, tokens: int, nano: int, ended_unix_s: float, slot: int
     ) -> Charge:
-        layout, memory, demand = self._layout, self._memory, reservation.demand
-        writes: list[tuple[int, bytes]] = []
+        memory, demand = self._memory, reservation.demand
+        writes: list[Row] = []
         charged: list[tuple[int, int, int]] = []
         passed: list[tuple[Rule, int]] = []
         for rule, row in reservation.rows:
-            at = layout.heads + row * HEAD.size
+            at, share_at = self._heads + row * HEAD_BYTES, self._shares + row * SHARE_BYTES
             (
                 born, newest, requests, all_tokens, running, run_tokens, run_nano,
                 written, settled, start, kind, used,
             ) = _unpack_head(memory, at)  # fmt: skip
-            if tokens and rule.tpm is not None:
-                if slot > newest:
-                    move_on(self._cells, layout.ring(row), newest, (requests, all_tokens), slot)
-                    newest = slot
-                all_tokens += tokens
+            need, most, tpm = demand.tokens, demand.most, rule.tpm
+            if tpm is not None:
+                if need > tpm:
+                    need = tpm
+                if tokens:
+                    if slot > newest:
+                        ring = self._layout.ring(row)
+                        move_on(self._cells, ring, newest, (requests, all_tokens), slot)
+                        newest = slot
+                    all_tokens += tokens
             paid = nano if rule.budget is not None and ended_unix_s >= start else 0
             if paid:
                 charged.append((row, born, start))
                 if rule.soft is not None and written + settled < rule.soft <= written + settled + paid:
                     passed.append((rule, written + settled + paid))
-            need, most = _need(demand.tokens, rule.tpm), demand.most
+            own, own_tokens, own_nano, own_settled = _unpack_share(memory, share_at)
             head = (
                 born, newest, requests, all_tokens, running - 1, run_tokens - need, run_nano - most,
-                written, settled + paid, start, kind, _later(slot, used),
+                written, settled + paid, start, kind, slot if slot > used else used,  # noqa: FURB136
             )  # fmt: skip
-            writes.append((at, _pack_head(*head)))
-            at = layout.share(self._worker, row)
-            running, run_tokens, run_nano, settled = _unpack_share(memory, at)
-            writes.append((at, _pack_share(running - 1, run_tokens - need, run_nano - most, settled + paid)))
-        self._journal.write(writes)
+            share = (own - 1, own_tokens - need, own_nano - most, own_settled + paid)
+            writes.append((at, head, share_at, share))
+        self._journal.write_rows(writes)
         return Charge(tuple(charged), nano, tuple(passed)) if charged else NOTHING
 
     def written(self, charges: Iterable[Charge], *, undone: bool = False) -> None:
@@ -457,9 +471,11 @@ class _Held:
         self._lock.release()
 
 
-def _later(one: int, other: int) -> int:
-    """HOT. The built-in `max` costs twice as much."""
-    return one if one > other else other  # noqa: FURB136
+def _is_beyond(budget: int, spent: int, reserved: int, least: int, most: int) -> bool:
+    """HOT. One goes alone, though it may cost more than is left."""
+    if spent >= budget or spent + least > budget:
+        return True
+    return reserved > 0 and spent + reserved + most > budget
 
 
 def _need(tokens: int, tpm: int | None) -> int:

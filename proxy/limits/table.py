@@ -26,13 +26,13 @@ class Table:
         self._cells = memory.cast("q")
         self._layout = layout
         self._journal = journal
-        self._known: dict[bytes, tuple[int, int]] = {}
-        """Digest -> row, and the birth that makes it this one's."""
+        self._known: dict[bytes, tuple[int, int, int]] = {}
+        """Digest -> row, the birth that makes it this one's, and the cell of that."""
 
     def find(self, digest: bytes) -> int:
         """HOT. Its row; -1: it has none."""
         known = self._known.get(digest)
-        if known is not None and self._cells[(self._layout.heads + known[0] * HEAD.size) // CELL] == known[1]:
+        if known is not None and self._cells[known[2]] == known[1]:
             return known[0]
         return self._search(digest)
 
@@ -47,7 +47,8 @@ class Table:
     def _remember(self, digest: bytes, row: int) -> None:
         if len(self._known) >= 2 * self._layout.rows:  # of rows that are others' by now
             self._known.clear()
-        self._known[digest] = (row, self._cells[self._layout.head(row) // CELL])
+        cell = self._layout.head(row) // CELL
+        self._known[digest] = (row, self._cells[cell], cell)
 
     def _row_of(self, digest: bytes) -> int:
         layout = self._layout

@@ -63,8 +63,19 @@ class Accounts:
         """HOT. None: nothing is limited, and nothing to be reserved."""
         return self._plans.of(call, now_unix_s)
 
+    def reserve_at_once(self, plan: Plan, run: Run) -> Reservation | None:
+        """HOT where there are limits. None: `reserve`, which may have to wait, or refuse."""
+        if self._turns is not None and self._turns.queues:
+            return None
+        demand = self._estimator.demand(run.call, run.choice, priced=plan.priced)
+        found = self._ledger.reserve(plan.rules, demand, self._clock())
+        if not isinstance(found, Reservation):
+            return None
+        found.until = plan.until
+        return found
+
     async def reserve(self, plan: Plan, run: Run) -> Reservation:
-        """HOT where there are limits. Raises GatewayError 422, 429, 503; ClientGone."""
+        """Raises GatewayError 422, 429, 503; ClientGone."""
         demand = self._estimator.demand(run.call, run.choice, priced=plan.priced)
         turns = self._turns
         line = turns.before(plan.rules) if turns is not None and turns.queues else None
@@ -98,7 +109,10 @@ class Accounts:
         """Raises GatewayError 503, ClientGone."""
         for _ in range(MOST_LOADS):
             found = self._ledger.reserve(plan.rules, demand, self._clock())
-            if isinstance(found, Reservation | Refused):
+            if isinstance(found, Reservation):
+                found.until = plan.until
+                return found
+            if isinstance(found, Refused):
                 return found
             if isinstance(found, Full) or not await self._load(found, parking):
                 break
@@ -118,7 +132,7 @@ class Accounts:
             total = usage.total_tokens
             tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0) if total is None else total
         ended = record.started_unix_s + record.duration_s
-        if any([ended >= rule.end for rule, _ in reservation.rows]):  # noqa: C419 - a list is cheaper
+        if ended >= reservation.until:
             self._turn(run.call, ended)
         charge = self._ledger.settle(
             reservation, tokens, 0 if cost is None else cost.total, ended, self._clock()

@@ -92,6 +92,41 @@ class Size(msgspec.Struct, frozen=True, gc=False):
     """Bytes of its body."""
 
 
+class Flat(msgspec.Struct, frozen=True, gc=False):
+    """Femto-dollars, whatever the length of a prompt: of a token sent, a token made at the most, a request."""
+
+    sent: int
+    made: int
+    request: int
+    max_output: int
+
+
+class Offers(msgspec.Struct, frozen=True):
+    """What those who could serve one model want for it."""
+
+    known: tuple[Quoted, ...]
+    """Of which there are prices."""
+    all_known: bool
+    flat: Flat | None
+    """Where all want the same, and it is that simple for a request that names no tier."""
+
+
+def offers_of(quoted: Sequence[Quoted]) -> Offers:
+    known = tuple(each for each in quoted if each.prices is not None)
+    flat = _flat(quoted[0]) if len(quoted) == 1 == len(known) else None
+    return Offers(known, len(known) == len(quoted), flat)
+
+
+def _flat(quoted: Quoted) -> Flat | None:
+    prices = quoted.prices
+    assert prices is not None
+    if any(not row.tier for row in prices.rows):
+        return None
+    rates = prices.rates
+    made = max(_rate(rates.output), _rate(rates.reasoning))
+    return Flat(_rate(rates.input), made, _rate(rates.request), quoted.max_output or UNSAID_OUTPUT)
+
+
 class Estimator:
     """One per worker and configuration."""
 
@@ -100,35 +135,50 @@ class Estimator:
         the model can make."""
         self._quote = quote
         self._assumed = assumed_output
-        self._quoted: dict[tuple[object, str, str | None], tuple[Quoted, ...]] = {}
+        self._offers: dict[tuple[object, str, str | None], Offers] = {}
 
     def demand(self, call: Call, choice: Choice, *, priced: bool) -> Demand:
         """HOT where there are limits. `priced`: money counts, not tokens only."""
         if call.head.method != b"POST":
             return _NOTHING
         size = size_of(call)
-        made = size.made
+        made, family = size.made, call.route.family
         if made is None:
-            made = (self._assumed or ASSUMED_OUTPUT) if call.route.family in _ANSWERS else 0
+            made = (self._assumed or ASSUMED_OUTPUT) if family in _ANSWERS else 0
         tokens = size.sent + made * size.choices
         if not priced:
             return Demand(tokens)
-        quoted = self._of(call, choice)
-        known = [each for each in quoted if each.prices is not None]
+        place = (choice.pool, choice.wildcard, call.model)
+        offers = self._offers.get(place) or self._look_up(place, call, choice)
+        if (
+            offers.flat is not None
+            and size.tier is None
+            and not size.writes_cache
+            and family not in _BY_FAMILY
+        ):
+            return self._flat_demand(offers.flat, tokens, size, answers=family in _ANSWERS)
+        known = offers.known
         if not known:
             return Demand(tokens)
-        least = min(_nano(_least(each, size, call.route.family)) for each in known)
-        most = max(_nano(self._most(each, size, call.route.family)) for each in known)
-        return Demand(tokens, least, max(least, most), most == 0 and len(known) == len(quoted))
+        least = min(_nano(_least(each, size, family)) for each in known)
+        most = max(_nano(self._most(each, size, family)) for each in known)
+        return Demand(tokens, least, max(least, most), most == 0 and offers.all_known)
 
-    def _of(self, call: Call, choice: Choice) -> tuple[Quoted, ...]:
-        place = (choice.pool, choice.wildcard, call.model)
-        found = self._quoted.get(place)
-        if found is None:
-            if len(self._quoted) >= MAX_REMEMBERED:
-                self._quoted.clear()
-            found = self._quoted[place] = tuple(self._ask(call, choice))
-        return found
+    def _flat_demand(self, flat: Flat, tokens: int, size: Size, *, answers: bool) -> Demand:
+        """HOT where a budget is: one price, that holds for any length. Of what makes no pictures or sound."""
+        made = size.made
+        if made is None:
+            made = (self._assumed or flat.max_output) if answers else 0
+        least = size.sent * flat.sent + flat.request
+        most = size.sent_at_most * flat.sent + made * size.choices * flat.made + flat.request
+        least, most = -(-least // FEMTO_PER_NANO), -(-most // FEMTO_PER_NANO)
+        return Demand(tokens, least, most if most > least else least, most == 0)  # noqa: FURB136
+
+    def _look_up(self, place: tuple[object, str, str | None], call: Call, choice: Choice) -> Offers:
+        if len(self._offers) >= MAX_REMEMBERED:
+            self._offers.clear()
+        offers = self._offers[place] = offers_of(tuple(self._ask(call, choice)))
+        return offers
 
     def _ask(self, call: Call, choice: Choice) -> Iterable[Quoted]:
         """Keys of one account cost the same: each price once."""
@@ -167,13 +217,17 @@ def size_of(call: Call) -> Size:
     attached, count = _attachments(text)
     plain = len(text) - attached
     limits = (asks.max_completion_tokens, asks.max_output_tokens, asks.max_tokens)
-    stated = [number for each in limits if (number := _number(each)) is not None]
-    choices = max(_number(asks.n) or 1, _number(asks.best_of) or 1)
+    made = (
+        next((number for each in limits if (number := _number(each)) is not None), None)
+        if any(limits)
+        else None
+    )
+    choices = max(_number(asks.n) or 1, _number(asks.best_of) or 1) if asks.n or asks.best_of else 1
     return Size(
         plain // BYTES_PER_TOKEN,
         plain // DENSE_BYTES_PER_TOKEN + count * ATTACHMENT_TOKENS,
-        stated[0] if stated else None,
-        min(choices, MAX_CHOICES),
+        made,
+        min(choices, MAX_CHOICES) if choices > 1 else 1,
         _text(asks.service_tier),
         b'"cache_control"' in text,
         len(text),

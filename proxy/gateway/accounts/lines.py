@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from proxy.limits.ledger import Reservation
 from proxy.limits.values import UNLIMITED, Rule, Seen
 
 _NANO = 10**9
+REMEMBERED = 1024
+"""Sets of limits: most keys share theirs with others."""
 
 
 def key_lines(reservation: Reservation) -> bytes:
@@ -13,13 +17,19 @@ def key_lines(reservation: Reservation) -> bytes:
     rule = _of_key(reservation)
     if rule is None:
         return b""
-    lines = b"x-litellm-key-spend: %d.%09d\r\n" % divmod(reservation.seen.spent, _NANO)
-    if rule.budget is not None and rule.budget < UNLIMITED:
-        lines += b"x-litellm-key-max-budget: %d.%09d\r\n" % divmod(rule.budget, _NANO)
-    if rule.rpm is not None:
-        lines += b"x-litellm-key-rpm-limit: %d\r\n" % rule.rpm
-    if rule.tpm is not None:
-        lines += b"x-litellm-key-tpm-limit: %d\r\n" % rule.tpm
+    spent = divmod(reservation.seen.spent, _NANO)
+    return b"x-litellm-key-spend: %d.%09d\r\n%b" % (*spent, _given(rule.budget, rule.rpm, rule.tpm))
+
+
+@lru_cache(REMEMBERED)
+def _given(budget: int | None, rpm: int | None, tpm: int | None) -> bytes:
+    lines = b""
+    if budget is not None and budget < UNLIMITED:
+        lines += b"x-litellm-key-max-budget: %d.%09d\r\n" % divmod(budget, _NANO)
+    if rpm is not None:
+        lines += b"x-litellm-key-rpm-limit: %d\r\n" % rpm
+    if tpm is not None:
+        lines += b"x-litellm-key-tpm-limit: %d\r\n" % tpm
     return lines
 
 

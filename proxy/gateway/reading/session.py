@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from proxy.gateway.reading.call import Call
 from proxy.types import SessionAffinity
+from proxy.wire.form import RequestHead
 
 Named: TypeAlias = Callable[[Call], bytes | None]
 
@@ -27,19 +28,19 @@ HEADERS = (
     b"x-session-id",
 )
 """In their order: what clients call a conversation."""
+_HEADERS = frozenset(HEADERS)
 MAX_SESSION_BYTES = 256
 """A longer name is none."""
 WINDOW_BYTES = 16 * 1024
 """Of a body, from its beginning and from its end: names stand before or behind what is said, and the beginning of a
 conversation is all that tells it from others."""
 _DIGEST_BYTES = 16
-_NAMES = (b"prompt_cache_key", b"session_id")
-"""Of the body: OpenAI's; LiteLLM's, in its metadata."""
 _NAMED = {
     b"prompt_cache_key": re.compile(rb'"prompt_cache_key"\s*:\s*"([^"\\]{1,%d})"' % MAX_SESSION_BYTES),
     b"session_id": re.compile(rb'\\?"session_id\\?"\s*:\s*\\?"([^"\\]{1,%d})\\?"' % MAX_SESSION_BYTES),
 }
-"""Claude Code writes its session into JSON within a string of the metadata."""
+"""Of the body, in their order: OpenAI's; LiteLLM's, in its metadata. Claude Code writes its session into JSON within a
+string of the metadata."""
 _MESSAGES = re.compile(rb'"(?:messages|input)"\s*:\s*\[\s*')
 _COMMA = re.compile(r"\s*,\s*")
 _SYSTEM = re.compile(rb'"system"\s*:\s*(?=["\[])')
@@ -54,18 +55,34 @@ def namer(how: SessionAffinity) -> Named:
 
 def named(call: Call) -> bytes | None:
     """HOT. As the client calls it; the same name of another caller is another conversation."""
-    first = call.head.form.first
-    for header in HEADERS:
-        if header in first:
-            name = call.head.get(header)
-            if name and len(name) <= MAX_SESSION_BYTES:
-                return call.caller.id + name
+    if not _HEADERS.isdisjoint(call.head.form.first) and (name := _in_head(call.head)):
+        return call.caller.id + name
     body = call.json
     if body is None:
         return None
-    for key in _NAMES:
-        if body.find(key, 0, WINDOW_BYTES) >= 0 or body.find(key, -WINDOW_BYTES) >= 0:
-            found = _NAMED[key].search(body[:WINDOW_BYTES]) or _NAMED[key].search(body[-WINDOW_BYTES:])
+    if len(body) > WINDOW_BYTES:
+        return _in_long(call, body)
+    if body.find(b"prompt_cache_key") >= 0 or body.find(b"session_id") >= 0:
+        return _in_body(call, body, body)
+    return None
+
+
+def _in_head(head: RequestHead) -> bytes | None:
+    for header in HEADERS:
+        name = head.get(header)
+        if name and len(name) <= MAX_SESSION_BYTES:
+            return name
+    return None
+
+
+def _in_long(call: Call, body: bytes) -> bytes | None:
+    return _in_body(call, body[:WINDOW_BYTES], body[-WINDOW_BYTES:])
+
+
+def _in_body(call: Call, begin: bytes, end: bytes) -> bytes | None:
+    for name, pattern in _NAMED.items():
+        if name in begin or name in end:
+            found = pattern.search(begin) or pattern.search(end)
             if found is not None:
                 return call.caller.id + found[1]
     return None
