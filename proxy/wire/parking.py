@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import trio
 from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
@@ -61,7 +61,7 @@ class Dispatcher(Protocol):
 class Carrier:
     """One coroutine, the task that carries it, and who runs it now."""
 
-    __slots__ = ("_ended", "_foreign", "_lent", "_send", "_task", "owns")
+    __slots__ = ("_ended", "_foreign", "_lent", "_over", "_result", "_send", "_task", "owns")
 
     _send: Callable[[None], object]
     _task: Task
@@ -71,8 +71,11 @@ class Carrier:
         """Its task keeps it through its waits: it may use all of trio."""
         self._lent = False
         """Its task sleeps until it is given back."""
+        self._over = False
+        """It came to its end while the reactor stepped it."""
+        self._result: object = None
         self._ended: BaseException | None = None
-        """How it ended while the reactor stepped it; StopIteration brings its result."""
+        """What it raised while the reactor stepped it."""
         self._foreign = False
         """It waited on trio while the reactor stepped it, which is a bug."""
 
@@ -91,22 +94,28 @@ class Carrier:
                 try:
                     await wait_task_rescheduled(self._take_back)
                 except BaseException as error:  # noqa: BLE001 - goes on in the coroutine
-                    if self._ended is None:
+                    if not self._over and self._ended is None:
                         said = coroutine.throw(error)
                         continue
+                if self._over:
+                    return cast("T", self._result)
                 if self._ended is not None:
-                    ended, self._ended = self._ended, None
-                    raise ended
+                    raise self._take_ended()
                 if self._foreign:
                     self._foreign = False
                     said = coroutine.throw(RuntimeError("waited on trio without its own task"))
                 else:
                     said = send(None)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            return cast("T", end.value)
         finally:
             self.owns = True
+
+    def _take_ended(self) -> BaseException:
+        """No frame that its traceback holds may hold it: of that circle nobody but the collector would be rid."""
+        ended, self._ended = self._ended, None
+        assert ended is not None
+        return ended
 
     async def own(self) -> None:
         """Go on in the own task, and stay there until `share`."""
@@ -124,6 +133,8 @@ class Carrier:
             return
         try:
             said = self._send(None)
+        except StopIteration as end:
+            self._result, self._over = end.value, True
         except BaseException as ended:  # noqa: BLE001 - raised again in its task
             self._ended = ended
         else:

@@ -42,8 +42,9 @@ from proxy.worker.sinks import alerts_by, deliveries, tell_soft
 from proxy.worker.telemetry import Telemetry
 
 STDOUT = 1
-GC_THRESHOLDS = (50_000, 50, 100)
-"""A request makes few cycles; the default of 700 objects would have the collector run every few requests."""
+GC_THRESHOLDS = (10_000, 50, 100)
+"""No request makes a cycle, so nothing is found: with the default of 700 objects the collector would run whenever a few
+connections come. Everybody waits for it: for 10,000 objects some milliseconds."""
 
 
 FILES_PER_CONNECTION = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
 from collections.abc import Coroutine
@@ -244,3 +245,33 @@ async def test_its_task_passes_its_turn_while_the_dispatcher_sleeps(carried) -> 
     assert carried.reactor.asleep or await wait_all_tasks_blocked(0.01) is None
     await carried.begin(passes())
     assert carried.log == ["went on"]
+
+
+@pytest.mark.parametrize("ends", [None, "it broke"])
+async def test_one_that_has_ended_leaves_no_circle_behind(bench, nursery, ends) -> None:
+    """Everybody waits while the collector takes circles apart: some milliseconds for a thousand connections."""
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await _live(Carried(bench, nursery), ends)
+        await wait_all_tasks_blocked(0.01)
+        gc.collect()
+        left = [each for each in gc.garbage if isinstance(each, Carrier)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert not left
+
+
+async def _live(carried: Carried, ends: str | None) -> None:
+    async def once() -> None:
+        await carried.parking.park()
+        if ends is not None:
+            raise OSError(ends)
+
+    await carried.begin(once())
+    await carried.wake()
+    assert [str(each) for each in carried.log] == [str(ends)]
+    carried.parking.close()
+    carried._link.close()
+    carried.log.clear()
