@@ -29,6 +29,8 @@ def caller_of(key: VirtualKey, team: Team | None, user: User | None, grace: floa
         gates=tuple(_gates(key, team, user)),
         routes=route_gate(key.allowed_routes),
         aliases={**(team.aliases if team else {}), **key.aliases},
+        queued_as=b"" if team is None or team.queue_weight is None else _owner("team", team.team_id),
+        weight=(None if team is None else team.queue_weight) or key.queue_weight or 1.0,
         tags=tuple(dict.fromkeys((*key.tags, *(team.tags if team else ()), *(user.tags if user else ())))),
     )
 

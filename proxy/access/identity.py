@@ -21,6 +21,7 @@ MemberRole: TypeAlias = Literal["admin", "user"]
 Dollars: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
 
+Weight: TypeAlias = Annotated[float, Meta(ge=0.01, le=100)]
 KEY_DIGITS = 8
 """Of a key's hash: its name in metrics, where it has no alias."""
 
@@ -93,6 +94,8 @@ class VirtualKey(Identity, frozen=True, kw_only=True, omit_defaults=True):
     allowed_routes: tuple[str, ...] = ()
     """Paths, patterns and LiteLLM's names of groups (`llm_api_routes`); empty: all."""
     tags: tuple[str, ...] = ()
+    queue_weight: Weight | None = None
+    """Where requests wait: its turns to one of another's; None: one."""
     team_id: str | None = None
     user_id: str | None = None
     retired: tuple[Retired, ...] = ()
@@ -113,6 +116,8 @@ class Team(Identity, frozen=True, kw_only=True, omit_defaults=True):
     """As a key's; empty: all."""
     aliases: Mapping[str, str] = {}
     tags: tuple[str, ...] = ()
+    queue_weight: Weight | None = None
+    """Its keys take turns as one, and so many of them; None: each for itself."""
     members: Mapping[str, MemberRole] = {}
     """By user id."""
     member_limits: Mapping[str, Allowance] = {}
@@ -193,6 +198,10 @@ class Caller(msgspec.Struct, frozen=True):
     """The model asked for -> the model meant."""
     tags: tuple[str, ...] = ()
     """Of the key, its team and its user."""
+    queued_as: bytes = b""
+    """Who takes turns where requests wait; empty: it itself."""
+    weight: float = 1.0
+    """Turns to one of another's."""
 
 
 def token_of(secret: bytes) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
 
 from proxy.config.fields import Count, Dollars, Moment, PeriodText, Section, Text
 from proxy.types import Secret
@@ -44,6 +47,8 @@ class KeySettings(Section, frozen=True, kw_only=True):
     """Tokens in any minute."""
     max_parallel_requests: Count | None = None
     """Requests at once."""
+    queue_weight: Annotated[float, Meta(ge=0.01, le=100)] | None = None
+    """Where requests wait (`queue_timeout_s`): its turns to one of another's; without it one."""
     model_rpm_limit: Mapping[Text, Count] = {}
     """`rpm_limit` of single models."""
     model_tpm_limit: Mapping[Text, Count] = {}

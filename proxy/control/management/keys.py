@@ -26,7 +26,7 @@ from proxy.control.management.asking import (
     wrong,
 )
 from proxy.control.management.fields import changes_of
-from proxy.control.management.making import check_holders, new_key, secret_of, with_rotation
+from proxy.control.management.making import check_holders, check_weight, new_key, secret_of, with_rotation
 from proxy.control.management.showing import Shower, Shown
 
 OWNERS_FIELDS = frozenset({"key_alias", "metadata"})
@@ -87,6 +87,7 @@ def _of_alias(asker: Asker, given: Given) -> VirtualKey:
 
 
 def _check_owner(asker: Asker, key: VirtualKey, fields: Mapping[str, object]) -> None:
+    check_weight(fields, key.queue_weight)
     if asker.runs(key.team_id) and fields.get("team_id", key.team_id) == key.team_id:
         return
     if not asker.owns(key):
@@ -114,6 +115,7 @@ def regenerate(asker: Asker, given: Given, shower: Shower) -> Outcome:
     key = stored(asker, text_of(given, "key"))
     fields = changes_of(VirtualKey, given, asker.now)
     if not asker.admin:
+        check_weight(fields, key.queue_weight)
         if not (asker.owns(key) or asker.runs(key.team_id)):
             raise forbidden("This key is not yours to exchange.")
         if not asker.runs(key.team_id) and not fields.keys() <= OWNERS_FIELDS:

@@ -145,6 +145,7 @@ def _narrowed(asker: Asker, mine: VirtualKey, fields: dict[str, object]) -> dict
 
 def _check_limits(whole: VirtualKey, budget_id: str | None, given: Mapping[str, object]) -> None:
     """`whole`: the key it is made with, its budget's limits among its own. Raises GatewayError 403."""
+    check_weight(given, whole.queue_weight)
     for name in _AT_MOST:
         if _exceeds(given.get(name), getattr(whole, name)):
             raise forbidden(f"The key that this is made with has a smaller `{name}` itself.")
@@ -157,6 +158,12 @@ def _check_limits(whole: VirtualKey, budget_id: str | None, given: Mapping[str, 
         raise forbidden("The key that this is made with has a longer `budget_duration` itself.")
     if budget_id is not None and given.get("budget_id", budget_id) != budget_id:
         raise forbidden("The key that this is made with has another `budget_id` itself.")
+
+
+def check_weight(fields: Mapping[str, object], present: float | None) -> None:
+    """Nobody gives itself more turns than others have. Raises GatewayError 403."""
+    if _exceeds(fields.get("queue_weight"), present or 1.0):
+        raise forbidden("Only who has the master key may give a larger `queue_weight`.")
 
 
 def _exceeds(value: object, most: object) -> bool:

@@ -13,6 +13,7 @@ from proxy.gateway.accounts.plans import Plan, Plans
 from proxy.gateway.accounts.refusals import RefusalSettings, refusal, table_full
 from proxy.gateway.accounts.turns import Turns
 from proxy.gateway.reading.call import Call
+from proxy.gateway.trying.line import share_of
 from proxy.gateway.trying.run import Run
 from proxy.limits.ledger import Charge, Ledger, Reservation
 from proxy.limits.values import Demand, Full, Refused, Rule, Unknown
@@ -101,7 +102,9 @@ class Accounts:
         until = run.started + self._patience_s
         began = self._clock()
         try:
-            return await turns.wait(line, ask, parking, until, call.caller.id, call.priority or 0, refused)
+            return await turns.wait(
+                line, ask, parking, until, share_of(call.caller), call.priority or 0, refused
+            )
         finally:
             run.record.queued_s += self._clock() - began
 

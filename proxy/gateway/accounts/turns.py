@@ -1,7 +1,8 @@
 """Where requests wait for a limit of their key, team, user, customer or tag: one line for each whose limit is reached.
 
-In each line by priority, then keys in turn, so that one key's flood delays no other's. A key whose own limit is reached
-waits in its own line. Other workers' requests end unseen: who is first looks again a few times a second.
+In each line by priority, then keys in turn by their weights, so that one key's flood delays no other's. A key whose own
+limit is reached waits in its own line. Other workers' requests end unseen: who is first looks again a few times a
+second.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+from proxy.gateway.trying.line import NOBODY, Share
 from proxy.gateway.trying.lines import Lines, called
 from proxy.limits.ledger import Reservation
 from proxy.limits.values import Refused, Rule
@@ -35,7 +37,7 @@ class Turns(Lines[bytes]):
         ask: Ask,
         parking: Parking,
         until: float,
-        caller: bytes = b"",
+        share: Share = NOBODY,
         priority: int = 0,
         refused: Refused | None = None,
     ) -> Reservation | Refused:
@@ -44,9 +46,9 @@ class Turns(Lines[bytes]):
         `subject`: in whose line it waits first. Raises what `ask` does, and ClientGone.
         """
         deadline = min(self._clock() + self._timeout_s, until)
-        if self._timeout_s <= 0 or not self._has_room(caller):
+        if self._timeout_s <= 0 or not self._has_room(share):
             return refused or await ask()
-        place = self._join(subject, caller, priority)
+        place = self._join(subject, share, priority)
         try:
             while place.line is not None:
                 is_first = place.line.first() is place
@@ -60,7 +62,7 @@ class Turns(Lines[bytes]):
                     ):  # others here wait for something else
                         self._leave(place)
                         subject = found.rule.subject
-                        place = self._join(subject, caller, priority)
+                        place = self._join(subject, share, priority)
                         is_first = place.line is not None and place.line.first() is place
                 now = self._clock()
                 if now >= deadline:

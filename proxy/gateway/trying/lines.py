@@ -7,10 +7,25 @@ from typing import Generic, TypeVar
 
 import trio
 
-from proxy.gateway.trying.line import Line, Place
+from proxy.gateway.trying.line import Line, Place, Share
 from proxy.wire.parking import Late, Parking
 
 K = TypeVar("K", bound=Hashable)
+
+
+class Held(Generic[K]):
+    """A caller's places, in all lines."""
+
+    __slots__ = ("places", "weight")
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+        self.places: dict[Place, K] = {}
+        """The latest last."""
+
+
+def _crowding(held: Held[K]) -> float:
+    return len(held.places) / held.weight
 
 
 class Lines(Generic[K]):
@@ -22,8 +37,8 @@ class Lines(Generic[K]):
         self._clock = clock
         self.queues: dict[K, Line] = {}
         """None is empty: nobody waits while there is none."""
-        self._places: dict[bytes, dict[Place, K]] = {}
-        """By caller, the latest last."""
+        self._held: dict[bytes, Held[K]] = {}
+        """By caller."""
         self._waiting = 0
 
     def configure(self, limit: int, timeout_s: float) -> None:
@@ -39,33 +54,38 @@ class Lines(Generic[K]):
         for line in self.queues.values():
             line.first().called.set()
 
-    def _has_room(self, caller: bytes) -> bool:
-        """In a full room the caller with the most gives up its latest place to one that has fewer by two."""
+    def _has_room(self, share: Share) -> bool:
+        """In a full room the caller with the most, by weight, gives up its latest place to one with fewer by two."""
         if self._waiting < self._limit:
             return True
-        most = max(self._places.values(), key=len, default={})
-        if len(most) < len(self._places.get(caller, ())) + 2:
+        most = max(self._held.values(), key=_crowding, default=None)
+        own = self._held.get(share.caller)
+        count = 0 if own is None else len(own.places)
+        if most is None or (len(most.places) - 1) / most.weight < (count + 1) / share.weight:
             return False
-        latest = next(reversed(most))
+        latest = next(reversed(most.places))
         self._leave(latest)
         latest.called.set()
         return True
 
-    def _join(self, key: K, caller: bytes, priority: int) -> Place:
+    def _join(self, key: K, share: Share, priority: int) -> Place:
         line = self.queues.get(key)
         if line is None:
             line = self.queues[key] = Line()
-        place = line.join(caller, priority)
-        self._places.setdefault(caller, {})[place] = key
+        place = line.join(share, priority)
+        held = self._held.get(share.caller)
+        if held is None:
+            held = self._held[share.caller] = Held(share.weight)
+        held.places[place] = key
         self._waiting += 1
         return place
 
     def _leave(self, place: Place) -> None:
-        line, places = place.line, self._places[place.caller]
+        line, held = place.line, self._held[place.caller]
         assert line is not None
-        key = places.pop(place)
-        if not places:
-            del self._places[place.caller]
+        key = held.places.pop(place)
+        if not held.places:
+            del self._held[place.caller]
         self._waiting -= 1
         line.leave(place)
         if line:

@@ -11,6 +11,7 @@ import trio
 from proxy.gateway.telling.refusals import NOT_YOURS_YET, nothing_to_pick
 from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.following import Following, Next
+from proxy.gateway.trying.line import share_of
 from proxy.gateway.trying.run import Run, cause_of
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.routing.refusal import NOT_SERVED
@@ -55,7 +56,7 @@ class Slots:
                 partial(self._ask, run),
                 refusal,
                 run.until,
-                run.call.caller.id,
+                share_of(run.call.caller),
                 partial(self._insist, run),
                 run.call.priority or 0,
             )

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Hashable
 
+from proxy.gateway.trying.line import NOBODY, Share
 from proxy.gateway.trying.lines import Lines, called
 from proxy.routing.router import ON_TRIAL, QUEUED, Unavailable
 from proxy.types import Deployment
@@ -21,9 +22,9 @@ SHORTEST_LOOK_S = 0.01
 Pick = Callable[[], Deployment | Unavailable]
 
 
-def _line(key: Hashable, caller: bytes, refusal: Unavailable) -> Hashable:
+def _line(key: Hashable, share: Share, refusal: Unavailable) -> Hashable:
     """Whom nobody but its own requests keeps waiting stands in nobody else's way."""
-    return (key, caller) if refusal.apart else key
+    return (key, share.own) if refusal.apart else key
 
 
 class WaitingRoom(Lines[Hashable]):
@@ -40,7 +41,7 @@ class WaitingRoom(Lines[Hashable]):
         pick: Pick,
         refusal: Unavailable,
         until: float = math.inf,
-        caller: bytes = b"",
+        share: Share = NOBODY,
         insist: Pick | None = None,
         priority: int = 0,
     ) -> Deployment | Unavailable:
@@ -49,7 +50,7 @@ class WaitingRoom(Lines[Hashable]):
         What is only foretold is found out within moments, so for that everybody waits; `insist` picks whatever is
         foretold, at the end.
         """
-        found = await self._wait(key, parking, pick, refusal, until, caller, priority)
+        found = await self._wait(key, parking, pick, refusal, until, share, priority)
         if isinstance(found, Deployment) or insist is None or self._clock() >= until:
             return found
         return insist() if found.reason in (ON_TRIAL, QUEUED) else found
@@ -61,13 +62,13 @@ class WaitingRoom(Lines[Hashable]):
         pick: Pick,
         refusal: Unavailable,
         until: float,
-        caller: bytes,
+        share: Share,
         priority: int,
     ) -> Deployment | Unavailable:
         began = self._clock()
-        if self._patience_s(refusal) <= 0 or not self._has_room(caller):
+        if self._patience_s(refusal) <= 0 or not self._has_room(share):
             return refusal
-        place, apart = self._join(_line(key, caller, refusal), caller, priority), refusal.apart
+        place, apart = self._join(_line(key, share, refusal), share, priority), refusal.apart
         try:
             while place.line is not None:
                 if place.line.first() is place:
@@ -78,7 +79,7 @@ class WaitingRoom(Lines[Hashable]):
                     if refusal.apart is not apart:
                         self._leave(place)
                         place, apart = (
-                            self._join(_line(key, caller, refusal), caller, priority),
+                            self._join(_line(key, share, refusal), share, priority),
                             refusal.apart,
                         )
                 now, deadline = self._clock(), min(began + self._patience_s(refusal), until)

@@ -197,3 +197,13 @@ async def test_where_nothing_is_kept_that_is_said() -> None:
                 PageRequest(page.methods[0], page.path.replace("{key}", "k/regenerate"), admin=True)
             )
         assert (refused.value.status, refused.value.code) == (501, "nothing_kept")
+
+
+async def test_nobody_gives_itself_more_turns_than_others_have(house: Any) -> None:
+    for path, given in (
+        ("/key/generate", {"team_id": "t", "queue_weight": 2}),
+        ("/key/update", {"key": house.boss, "queue_weight": 2}),
+        ("/key/regenerate", {"key": house.boss, "queue_weight": 2}),
+    ):
+        assert (await house.refused(path, given, key=house.boss)).status == 403
+    await house.ask("/key/generate", {"team_id": "t", "queue_weight": 0.5}, key=house.boss)

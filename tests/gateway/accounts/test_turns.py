@@ -10,6 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from proxy.gateway.accounts.turns import LOOK_S, Turns
+from proxy.gateway.trying.line import Share
 from proxy.limits.ledger import Reservation
 from proxy.limits.subjects import subject
 from proxy.limits.values import Demand, Refused, Rule, Seen
@@ -44,7 +45,7 @@ class Room:
 
     async def wait(self, name: str, priority: int = 0, rule: Rule = TEAM) -> None:
         found = await self.turns.wait(
-            TEAM.subject, self.asks(name, rule), Parking(Reactor()), 1e9, name[:1].encode(), priority
+            TEAM.subject, self.asks(name, rule), Parking(Reactor()), 1e9, Share(name[:1].encode()), priority
         )
         if isinstance(found, Refused):
             self.went.append(f"{name} not")
@@ -128,3 +129,18 @@ async def test_without_a_time_nobody_waits(room: Room) -> None:
     room.turns.configure(3, 0.0)
     await room.wait("a1")
     assert room.went == ["a1 not"]
+
+
+async def test_in_a_full_room_a_heavier_one_has_more_places(room: Room) -> None:
+    """Of 6 places, who has twice the weight gets up to 4."""
+    room.turns.configure(6, 60.0)
+    async with trio.open_nursery() as nursery:
+        for name, weight in (*(("a", 1.0),) * 6, *(("b", 2.0),) * 6):
+            share = Share(name.encode(), weight)
+            nursery.start_soon(
+                room.turns.wait, TEAM.subject, room.asks(name), Parking(Reactor()), 1e9, share, 0
+            )
+            await wait_all_tasks_blocked()
+        places = {caller: len(held.places) for caller, held in room.turns._held.items()}
+        assert places == {b"a": 2, b"b": 4}
+        nursery.cancel_scope.cancel()

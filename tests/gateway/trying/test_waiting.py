@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from proxy.gateway.trying.line import Share
 from proxy.gateway.trying.waiting import WaitingRoom
 from proxy.routing.refusal import Unavailable
 from proxy.types import Deployment
@@ -48,15 +49,16 @@ class Queue:
         self.parkings: list[Parking] = []
         self._nursery = nursery
 
-    async def join(self, count: int, key: str = "m", caller: bytes = b"") -> None:
+    async def join(self, count: int, key: str = "m", caller: bytes = b"", weight: float = 1.0) -> None:
         for _ in range(count):
             self.parkings.append(Parking(Reactor()))
-            self._nursery.start_soon(self._wait, len(self.parkings) - 1, key, caller)
+            share = Share(caller, weight, caller)
+            self._nursery.start_soon(self._wait, len(self.parkings) - 1, key, share)
             await wait_all_tasks_blocked()
 
-    async def _wait(self, number: int, key: str, caller: bytes) -> None:
+    async def _wait(self, number: int, key: str, share: Share) -> None:
         try:
-            found = await self.room.turn(key, self.parkings[number], self.slots.pick, FULL, caller=caller)
+            found = await self.room.turn(key, self.parkings[number], self.slots.pick, FULL, share=share)
         except ClientGone:
             self.gone.append(number)
         else:
