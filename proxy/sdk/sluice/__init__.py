@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from sluice.answers.text import TextChoices as TextChoices
     from sluice.answers.text import TextCompletionResponse as TextCompletionResponse
     from sluice.arguments import Callback as Callback
+    from sluice.batches import abatch_completion as abatch_completion
+    from sluice.batches import batch_completion as batch_completion
     from sluice.environment import load_env as load_env
     from sluice.exceptions import APIConnectionError as APIConnectionError
     from sluice.exceptions import APIError as APIError
@@ -64,8 +66,14 @@ if TYPE_CHECKING:
     from sluice.exceptions import Timeout as Timeout
     from sluice.exceptions import UnprocessableEntityError as UnprocessableEntityError
     from sluice.exceptions import UnsupportedParamsError as UnsupportedParamsError
-    from sluice.functions import acompletion as acompletion
     from sluice.functions import completion as completion
+    from sluice.functions import embedding as embedding
+    from sluice.functions import image_generation as image_generation
+    from sluice.functions import moderation as moderation
+    from sluice.functions import responses as responses
+    from sluice.functions import speech as speech
+    from sluice.functions import text_completion as text_completion
+    from sluice.functions import transcription as transcription
     from sluice.models.abilities import get_supported_openai_params as get_supported_openai_params
     from sluice.models.abilities import supports_assistant_prefill as supports_assistant_prefill
     from sluice.models.abilities import supports_audio_input as supports_audio_input
@@ -95,6 +103,16 @@ if TYPE_CHECKING:
     from sluice.models.tokens import decode as decode
     from sluice.models.tokens import encode as encode
     from sluice.models.tokens import token_counter as token_counter
+    from sluice.streams import AsyncStream as AsyncStream
+    from sluice.streams import Stream as Stream
+    from sluice.tasks import acompletion as acompletion
+    from sluice.tasks import aembedding as aembedding
+    from sluice.tasks import aimage_generation as aimage_generation
+    from sluice.tasks import amoderation as amoderation
+    from sluice.tasks import aresponses as aresponses
+    from sluice.tasks import aspeech as aspeech
+    from sluice.tasks import atext_completion as atext_completion
+    from sluice.tasks import atranscription as atranscription
 
 # What a program may set. Keys of single providers (`openai_key`, `anthropic_key`, `groq_key` ...) outrank `api_key`.
 api_key: str | None = None
@@ -133,7 +151,6 @@ _WHERE = {
     "Callback": "sluice.arguments",
     "load_env": "sluice.environment",
     "completion": "sluice.functions",
-    "acompletion": "sluice.functions",
     "exceptions": "sluice",
     "APIConnectionError": "sluice.exceptions",
     "APIError": "sluice.exceptions",
@@ -209,6 +226,25 @@ _WHERE = {
     "supports_url_context": "sluice.models.abilities",
     "supports_vision": "sluice.models.abilities",
     "supports_web_search": "sluice.models.abilities",
+    "text_completion": "sluice.functions",
+    "responses": "sluice.functions",
+    "embedding": "sluice.functions",
+    "image_generation": "sluice.functions",
+    "speech": "sluice.functions",
+    "transcription": "sluice.functions",
+    "moderation": "sluice.functions",
+    "acompletion": "sluice.tasks",
+    "atext_completion": "sluice.tasks",
+    "aresponses": "sluice.tasks",
+    "aembedding": "sluice.tasks",
+    "aimage_generation": "sluice.tasks",
+    "aspeech": "sluice.tasks",
+    "atranscription": "sluice.tasks",
+    "amoderation": "sluice.tasks",
+    "batch_completion": "sluice.batches",
+    "abatch_completion": "sluice.batches",
+    "Stream": "sluice.streams",
+    "AsyncStream": "sluice.streams",
 }
 """Public name -> the module that it is from, which is imported when it is first asked for. What is from `sluice` is a
 module itself."""

@@ -43,11 +43,23 @@ class Asked:
                 _tell(name)
             else:
                 self.fields[name] = value
+        self._take_client()
         self._take_prices()
         if "metadata" in self.own and (endpoint.keeps_metadata or self.fields.get("store")):
             self.fields["metadata"] = self.own["metadata"]
         self.stream = bool(self.fields.get("stream"))
         self.call_id = call_id()
+
+    def _take_client(self) -> None:
+        """One of openai's package stands for its key, its base and its transport."""
+        client = self.own.get("client")
+        inner = getattr(client, "_client", None)
+        if client is None or inner is None or not hasattr(client, "base_url"):
+            return
+        self.own["client"] = inner
+        if isinstance(key := getattr(client, "api_key", None), str):
+            self.own.setdefault("api_key", key)
+        self.own.setdefault("api_base", str(client.base_url).rstrip("/"))
 
     def _take_prices(self) -> None:
         for part in (self.own, self.fields):

@@ -86,7 +86,8 @@ _kept: dict[object, tuple[Way, Mapping[str, str | None]]] = {}
 def way_of(model: str, own: Mapping[str, Any]) -> Way:
     """`own`: the library's arguments. Raises SluiceError: of a key that is not there, of a provider that is none."""
     settings = vars(sluice)
-    key: object = (model, *map(own.get, _NAMES), *map(settings.get, _SETTINGS))
+    mocks = "mock_response" in own or "mock_tool_calls" in own
+    key: object = (model, mocks, *map(own.get, _NAMES), *map(settings.get, _SETTINGS))
     try:
         found = _kept.get(key)
     except TypeError:  # a list among them
@@ -107,6 +108,8 @@ def _deployment(model: str, own: Mapping[str, Any], settings: Mapping[str, Any],
         raise BadRequestError("`model` is missing: name one, as in `gpt-4o` or `groq/llama-3.3-70b`.")
     provider = own.get("custom_llm_provider") or _provider(model)
     params = {name: own[name] for name in _NAMES if own.get(name) is not None}
+    if "mock_response" in own or "mock_tool_calls" in own:
+        params["mock_response"] = ""  # nobody is asked: no key is needed
     if base := params.pop("base_url", None):
         params.setdefault("api_base", base)
     for name in _GIVEN_ALONE:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import anyio
 import httpx
 
+import sluice
 from proxy.types import ResultKind
 from sluice.transport import kept
 from sluice.transport.sending import Lost, Said, Sending, lost, too_late, too_long
@@ -19,7 +20,7 @@ async def send(sending: Sending) -> Said | Lost:
     """Cancelled, it leaves no connection behind."""
     until = until_of(sending)
     client = sending.client
-    mine = client if isinstance(client, httpx.AsyncClient) else None
+    mine = client if isinstance(client, httpx.AsyncClient) else sluice.aclient_session
     try:
         sender = mine or await kept.async_client(sending.verify)
         response = await sender.send(request_of(sending, mine), stream=True)

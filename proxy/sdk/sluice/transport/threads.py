@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+import sluice
 from proxy.types import ResultKind
 from sluice.transport import kept
 from sluice.transport.sending import Lost, Said, Sending, lost, too_late, too_long
@@ -17,7 +18,7 @@ def send(sending: Sending) -> Said | Lost:
     """Whatever interrupts it leaves no connection behind."""
     until = until_of(sending)
     client = sending.client
-    mine = client if isinstance(client, httpx.Client) else None
+    mine = client if isinstance(client, httpx.Client) else sluice.client_session
     try:
         response = (mine or kept.client(sending.verify)).send(request_of(sending, mine), stream=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
