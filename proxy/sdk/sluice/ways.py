@@ -85,9 +85,18 @@ _kept: dict[object, tuple[Way, Mapping[str, str | None]]] = {}
 
 def way_of(model: str, own: Mapping[str, Any]) -> Way:
     """`own`: the library's arguments. Raises SluiceError: of a key that is not there, of a provider that is none."""
+    if not isinstance(model, str) or not model:
+        raise BadRequestError("`model` is missing: name one, as in `gpt-4o` or `groq/llama-3.3-70b`.")
     settings = vars(sluice)
     mocks = "mock_response" in own or "mock_tool_calls" in own
-    key: object = (model, mocks, *map(own.get, _NAMES), *map(settings.get, _SETTINGS))
+    provider = own.get("custom_llm_provider") or _provider(model)
+    key: object = (
+        model,
+        mocks,
+        settings.get(f"{provider}_key"),
+        *map(own.get, _NAMES),
+        *map(settings.get, _SETTINGS),
+    )
     try:
         found = _kept.get(key)
     except TypeError:  # a list among them
@@ -104,8 +113,6 @@ def way_of(model: str, own: Mapping[str, Any]) -> Way:
 
 
 def _deployment(model: str, own: Mapping[str, Any], settings: Mapping[str, Any], environ: Read) -> Deployment:
-    if not isinstance(model, str) or not model:
-        raise BadRequestError("`model` is missing: name one, as in `gpt-4o` or `groq/llama-3.3-70b`.")
     provider = own.get("custom_llm_provider") or _provider(model)
     params = {name: own[name] for name in _NAMES if own.get(name) is not None}
     if "mock_response" in own or "mock_tool_calls" in own:
@@ -125,6 +132,7 @@ def _deployment(model: str, own: Mapping[str, Any], settings: Mapping[str, Any],
     return _surveyed(model, provider, params, settings, environ)
 
 
+@functools.lru_cache(MOST_KEPT)
 def _provider(model: str) -> str:
     prefix, slash, _ = model.partition("/")
     return prefix if slash else vendor_of(model) or OPENAIS[0]
