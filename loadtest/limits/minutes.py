@@ -28,7 +28,7 @@ BODY = (
     b'{"model":"m","messages":[{"role":"user","content":"hello"}],"max_tokens":64,"metadata":{"sent":"%.6f"}}'
 )
 _STARTED = """
-SELECT ended_ms / 1000.0 - duration_ms / 1000.0 FROM records JOIN callers ON callers.id = records.caller
+SELECT ended_ms / 1000.0 - duration_ms / 1000.0 FROM requests AS records JOIN callers ON callers.id = records.caller
 WHERE callers.key = ? AND attempts > 0
 """
 

@@ -17,6 +17,7 @@ from proxy.limits.subjects import EVERYBODY, Payers, subject, subjects_of
 from proxy.storage import spend
 from proxy.storage.retention import gone_until_ms
 from proxy.storage.rollups import DAY_S, NAME_CHARS, Sums
+from proxy.storage.rows import REQUESTS
 from proxy.types import Cost, Outcome, Usage
 
 DAY_MS: Final = DAY_S * 1000
@@ -180,12 +181,12 @@ def _add_up_anew(connection: sqlite3.Connection, day: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE day = ?", (day,))
     sums = Sums()
     rows = connection.execute(
-        "SELECT ended_ms, duration_ms, caller, model, customer, tags, outcome, usage, estimated, cost FROM records"
-        " WHERE ended_ms BETWEEN ? AND ?",
+        "SELECT ended_ms, duration_ms, caller, model, customer, tags, outcome, usage, estimated, cost"
+        f" FROM {REQUESTS} WHERE ended_ms BETWEEN ? AND ?",
         (day * DAY_MS, (day + 1) * DAY_MS - 1),
     )
     for row in rows:
-        sums.add(_record(row), row[0], row[2], row[3])
+        sums.add(day, row[2], row[3], [_record(row)])
     sums.write(connection)
 
 

@@ -15,6 +15,7 @@ import trio
 from proxy.storage.file import StateFile
 from proxy.storage.problems import StateError
 from proxy.storage.rollups import DAY_S
+from proxy.storage.segments import forget_before
 
 EVERY_S: Final = 60.0
 """One look a minute, by one worker of all."""
@@ -110,6 +111,7 @@ def _delete(connection: sqlite3.Connection, before_id: int, before_ms: int) -> N
             (newest,),
         )
     connection.execute(f"DELETE {which}", (before_id, before_ms))
+    forget_before(connection)
 
 
 def gone_until_ms(connection: sqlite3.Connection) -> int | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from operator import add
+from collections.abc import Iterable, Sequence
+from operator import add, attrgetter
 from typing import Final, TypeAlias, TypeVar
 
 from proxy.accounting.record import Record
@@ -23,8 +23,7 @@ FEWER: Final = ("requests", "failures", "input_tokens", "output_tokens", "spend"
 """Of customers and tags."""
 NAME_CHARS: Final = 256
 """Of a customer or a tag."""
-_OK: Final = Outcome.OK
-_GONE: Final = Outcome.CLIENT_GONE
+_GOOD: Final = frozenset((Outcome.OK, Outcome.CLIENT_GONE))
 _NO_USAGE: Final = Usage()
 _NO_COST: Final = Cost(0)
 
@@ -42,42 +41,49 @@ class Sums:
         self._customers: dict[NamedKey, list[int]] = {}
         self._tags: dict[NamedKey, list[int]] = {}
 
-    def add(self, record: Record, ended_ms: int, caller: int, model: int) -> None:
-        key = (ended_ms // (DAY_S * 1000), caller, model)
+    def add(self, day: int, caller: int, model: int, records: Sequence[Record]) -> None:
+        """`records`: that ended on that day, of that caller and model."""
+        usages = [record.usage or _NO_USAGE for record in records]
+        costs = [record.cost or _NO_COST for record in records]
+        _add(self._days, (day, caller, model), _figures(records, usages, costs))
+        for record in records:
+            if record.customer is not None or record.tags:
+                self._add_named(day, caller, record)
+
+    def _add_named(self, day: int, caller: int, record: Record) -> None:
         usage, cost = record.usage or _NO_USAGE, record.cost or _NO_COST
-        good = record.outcome is _OK or record.outcome is _GONE
         read, written = usage.input_tokens or 0, usage.output_tokens or 0
-        figures = (
-            1,
-            0 if good else 1,
-            1 if record.cost is None and record.usage is not None else 0,
-            1 if record.estimated else 0,
-            int(record.duration_s * 1000),
-            read,
-            written,
-            usage.cached_tokens or 0,
-            usage.cache_write_tokens or 0,
-            usage.reasoning_tokens or 0,
-            cost.total,
-            cost.input,
-            cost.cached,
-            cost.cache_write,
-            cost.output,
-            cost.other,
-            cost.saved,
-        )
-        _add(self._days, key, figures)
-        if record.customer is not None or record.tags:
-            fewer = (1, 0 if good else 1, read, written, cost.total)
-            if record.customer is not None:
-                _add(self._customers, (key[0], caller, record.customer[:NAME_CHARS]), fewer)
-            for tag in frozenset(record.tags):
-                _add(self._tags, (key[0], caller, tag[:NAME_CHARS]), fewer)
+        fewer = (1, int(record.outcome not in _GOOD), read, written, cost.total)
+        if record.customer is not None:
+            _add(self._customers, (day, caller, record.customer[:NAME_CHARS]), fewer)
+        for tag in frozenset(record.tags):
+            _add(self._tags, (day, caller, tag[:NAME_CHARS]), fewer)
 
     def write(self, connection: sqlite3.Connection) -> None:
         run(connection, _DAYS, _rows(self._days.items()))
         run(connection, _CUSTOMERS, _rows(self._customers.items()))
         run(connection, _TAGS, _rows(self._tags.items()))
+
+
+def _figures(records: Sequence[Record], usages: Sequence[Usage], costs: Sequence[Cost]) -> tuple[int, ...]:
+    """As `FIGURES`: by column, which runs no bytecode for each record."""
+    return (
+        len(records),
+        sum(record.outcome not in _GOOD for record in records),
+        sum(record.cost is None and record.usage is not None for record in records),
+        sum(map(_estimated, records)),
+        int(sum(map(_duration_s, records)) * 1000),
+        *(sum(filter(None, map(tokens, usages))) for tokens in _TOKENS),
+        *(sum(map(nanos, costs)) for nanos in _NANOS),
+    )
+
+
+_estimated, _duration_s = attrgetter("estimated"), attrgetter("duration_s")
+_TOKENS: Final = tuple(map(attrgetter, FIGURES[5:10]))
+_NANOS: Final = tuple(
+    map(attrgetter, ("total", "input", "cached", "cache_write", "output", "other", "saved"))
+)
+"""Of a `Usage`, and of a `Cost`."""
 
 
 def _add(sums: dict[K, list[int]], key: K, figures: tuple[int, ...]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Final
 
 import msgspec
 
-from proxy.storage.records import call_bytes
+from proxy.storage.records import SAID, call_bytes
+from proxy.storage.segments import BITS, OF_CALLERS, segments_of
 from proxy.types import Cost, Usage
 
 MOST_ROWS: Final = 1_000
@@ -67,11 +69,23 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     skip: int = 0
 
 
-_SELECT: Final = """\
+_SHOWN: Final = [
+    f"json_extract(said, '$[{at}]') * 1000 AS {field[:-1]}ms"
+    if field.endswith("_s")
+    else f"json_extract(said, '$[{at}]') AS {field}"
+    for at, field in enumerate(SAID)
+]
+REQUESTS: Final = (
+    "(SELECT id, call_id, ended_ms, caller, model, customer, tags, spend, "
+    + ", ".join(_SHOWN)
+    + " FROM records)"
+)
+"""As the view `requests`, which is for other programs: here a schema is not trusted to call functions."""
+_SELECT: Final = f"""\
 SELECT records.id, lower(hex(records.call_id)), ended_ms, duration_ms, first_byte_ms, callers.name, key, alias, user,
     team, models.name, models.model, provider, deployment, customer, tags, method, route, status, outcome, error,
     attempts, fallbacks, stream, request_bytes, response_bytes, usage, estimated, spend, cost, prompts.request
-FROM records JOIN callers ON callers.id = caller JOIN models ON models.id = records.model
+FROM {REQUESTS} AS records JOIN callers ON callers.id = caller JOIN models ON models.id = records.model
     LEFT JOIN prompts ON prompts.call_id = records.call_id"""
 _decode_tags = msgspec.json.Decoder(list[str]).decode
 _decode_usage = msgspec.json.Decoder(Usage).decode
@@ -100,21 +114,44 @@ def _by_call(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
 
 
 def _by_time(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
-    """Each caller's newest by the index, and of these the newest: so none reads what others wrote."""
     callers = _callers(connection, wanted)
     most = wanted.skip + min(wanted.limit, MOST_ROWS)
+    if callers is None and wanted.customer is None:
+        newest = connection.execute(
+            "SELECT ended_ms, id FROM records WHERE ended_ms BETWEEN ? AND ? ORDER BY ended_ms DESC LIMIT ?",
+            (*_times(wanted), most),
+        ).fetchall()
+    else:
+        newest = _newest_of(connection, callers, wanted, most)
+    return [id_ for _, id_ in sorted(newest, reverse=True)[wanted.skip : most]]
+
+
+def _newest_of(
+    connection: sqlite3.Connection, callers: list[int] | None, wanted: Wanted, most: int
+) -> list[tuple[int, int]]:
+    """Segment by segment, until all that follow ended before those that are found."""
     newest: list[tuple[int, int]] = []
-    for filters, values in (
-        [("", ())] if callers is None else [("caller = ? AND", (caller,)) for caller in callers]
-    ):
-        customer = ("customer = ? AND", (wanted.customer,)) if wanted.customer is not None else ("", ())
-        newest += connection.execute(
-            f"SELECT ended_ms, id FROM records WHERE {filters} {customer[0]} ended_ms BETWEEN ? AND ?"
-            " ORDER BY ended_ms DESC LIMIT ?",
-            (*values, *customer[1], wanted.first_ms, wanted.last_ms, most),
-        )
-    newest.sort(reverse=True)
-    return [id_ for _, id_ in newest[wanted.skip : most]]
+    filters: dict[str, object] = {}
+    if callers is not None:
+        filters[OF_CALLERS] = json.dumps(callers)
+    if wanted.customer is not None:
+        filters["customer = ?"] = wanted.customer
+    question = " AND ".join((_IN_SEGMENT, *filters))
+    for segment, last_ms in segments_of(connection, callers, wanted.customer, *_times(wanted)):
+        if len(newest) >= most and newest[most - 1][0] > last_ms:
+            break
+        ids = segment << BITS, ((segment + 1) << BITS) - 1
+        newest += connection.execute(question, (*ids, *_times(wanted), *filters.values()))
+        newest.sort(reverse=True)
+    return newest
+
+
+_IN_SEGMENT: Final = "SELECT ended_ms, id FROM records WHERE id BETWEEN ? AND ? AND +ended_ms BETWEEN ? AND ?"
+"""With a plus there is no index for the time: the segment's rows are read in their order."""
+
+
+def _times(wanted: Wanted) -> tuple[int, int]:
+    return wanted.first_ms, wanted.last_ms
 
 
 def _callers(connection: sqlite3.Connection, wanted: Wanted) -> list[int] | None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from proxy.accounting.record import Record
 from proxy.limits.subjects import Payers, subjects_of
@@ -41,19 +42,21 @@ class SpendRows:
         """It was told already."""
 
 
-def payers_of(record: Record) -> Payers:
-    return Payers(record.key, record.user, record.team, record.customer, record.tags)
+_payers_of = attrgetter("key", "user", "team", "customer", "tags", "model_asked")
 
 
 def spent_by(records: Iterable[Record]) -> Spent:
     """What the records add up to, for all whom they are counted for."""
-    sums: Spent = {}
+    paid: dict[tuple[int, tuple[Any, ...]], int] = {}
     for record in records:
         if record.cost is not None and record.cost.total:
             minute = int(record.started_unix_s + record.duration_s) // MINUTE_S
-            for subject in subjects_of(payers_of(record), record.model_asked):
-                place = subject, minute
-                sums[place] = sums.get(place, 0) + record.cost.total
+            place = minute, _payers_of(record)
+            paid[place] = paid.get(place, 0) + record.cost.total
+    sums: Spent = {}
+    for (minute, (*payers, model)), nano in paid.items():
+        for subject in subjects_of(Payers(*payers), model):
+            sums[subject, minute] = sums.get((subject, minute), 0) + nano
     return sums
 
 

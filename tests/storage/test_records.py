@@ -58,7 +58,7 @@ async def test_a_row_has_what_the_record_said(path: Path, rows: RecordRows) -> N
     ((caller, model, *rest),) = ask(
         path,
         "SELECT caller, model, call_id, ended_ms, duration_ms, first_byte_ms, customer, tags, method, route, status,"
-        " outcome, error, attempts, spend FROM records",
+        " outcome, error, attempts, spend FROM requests",
     )
     assert ask(path, f"SELECT name, key, alias, user, team FROM callers WHERE id = {caller}") == [
         ("ci", "k1", "ci", "u1", "t1")
@@ -70,7 +70,7 @@ async def test_a_row_has_what_the_record_said(path: Path, rows: RecordRows) -> N
         call_bytes(one.call_id), int((NOON + 1) * 1000), 1000.0, 250.0, "c1", '["a","b"]', "POST", "/chat/completions",
         502, "upstream_error", "why", 1, 1000,
     ]  # fmt: skip
-    ((usage, paid),) = ask(path, "SELECT usage, cost FROM records")
+    ((usage, paid),) = ask(path, "SELECT usage, cost FROM requests")
     assert json.loads(str(usage)) == {
         "input_tokens": 10, "output_tokens": 20, "total_tokens": 30, "cached_tokens": 4,
     }  # fmt: skip
@@ -133,7 +133,7 @@ async def test_pages_and_strangers_have_no_row(path: Path, rows: RecordRows) -> 
     stranger = record(caller=None, key=None, status=401, outcome=Outcome.CLIENT_ERROR, **nobody)
     refused = record(status=429, outcome=Outcome.CLIENT_ERROR, error="rate_limited", **nobody)
     await rows.take([page, stranger, refused], 0)
-    assert ask(path, "SELECT status, error FROM records") == [(429, "rate_limited")]
+    assert ask(path, "SELECT status, error FROM requests") == [(429, "rate_limited")]
     assert sums(path, "days")[1]["failures"] == 1
 
 
