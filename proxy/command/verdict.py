@@ -14,8 +14,8 @@ from proxy.command.defaults import needs_simulator, served_by_environment
 from proxy.command.options import Options
 from proxy.config.errors import ConfigError, unforeseen
 from proxy.config.load import Examined, Loaded, examine
-from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings, Notice, warning_lines
+from proxy.config.paths import KeyPath
 from proxy.config.schema import Config
 from proxy.pricing.names import is_price
 from proxy.process.listening import WILDCARDS, host_to_serve, is_loopback

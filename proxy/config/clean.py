@@ -10,9 +10,9 @@ import msgspec
 from proxy.config.explain import explain_section
 from proxy.config.fields import Section
 from proxy.config.grammar import DEFAULT_PARAMS, PRICES, Grammar, grammar, is_price, judge, other_name
-from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
 from proxy.config.openai_params import OpenAIParams
+from proxy.config.paths import KeyPath
 from proxy.config.unset import Unset, first_unset
 
 _decode_raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

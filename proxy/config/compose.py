@@ -12,8 +12,9 @@ from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from proxy.config.environ import UNSET
-from proxy.config.nodes import MERGE, KeyPath, children, mark_place, place, walk
+from proxy.config.nodes import MERGE, children, mark_place, place, walk
 from proxy.config.notices import Findings
+from proxy.config.paths import KeyPath
 from proxy.config.unset import Unset
 from proxy.config.yaml_errors import explained, reworded
 

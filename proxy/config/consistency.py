@@ -8,8 +8,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from proxy.config.known import PASS_THROUGH_HEADERS
-from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
+from proxy.config.paths import KeyPath
 from proxy.config.schema import Config
 from proxy.config.settings import GeneralSettings
 from proxy.config.wording import did_you_mean

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from yaml.nodes import Node, ScalarNode
 
 from proxy.config.env_file import parse_env
-from proxy.config.nodes import KeyPath, walk
+from proxy.config.nodes import walk
 from proxy.config.notices import Findings
+from proxy.config.paths import KeyPath
 from proxy.config.unset import Unset, empty, not_set, unfilled
 
 PREFIX = "os.environ/"

@@ -10,8 +10,8 @@ import msgspec
 from proxy.config import wording
 from proxy.config.fields import Section, decode_custom
 from proxy.config.grammar import Nested, grammar, nested
-from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
+from proxy.config.paths import KeyPath
 
 
 def explain_section(kind: type[Section], value: object, path: KeyPath, findings: Findings) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from proxy.config.clean import Cleaned
-from proxy.config.nodes import KeyPath
 from proxy.config.notices import Findings
+from proxy.config.paths import KeyPath
 from proxy.config.unset import Unset
 
 UNKNOWN = "unknown"

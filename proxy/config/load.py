@@ -11,17 +11,14 @@ from yaml.nodes import MappingNode, ScalarNode
 
 from proxy.config import consistency
 from proxy.config.callbacks import check_callbacks
-from proxy.config.clean import clean
 from proxy.config.compose import NULL, compose, construct
+from proxy.config.decoding import decoded
 from proxy.config.environ import UNSET, read_env_file, resolve
 from proxy.config.errors import ConfigError
-from proxy.config.explain import explain_section
-from proxy.config.fields import decode_custom
-from proxy.config.fill import MASTER_KEY_VARIABLE, fill
+from proxy.config.fill import MASTER_KEY_VARIABLE
 from proxy.config.nodes import find
 from proxy.config.notices import Findings, Notice
 from proxy.config.origins import origin
-from proxy.config.prune import pruned
 from proxy.config.schema import Config
 
 ENV_FILE = ".env"
@@ -100,7 +97,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Examined:
         written = construct(root, resolved.unset, findings)
         key = find(root, ("general_settings", "master_key"))
         key_variable = MASTER_KEY_VARIABLE if key is None else resolved.variables.get(key)
-    config = _decode(written, environ, findings, origin_of)
+    config = decoded(written, environ, findings, origin_of)
     if config is not None:
         environ = _without_own_key(environ, config, findings)
         consistency.check(config, findings)
@@ -137,28 +134,3 @@ def _with_own_variables(root: MappingNode, environ: Mapping[str, str]) -> dict[s
         if isinstance(value, ScalarNode) and value.tag not in (NULL, UNSET)
     }
     return {**environ, **own}
-
-
-def _decode(
-    written: dict[object, object],
-    environ: Mapping[str, str],
-    findings: Findings,
-    origin_of: Callable[[int], object],
-) -> Config | None:
-    cleaned = clean(Config, written, (), findings)
-    assert isinstance(cleaned, dict)
-    filled = fill(cleaned, environ, findings, origin_of)
-    try:
-        return _convert(filled)
-    except msgspec.ValidationError as error:
-        explain_section(Config, cleaned, (), findings)
-        if not findings.errors:  # the value came from outside the file
-            findings.error((), str(error))
-    try:
-        return _convert(pruned(filled, findings.wrong))
-    except msgspec.ValidationError:
-        return None
-
-
-def _convert(filled: object) -> Config:
-    return msgspec.convert(filled, Config, strict=False, dec_hook=decode_custom)

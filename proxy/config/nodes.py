@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from yaml import Mark
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from proxy.config.paths import KeyPath
+
 MERGE = "tag:yaml.org,2002:merge"
-KeyPath: TypeAlias = tuple[str | int, ...]
-"""Keys and positions from the top of the file."""
 
 
 class Visit(NamedTuple):
@@ -96,9 +96,3 @@ def _merged(node: MappingNode, step: str | int) -> Iterator[tuple[Node, Node] | 
 
 def _is_key(node: Node, step: str | int) -> bool:
     return isinstance(node, ScalarNode) and node.value == step
-
-
-def dotted(path: KeyPath) -> str:
-    """`model_list[0].litellm_params.rpm`"""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-from yaml.nodes import Node
 
-from proxy.config.nodes import KeyPath, dotted, locate
+from proxy.config.paths import KeyPath, dotted
 from proxy.config.unset import Unset
+
+if TYPE_CHECKING:
+    from yaml.nodes import Node
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -108,8 +111,14 @@ class Findings:
 
     def _notice(self, path: KeyPath, text: str) -> Notice:
         written = self._written.get(path, path)
-        where = self._source if self.root is None else locate(self.root, written)
-        return Notice(where, dotted(written), text)
+        return Notice(self._where(written), dotted(written), text)
+
+    def _where(self, path: KeyPath) -> str:
+        if self.root is None:
+            return self._source
+        from proxy.config.nodes import locate  # noqa: PLC0415 - the library reads no YAML, and may have none
+
+        return locate(self.root, path)
 
 
 def _within(path: KeyPath, other: KeyPath) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from yaml.nodes import Node, ScalarNode
 
-from proxy.config.nodes import KeyPath, find, locate
+from proxy.config.nodes import find, locate
+from proxy.config.paths import KeyPath
 
 _KEY = ("litellm_params", "api_key")
 _SHARED_KEY = ("router_settings", "default_litellm_params", "api_key")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from proxy.config.lacking import UNKNOWN
-from proxy.config.nodes import KeyPath
+from proxy.config.paths import KeyPath
 
 _ENTRIES = "model_list"
 _TOLD = {"key": (), "text": ""}

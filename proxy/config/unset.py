@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from proxy.config.nodes import KeyPath
+from proxy.config.paths import KeyPath
 
 _UNFILLED = (
     (re.compile(r"\$\{(?:env[:.])?([A-Za-z_]\w*)[^}]*\}|^\$([A-Za-z_]\w+)$"), "${%s}", "a shell's"),

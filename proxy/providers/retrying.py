@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from proxy.config.settings import RetryPolicy
 from proxy.providers.outcome import retryable
 from proxy.types import Refusal, Result, ResultKind
 
@@ -60,3 +61,14 @@ def backoff_s(retry: int, at_least_s: float, chance: float) -> float:
     """
     ceiling_s: float = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(retry, 10))
     return max(at_least_s, ceiling_s * chance)
+
+
+def policy_of(policy: RetryPolicy) -> Policy:
+    return Policy(
+        bad_request=policy.BadRequestErrorRetries,
+        authentication=policy.AuthenticationErrorRetries,
+        timeout=policy.TimeoutErrorRetries,
+        rate_limit=policy.RateLimitErrorRetries,
+        content_policy=policy.ContentPolicyViolationErrorRetries,
+        server_error=policy.InternalServerErrorRetries,
+    )

@@ -9,8 +9,9 @@ from proxy.gateway.accounts.plans import Plans
 from proxy.gateway.pipeline import Pipeline
 from proxy.providers.table import deployments, env_deployment
 from proxy.routing.affinity import ObjectStore
+from proxy.routing.configured import router_of
 from proxy.upstream.destination import Destination
-from proxy.worker.settings import UNNAMED, pass_through_target, router_of
+from proxy.worker.settings import UNNAMED, pass_through_target
 
 
 class Parts:

@@ -13,7 +13,7 @@ from proxy.access.periods import moment, zone_of
 from proxy.config.errors import ConfigError
 from proxy.config.identities import KeySettings
 from proxy.config.schema import Config
-from proxy.config.settings import GeneralSettings, PassThroughEndpoint, RetryPolicy
+from proxy.config.settings import GeneralSettings, PassThroughEndpoint
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.limits import DoorLimits
 from proxy.gateway.accounts.estimate import Quote, Quoted
@@ -30,11 +30,9 @@ from proxy.gateway.trying.lane import AttemptSettings
 from proxy.pricing.book import PriceBook, priced_by
 from proxy.providers.dialect import ANTHROPIC_VERSION, own_headers
 from proxy.providers.native import native_headers, root
-from proxy.providers.retrying import Policy
+from proxy.providers.retrying import policy_of
 from proxy.providers.url import origin
-from proxy.routing.affinity import ObjectStore
-from proxy.routing.fallbacks import Fallbacks
-from proxy.routing.router import Router, RouterSettings
+from proxy.routing.configured import fallbacks_of
 from proxy.storage.conversations import ConversationLimits
 from proxy.storage.file import StateLimits
 from proxy.storage.objects import ObjectLimits
@@ -52,31 +50,6 @@ UNNAMED = ""
 CORS_VARIABLE = "LITELLM_CORS_ORIGINS"
 """LiteLLM's: origins, separated by commas."""
 ORGANIZATION = b"openai-organization"
-
-
-def router_of(
-    config: Config, served: Sequence[Deployment], env: Deployment | None, store: ObjectStore
-) -> Router:
-    settings = config.router_settings
-    aliases = settings.model_group_alias
-    return Router(
-        served,
-        RouterSettings(
-            allowed_fails=settings.allowed_fails,
-            cooldown_s=settings.cooldown_time,
-            disable_cooldowns=settings.disable_cooldowns,
-            max_retry_after_s=config.sluice_settings.max_retry_after_s,
-            default_max_parallel_requests=settings.default_max_parallel_requests,
-            strategy=settings.routing_strategy,
-            enforce_rate_limits=config.sluice_settings.enforce_rate_limits,
-            learn_rate_limits=config.sluice_settings.learn_rate_limits,
-        ),
-        aliases={name: alias.model for name, alias in aliases.items()},
-        hidden_aliases=[name for name, alias in aliases.items() if alias.hidden],
-        store=store,
-        env_deployment=env,
-        env_first=config.sluice_settings.environment_key_first,
-    )
 
 
 def attempt_settings(config: Config) -> AttemptSettings:
@@ -99,36 +72,16 @@ def attempt_settings(config: Config) -> AttemptSettings:
 
 
 def following_settings(config: Config) -> FollowingSettings:
-    router, ours = config.router_settings, config.litellm_settings
+    router = config.router_settings
     return FollowingSettings(
         num_retries=router.num_retries,
-        policy=_policy(router.retry_policy),
-        group_policies={group: _policy(policy) for group, policy in router.model_group_retry_policy.items()},
+        policy=policy_of(router.retry_policy),
+        group_policies={
+            group: policy_of(policy) for group, policy in router.model_group_retry_policy.items()
+        },
         wait_at_least_s=router.retry_after,
-        fallbacks=Fallbacks(
-            general=_lists(router.fallbacks or ours.fallbacks),
-            default=router.default_fallbacks or ours.default_fallbacks,
-            context_window=_lists(router.context_window_fallbacks or ours.context_window_fallbacks),
-            content_policy=_lists(router.content_policy_fallbacks or ours.content_policy_fallbacks),
-            most=router.max_fallbacks,
-        ),
+        fallbacks=fallbacks_of(config),
     )
-
-
-def _policy(policy: RetryPolicy) -> Policy:
-    return Policy(
-        bad_request=policy.BadRequestErrorRetries,
-        authentication=policy.AuthenticationErrorRetries,
-        timeout=policy.TimeoutErrorRetries,
-        rate_limit=policy.RateLimitErrorRetries,
-        content_policy=policy.ContentPolicyViolationErrorRetries,
-        server_error=policy.InternalServerErrorRetries,
-    )
-
-
-def _lists(written: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
-    """LiteLLM writes a list of mappings; the first that names a group counts."""
-    return {group: groups for each in reversed(written) for group, groups in each.items()}
 
 
 def origins_allowed(config: Config, environ: Mapping[str, str]) -> Sequence[str]:

@@ -13,7 +13,7 @@ import trio
 
 from proxy.accounting.bus import Bus
 from proxy.config.errors import ConfigError, unforeseen
-from proxy.config.nodes import KeyPath
+from proxy.config.paths import KeyPath
 from proxy.config.schema import Config
 from proxy.worker.assembly import Gateway
 

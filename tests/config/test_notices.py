@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import yaml
 
-from proxy.config.nodes import dotted, locate
+from proxy.config.nodes import locate
 from proxy.config.notices import Findings, Notice
+from proxy.config.paths import dotted
 
 TEXT = """\
 a:

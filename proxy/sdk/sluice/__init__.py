@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from sluice.models.tokens import decode as decode
     from sluice.models.tokens import encode as encode
     from sluice.models.tokens import token_counter as token_counter
+    from sluice.router import Router as Router
     from sluice.streams import AsyncStream as AsyncStream
     from sluice.streams import Stream as Stream
     from sluice.tasks import acompletion as acompletion
@@ -150,6 +151,7 @@ _WHERE = {
     "__version__": "proxy",
     "Callback": "sluice.arguments",
     "load_env": "sluice.environment",
+    "Router": "sluice.router",
     "completion": "sluice.functions",
     "exceptions": "sluice",
     "APIConnectionError": "sluice.exceptions",

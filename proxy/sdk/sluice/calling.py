@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice.asked import Asked
-from sluice.course import Answered, course
+from sluice.course import Answered, Course, course
 from sluice.endpoints import Endpoint
 from sluice.mocking import mocked
-from sluice.reading import whole
+from sluice.reading import tokens_of, whole
 from sluice.running import arun, run
 from sluice.streams import AsyncStream, Stream
 
 
-def call(endpoint: Endpoint, model: str, arguments: Mapping[str, Any]) -> Any:
-    """An answer, or a Stream. Raises SluiceError."""
+def call(
+    endpoint: Endpoint, model: str, arguments: Mapping[str, Any], route: Callable[[Asked], Course] = course
+) -> Any:
+    """An answer, or a Stream. Raises SluiceError. `route`: a Router's, where there is one."""
     asked = Asked(endpoint, model, arguments)
-    answered = mocked(asked) or run(course(asked))
-    return Stream(answered, _chunk(answered)) if answered.said.body is None else whole(answered)
+    answered = mocked(asked) or run(route(asked))
+    return Stream(answered, _chunk(answered)) if answered.said.body is None else _told(answered)
 
 
-async def acall(endpoint: Endpoint, model: str, arguments: Mapping[str, Any]) -> Any:
+async def acall(
+    endpoint: Endpoint, model: str, arguments: Mapping[str, Any], route: Callable[[Asked], Course] = course
+) -> Any:
     """As `call`, with an AsyncStream."""
     asked = Asked(endpoint, model, arguments)
-    answered = mocked(asked) or await arun(course(asked))
-    return AsyncStream(answered, _chunk(answered)) if answered.said.body is None else whole(answered)
+    answered = mocked(asked) or await arun(route(asked))
+    return AsyncStream(answered, _chunk(answered)) if answered.said.body is None else _told(answered)
+
+
+def _told(answered: Answered) -> Any:
+    tokens = None
+    try:
+        answer = whole(answered)
+        tokens = tokens_of(answer)
+    finally:
+        answered.ended(None, tokens)
+    return answer
 
 
 def _chunk(answered: Answered) -> Any:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 
 import sluice
 from proxy.providers.retrying import Policy, backoff_s, retries_for
-from proxy.types import Layer, Refusal, ResultKind
+from proxy.types import Layer, Refusal, Result, ResultKind
 from sluice.asked import Asked
 from sluice.exceptions import ContextWindowExceededError, SluiceError
 from sluice.judging import Failed, judged
@@ -40,6 +40,8 @@ class Answered(msgspec.Struct, frozen=True, eq=False):
     """The upstream's name of it."""
     said: Said
     retries: int = 0
+    ended: Callable[[Result | None, int | None], None] = lambda _result, _tokens: None
+    """Told once, when the answer is with its caller or has failed: how it failed, and how many tokens it used."""
 
 
 Course: TypeAlias = Generator[Sending | Pause, Said | Lost | None, Answered]

@@ -11,7 +11,7 @@ import httpx
 from proxy.errors import UpstreamFailure
 from proxy.providers.hidden import in_answer
 from proxy.providers.sse import SseReader
-from proxy.types import ResultKind
+from proxy.types import Result, ResultKind
 from sluice.answers.beside import Told
 from sluice.answers.decoding import NoAnswer, decode
 from sluice.answers.fields import Fields
@@ -19,11 +19,12 @@ from sluice.answers.responses import ResponseEvent
 from sluice.course import Answered
 from sluice.exceptions import APIError, SluiceError
 from sluice.raising import of_answer, of_connection, of_timeout
-from sluice.reading import beside_of
+from sluice.reading import beside_of, tokens_of
 from sluice.transport.sending import lost
 
 C = TypeVar("C", bound=Fields)
 _DONE = b"[DONE]"
+_BROKEN = Result(ResultKind.BROKEN, 200)
 
 
 class Chunks(Told, Generic[C]):
@@ -81,10 +82,10 @@ class Chunks(Told, Generic[C]):
         provider, model = self._provider, self._answered.model
         found = lost(error, self._answered.ready.sending) if isinstance(error, httpx.HTTPError) else None
         if found is not None and found.kind is ResultKind.TIMEOUT:
-            self._fail(of_timeout(found.waited_s, provider=provider, model=model))
+            self._fail(of_timeout(found.waited_s, provider=provider, model=model), _BROKEN)
             return
         base = self._answered.ready.way.deployment.api_base
-        self._fail(of_connection(error, provider=provider, model=model, api_base=base))
+        self._fail(of_connection(error, provider=provider, model=model, api_base=base), _BROKEN)
 
     def _take(self, data: bytes) -> None:
         """HOT. The data of one event."""
@@ -125,9 +126,15 @@ class Chunks(Told, Generic[C]):
             response=self.response,
         )
 
-    def _fail(self, error: SluiceError) -> None:
+    def _fail(self, error: SluiceError, result: Result | None = None) -> None:
         self._done = True
         self._failed = error
+        self._answered.ended(result, None)
+
+    def _over_and_done(self) -> None:
+        """Nobody reads on."""
+        self._closed = self._done = True
+        self._answered.ended(None, tokens_of(self._last))
 
     @property
     def _provider(self) -> str:

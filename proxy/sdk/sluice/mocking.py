@@ -19,7 +19,7 @@ from sluice.endpoints import CHAT, RESPONSES, TEXT
 from sluice.exceptions import BadRequestError
 from sluice.preparing import Ready, ready
 from sluice.transport.sending import Said
-from sluice.ways import way_of
+from sluice.ways import Way, way_of
 
 _encode = msgspec.json.Encoder().encode
 NAMES = ("mock_response", "mock_tool_calls")
@@ -42,17 +42,27 @@ def mocked(asked: Asked) -> Answered | None:
     if isinstance(said, str) and said in _RAISED:
         raise _RAISED[said]("This is a mock error.", model=asked.model, llm_provider="openai")
     way = way_of(asked.model, asked.own)
-    prepared = Ready(way, ready(asked, way, way.model).sending)
+    return said_here(asked, way, way.model, said)
+
+
+def speaks(asked: Asked) -> bool:
+    """Whether a text is an answer there."""
+    return asked.endpoint in (CHAT, TEXT, RESPONSES)
+
+
+def said_here(asked: Asked, way: Way, model: str, said: object) -> Answered:
+    """A deployment's answer without asking it. Raises BadRequestError."""
+    prepared = Ready(way, ready(asked, way, model).sending)
     whole = dict(said) if isinstance(said, Mapping) else _whole(asked, said)
     body = b"".join(_events(asked, whole)) if asked.stream else _encode(whole)
     kind = "text/event-stream" if asked.stream else "application/json"
     response = httpx.Response(200, headers={"content-type": kind}, content=body)
-    return Answered(asked, prepared, way.model, Said(response, None if asked.stream else body))
+    return Answered(asked, prepared, model, Said(response, None if asked.stream else body))
 
 
 def _whole(asked: Asked, said: object) -> dict[str, Any]:
     calls = asked.own.get("mock_tool_calls")
-    if (said is not None and not isinstance(said, str)) or asked.endpoint not in (CHAT, TEXT, RESPONSES):
+    if (said is not None and not isinstance(said, str)) or not speaks(asked):
         raise BadRequestError(
             f"`mock_response` of `{asked.endpoint.function}` is the answer's JSON, as a dict.", asked.model
         )

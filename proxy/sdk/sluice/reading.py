@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from proxy.errors import UpstreamFailure
@@ -60,3 +61,10 @@ def _unreadable(answered: Answered, why: str) -> APIResponseValidationError:
         f"{provider}/{answered.model} answered {answered.said.status}, with a body that cannot be read: {why}"
     )
     return APIResponseValidationError(text, provider, answered.model, answered.said.response)
+
+
+def tokens_of(answer: object) -> int | None:
+    """That it used, as far as it says."""
+    usage = answer.get("usage") if isinstance(answer, Mapping) else None
+    found = usage.get("total_tokens") if isinstance(usage, Mapping) else None
+    return found if isinstance(found, int) else None

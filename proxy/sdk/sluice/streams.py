@@ -64,7 +64,7 @@ class Stream(Chunks[C], Iterator[C]):
 
     def close(self) -> None:
         if not self._closed:
-            self._closed = self._done = True
+            self._over_and_done()
             self.response.close()
 
     def __enter__(self) -> Self:
@@ -121,7 +121,7 @@ class AsyncStream(Chunks[C], AsyncIterator[C]):
 
     async def aclose(self) -> None:
         if not self._closed:
-            self._closed = self._done = True
+            self._over_and_done()
             await _let_go(self._body, self.response)
 
     close = aclose
@@ -137,7 +137,7 @@ class AsyncStream(Chunks[C], AsyncIterator[C]):
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
-            self._closed = True
+            self._over_and_done()
             body, response = self._body, self.response
             with suppress(RuntimeError):  # the loop has ended, and closed all that it had
                 self._soon(lambda: _let_go(body, response))
