@@ -34,7 +34,11 @@ class Connector:
         try:
             sock = await self._dial(parking, endpoint, deadline)
             if not endpoint.tls:
-                return Connection(endpoint, Link(self._reactor, sock, parking))
+                link = Link(self._reactor, sock, parking)
+                link.readable = (
+                    False  # an edge will tell: a read in vain costs more than all the rest of this
+                )
+                return Connection(endpoint, link)
             return Connection(endpoint, await self._secure(sock, parking, endpoint, deadline))
         except Late as late:
             raise UpstreamFailure(ResultKind.REFUSED, "connecting to the upstream took too long") from late

@@ -158,6 +158,8 @@ class Race:
 
 def in_turn(addresses: Sequence[Address]) -> list[Address]:
     """One family after the other, that of the first address first: RFC 8305 section 4."""
+    if len(addresses) == 1:
+        return list(addresses)
     first = [each for each in addresses if each[0] == addresses[0][0]]
     second = [each for each in addresses if each[0] != addresses[0][0]]
     longer = max(len(first), len(second))

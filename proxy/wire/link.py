@@ -41,7 +41,8 @@ class Link:
     )  # fmt: skip
 
     def __init__(self, reactor: Reactor, sock: socket.socket, parking: Parking | None = None) -> None:
-        sock.settimeout(0)
+        if sock.gettimeout() != 0:
+            sock.settimeout(0)
         self.reactor = reactor
         self.sock = sock
         self.parking = parking

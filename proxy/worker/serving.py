@@ -13,10 +13,10 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from proxy.config.sluice import SluiceSettings
 from proxy.edge.http1 import FastDoor
-from proxy.wire.accepting import Take, listen
-from proxy.wire.reactor import Reactor
+from proxy.wire.accepting import listen
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
+from proxy.worker.crew import Crew
 from proxy.worker.side_door import SideDoor
 
 MANY_REQUESTS = 1_000_000_000
@@ -72,30 +72,20 @@ async def _accept_until(
     doors = [(listeners, gateway.doorway, gateway.app)]
     if side is not None:
         doors.append(([side.listener], side.doorway, side.app))
+    crews: list[Crew] = []
     async with trio.open_nursery() as acceptors:
         for socks, doorway, app in doors:
             door = FastDoor(doorway, ASGIWrapper(app), config, context)
-            await acceptors.start(listen, gateway.reactor, socks, _taking(door, gateway.reactor, connections))
+            crews.append(Crew(door.serve, gateway.reactor, connections))
+            await acceptors.start(listen, gateway.reactor, socks, crews[-1].take)
         ready()
         await stop.wait()
         acceptors.cancel_scope.cancel()
+    for crew in crews:
+        crew.end()
     for _, doorway, _ in doors:
         doorway.drain()
     await context.terminated.set()
-
-
-def _taking(door: FastDoor, reactor: Reactor, connections: trio.Nursery) -> Take:
-    """Each connection's task begins right after the round: the dispatcher gives way to it as to one that was woken."""
-
-    async def begin(sock: socket.socket) -> None:
-        reactor.woken -= 1
-        await door.serve(sock)
-
-    def take(sock: socket.socket) -> None:
-        reactor.woken += 1
-        connections.start_soon(begin, sock)
-
-    return take
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
