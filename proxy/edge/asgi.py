@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from proxy.edge.hangup import HANGUP, Hangup
-from proxy.edge.http2 import CUT, UPLOAD
+from proxy.edge.hangup import CUT, HANGUP, UPLOAD, Hangup
 from proxy.edge.limits import DoorLimits
 from proxy.edge.own_headers import KEEP_ALIVE, STREAM_HEADERS, own_headers
 from proxy.edge.scope_head import head_of, refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Event, Updated
 from hypercorn.protocol.h2 import H2Protocol
@@ -12,13 +13,45 @@ from hypercorn.typing import AppWrapper, ConnectionState
 from hypercorn.utils import parse_socket_addr
 
 from proxy.edge.app_tasks import AppTasks
+from proxy.edge.asgi import AsgiApp
 from proxy.edge.hangup import HANGUP
 from proxy.edge.http2 import Http2
 from proxy.edge.http10 import Http10
-from proxy.edge.replay import ReplayedStream
+from proxy.edge.limits import DoorLimits
+from proxy.edge.replay import HTTP2_PREFACE, ReplayedStream
 
-HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
-"""RFC 9113 section 3.4"""
+MANY_REQUESTS = 1_000_000_000
+"""hypercorn would otherwise close a connection after 1,000 requests."""
+
+
+class Hypercorn:
+    """One door's."""
+
+    def __init__(self, app: AsgiApp, limits: DoorLimits, drain_s: float) -> None:
+        self._app = ASGIWrapper(app)
+        self._config = _config(limits, drain_s)
+        self._context = WorkerContext(None)
+
+    async def carry(self, stream: ReplayedStream, first: bytes) -> None:
+        """One connection to its end."""
+        await Carried(self._app, self._config, self._context, stream, first).run()
+
+    async def end(self) -> None:
+        """Idle connections close, busy ones after their answer."""
+        await self._context.terminated.set()
+
+
+def _config(limits: DoorLimits, drain_s: float) -> Config:
+    config = Config()
+    config.h11_max_incomplete_size = limits.header_bytes
+    config.h2_max_header_list_size = limits.header_bytes
+    config.keep_alive_timeout = limits.keep_alive_s
+    config.keep_alive_max_requests = MANY_REQUESTS
+    config.graceful_timeout = drain_s
+    config.include_server_header = False
+    config.h11_pass_raw_headers = True  # names are passed on as they were spelled
+    config.include_date_header = False  # the upstream's answer has one, and so have our own
+    return config
 
 
 class Carried(TCPServer):

@@ -10,6 +10,10 @@ from proxy.wire.reactor import Reactor
 
 HANGUP = "sluice.hangup"
 """In the scope's state."""
+UPLOAD = "sluice.upload"
+"""In the scope's state: the request's body, in place of `http.request` messages."""
+CUT = "sluice.cut"
+"""In the scope's state: resets the stream. hypercorn leaves one that was not ended open for ever."""
 _GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 

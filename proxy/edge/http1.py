@@ -10,17 +10,13 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeAlias
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper
 
-from proxy.edge.carried import HTTP2_PREFACE, Carried
 from proxy.edge.exchange import FastExchange
-from proxy.edge.hangup import Hangup
 from proxy.edge.limits import DoorLimits
-from proxy.edge.replay import ReplayedStream
+from proxy.edge.replay import HTTP2_PREFACE
 from proxy.edge.scope_head import refusal
 from proxy.gateway.exchange import Exchange
 from proxy.wire.form import RequestHead, asks_for_websocket
@@ -233,24 +229,17 @@ def peer_of(sock: socket.socket) -> str:
     return f"from {name[0]}:{name[1]}" if isinstance(name, tuple) else "from a local socket"
 
 
-class FastDoor:
-    """Serves accepted connections: as fast as it can be, or under hypercorn."""
+FallBack: TypeAlias = Callable[[socket.socket, bytes], Awaitable[None]]
+"""Takes a socket with what was read of it."""
 
-    def __init__(self, doorway: Doorway, app: AppWrapper, config: Config, context: WorkerContext) -> None:
+
+class FastDoor:
+    """Serves accepted connections: as fast as it can be, or as who carries the others does."""
+
+    def __init__(self, doorway: Doorway, fall_back: FallBack) -> None:
         self._doorway = doorway
-        self._hypercorn = (app, config, context)
+        self._fall_back = fall_back
 
     async def serve(self, sock: socket.socket) -> None:
         """One connection to its end. Raises nothing but cancellation."""
         await serve_socket(self._doorway, sock, self._fall_back)
-
-    async def _fall_back(self, sock: socket.socket, replayed: bytes) -> None:
-        accepted = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-        hangup = Hangup(self._doorway.reactor, sock)
-        stream = ReplayedStream(accepted, replayed, self._doorway.limits.write_timeout_s, hangup)
-        try:
-            await Carried(*self._hypercorn, stream, replayed).run()
-        finally:
-            hangup.close()
-            # hypercorn's own closing waits, and is skipped when it is cancelled there.
-            accepted.socket.close()

@@ -25,16 +25,13 @@ from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.utils import filter_pseudo_headers
 from priority.priority import MissingStreamError
 
+from proxy.edge.hangup import CUT, UPLOAD
 from proxy.edge.scope_head import refusal
 from proxy.edge.upload import HELD_BYTES, Upload
 from proxy.edge.websocket import HANDSHAKE
 from proxy.types import Headers
 from proxy.wire.head import UNFIT_METHODS, BadRequest
 
-UPLOAD = "sluice.upload"
-"""In the scope's state: the request's body, in place of `http.request` messages."""
-CUT = "sluice.cut"
-"""In the scope's state: resets the stream. hypercorn leaves one that was not ended open for ever."""
 CUT_AFTER_S = 0.05
 """What was written last is on its way by then."""
 CONNECTION_BYTES = 4 * HELD_BYTES

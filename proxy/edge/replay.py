@@ -6,6 +6,9 @@ import trio
 
 from proxy.edge.hangup import Hangup
 
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
+"""RFC 9113 section 3.4"""
+
 
 class ReplayedStream:
     """The part of `trio.SocketStream` that hypercorn uses, with `first` read before the socket.

@@ -7,20 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.config import Config as HypercornConfig
-from hypercorn.trio.worker_context import WorkerContext
 
 from proxy.config.sluice import SluiceSettings
+from proxy.edge.fallback import Fallback
 from proxy.edge.http1 import FastDoor
 from proxy.wire.accepting import listen
 from proxy.worker.assembly import Gateway
 from proxy.worker.background import kept_up
 from proxy.worker.crew import Crew
 from proxy.worker.side_door import SideDoor
-
-MANY_REQUESTS = 1_000_000_000
-"""hypercorn would otherwise close a connection after 1,000 requests."""
 
 
 async def serve(
@@ -67,17 +62,17 @@ async def _accept_until(
     connections: trio.Nursery,
 ) -> None:
     """Leaves the listeners closed, idle connections closing, busy ones told that their answer is the last."""
-    context = WorkerContext(None)
-    config = _hypercorn_config(limits)
     doors = [(listeners, gateway.doorway, gateway.app)]
     if side is not None:
         doors.append(([side.listener], side.doorway, side.app))
     crews: list[Crew] = []
+    fallbacks = [Fallback(doorway, app, limits.drain_timeout_s) for _, doorway, app in doors]
     async with trio.open_nursery() as acceptors:
-        for socks, doorway, app in doors:
-            door = FastDoor(doorway, ASGIWrapper(app), config, context)
+        for (socks, doorway, _), fallback in zip(doors, fallbacks, strict=True):
+            door = FastDoor(doorway, fallback.serve)
             crews.append(Crew(door.serve, gateway.reactor, connections))
             await acceptors.start(listen, gateway.reactor, socks, crews[-1].take)
+            acceptors.start_soon(fallback.load_soon)
         ready()
         await stop.wait()
         acceptors.cancel_scope.cancel()
@@ -85,22 +80,10 @@ async def _accept_until(
         crew.end()
     for _, doorway, _ in doors:
         doorway.drain()
-    await context.terminated.set()
+    for fallback in fallbacks:
+        await fallback.end()
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
-
-
-def _hypercorn_config(limits: SluiceSettings) -> HypercornConfig:
-    config = HypercornConfig()
-    config.h11_max_incomplete_size = limits.max_header_bytes
-    config.h2_max_header_list_size = limits.max_header_bytes
-    config.keep_alive_timeout = limits.keep_alive_timeout_s
-    config.keep_alive_max_requests = MANY_REQUESTS
-    config.graceful_timeout = limits.drain_timeout_s
-    config.include_server_header = False
-    config.h11_pass_raw_headers = True  # names are passed on as they were spelled
-    config.include_date_header = False  # the upstream's answer has one, and so have our own
-    return config

@@ -77,10 +77,9 @@ async def test_a_burst_finds_its_connections_open(
     opener: Preopener, caller: Caller, mock: MockUpstream
 ) -> None:
     missed(opener.demand, caller.endpoint, 9)
-    await until(lambda: caller.pool.idle_at(caller.endpoint) == 2)
-    before = mock.accepted
+    await until(lambda: caller.pool.idle_at(caller.endpoint) == 2 == mock.accepted)
     assert await caller.whole() == chat().body
-    assert mock.accepted == before, "no handshake was needed"
+    assert mock.accepted == 2, "no handshake was needed"
 
 
 async def test_one_that_its_upstream_closed_meanwhile_costs_no_request(
