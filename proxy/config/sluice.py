@@ -81,6 +81,9 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     """Seconds that `probe` holds a stream without content back at most: clients expect a sign of life."""
     buffer_limit_mb: Megabytes = 4.0
     """MiB of a stream that `buffered` holds, then it passes live: an answer of 128,000 tokens takes some 20 MiB."""
+    held_answer_kb: Annotated[float, Meta(ge=0, le=16_384)] = 64.0
+    """KiB of an answer in JSON that is waited for, a second at most, until it is here whole, so that its head can tell
+    what it cost; longer ones pass as they come. 0: none is waited for. A chat's answer of 10,000 tokens takes 50."""
     sse_keepalive_s: SecondsOrZero = 0.0
     """Seconds of silence before a stream's client is sent an SSE comment; 0: never. Load balancers cut at 60."""
     on_disconnect: Literal["cancel", "drain"] = "cancel"

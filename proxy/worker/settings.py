@@ -67,7 +67,9 @@ def attempt_settings(config: Config) -> AttemptSettings:
         first_token_s=limits.first_token_timeout_s,
         asks_usage=limits.ask_stream_usage,
         drain_s=limits.drain_limit_s,
-        hold=HoldSettings(limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE)),
+        hold=HoldSettings(
+            limits.probe_hold_s, int(limits.buffer_limit_mb * MEBIBYTE), int(limits.held_answer_kb * 1024)
+        ),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import gzip
+from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
 
-from loadtest.answers import JSON_TYPE, Answer
+from loadtest.answers import JSON_TYPE, Answer, Framing
 
 PRICES = {"own-model": {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}}
 CONFIG = """
@@ -111,6 +112,36 @@ CASES = {
 }  # fmt: skip
 
 
+def _in_pieces(answer: Answer, count: int = 3, **more: object) -> Answer:
+    """As OpenAI sends it: in chunks, which come one after the other."""
+    body = answer.body
+    assert isinstance(body, bytes)
+    size = -(-len(body) // count)
+    pieces = tuple(body[at : at + size] for at in range(0, len(body), size))
+    return replace(answer, body=pieces, framing=Framing.CHUNKED, gap_s=0.02, **more)  # type: ignore[arg-type]
+
+
+def _coded(answer: Answer) -> Answer:
+    assert isinstance(answer.body, bytes)
+    return replace(
+        answer, body=gzip.compress(answer.body), headers=(JSON_TYPE, (b"content-encoding", b"gzip"))
+    )
+
+
+GPT_4O_COST = _cost(f"gpt-4o {EDITION}", **GPT_4O)
+LONG = _said(TOKENS, b'"choices":[{"message":{"content":"%b"}}]' % (b"a" * 100_000))
+CASES |= {
+    "in chunks": Case("gpt-4o", GPT_4O_COST, b"0.003000000", (_in_pieces(_said(TOKENS)),)),
+    "in chunks, compressed": Case("gpt-4o", GPT_4O_COST, b"0.003000000", (_in_pieces(_coded(_said(TOKENS))),)),
+    "in pieces of a known length": Case(
+        "gpt-4o", GPT_4O_COST, b"0.003000000", (replace(_said(TOKENS), piece_bytes=200, gap_s=0.02),)
+    ),
+    "in chunks, through": Case(
+        "any/gpt-4o", GPT_4O_COST, b"0.003000000", (_in_pieces(_said(TOKENS)),), "/openai/v1/chat/completions"
+    ),
+    "a response": Case("gpt-4o", GPT_4O_COST, b"0.003000000", (_in_pieces(_said(TOKENS)),), "/v1/responses"),
+    "longer than is waited for": Case("gpt-4o", GPT_4O_COST, None, (_in_pieces(LONG),)),
+}  # fmt: skip
 RESULTS = b"\n".join(
     b'{"id":"batch_req_%d","custom_id":"%d","response":{"status_code":200,"body":{"model":"gpt-4o-2024-08-06",%b}},'
     b'"error":null}' % (number, number, TOKENS)

@@ -24,6 +24,7 @@ sluice_settings:
     - {key: sk-limits-rpm-1, key_alias: rpm, rpm_limit: 10}
     - {key: sk-limits-model-1, key_alias: of-model, model_rpm_limit: {m: 2}}
     - {key: sk-limits-free-1, key_alias: free}
+    - {key: sk-limits-told-1, key_alias: told, rpm_limit: 1000, max_budget: 5}
 """
 
 
@@ -86,3 +87,15 @@ def test_the_sdk_waits_as_long_as_it_is_told(four: GatewayProcess) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
     assert caught.value.code == "rate_limit_exceeded"
+
+
+def test_an_answer_that_is_no_upstreams_tells_what_the_key_has_left(four: GatewayProcess) -> None:
+    """A mock answer, whole and streamed."""
+    for body in ({}, {"stream": True}):
+        answer = ask(four, "sk-limits-told-1", **body)
+        assert answer.status_code == 200
+        told = {name: value for name, value in answer.headers.items() if "limit" in name or "key-" in name}
+        assert told["x-litellm-key-rpm-limit"] == told["x-ratelimit-limit-requests"] == "1000"
+        assert int(told["x-ratelimit-remaining-requests"]) in (998, 999)
+        assert told["x-litellm-key-spend"] == "0.000000000"
+        assert told["x-litellm-key-max-budget"] == "5.000000000"

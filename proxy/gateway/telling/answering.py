@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from proxy.accounting.inflate import inflated
 from proxy.accounting.record import Record
 from proxy.accounting.taps import tap_for
 from proxy.accounting.usage import UsageTap
+from proxy.errors import UpstreamFailure
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.tenancy import owner_of_made
@@ -28,11 +30,15 @@ from proxy.gateway.telling.ends import (
     streams,
 )
 from proxy.gateway.telling.last_words import EventNumber, broke_off, counts_events
+from proxy.providers.hidden import Hidden
 from proxy.providers.objects import IdTap, forgotten
 from proxy.routing.affinity import ObjectStore
 from proxy.types import Deployment, Outcome, Result, ResultKind
+from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
+from proxy.wire.gone import ClientGone
 from proxy.wire.head import UNTIL_CLOSE
+from proxy.wire.parking import Late
 from proxy.wire.pump import End, Sieve, Tap
 from proxy.wire.response_head import ResponseHead
 from proxy.wire.unheld import unheld_lines
@@ -61,6 +67,9 @@ def unpriced(_status: int, _answer_bytes: int) -> bytes:
     return b""
 
 
+HELD_S = 1.0
+"""For the rest of an answer whose head is here: who reads JSON needs all of it."""
+JSON = b"application/json"
 _DONE = End.DONE
 _OK = ResultKind.OK
 _ENDS = {
@@ -82,11 +91,13 @@ async def relay(
     counted: Counted = ALWAYS,
     priced: Priced = unpriced,
     sieve: Sieve | None = None,
+    held_bytes: int = 0,
 ) -> Delivery:
     """Pass the answer on byte for byte. Raises ClientGone only before the answer has begun.
 
     `drain_s`: how long it is read on when its client has left. `priced`: what its head says of its cost, where it is
-    here whole. `sieve`: of an answer in chunks, what is not for the client.
+    here whole. `sieve`: of an answer in chunks, what is not for the client. `held_bytes`: of an answer in JSON that is
+    waited for until it is here whole, for the sake of its head.
     """
     head = answer.head
     may_be_results = results_id(call.head.method, call.route.path) is not None
@@ -99,6 +110,8 @@ async def relay(
         ends_by_its_words(answer, usage)
     tap = _tap(usage, ids, exchange, head, record)
     whole = answer.whole
+    if whole is None and held_bytes:
+        whole = await here_whole(answer, call, held_bytes, drains=drain_s > 0)
     if whole is not None:  # its usage is known before its head goes out
         if tap is not None:
             tap.feed(whole)
@@ -123,11 +136,39 @@ async def relay(
         account(record, call, usage, counted, complete=end is _DONE)
     if end is _DONE:
         return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden)
+    return await _ended(exchange, record, answer, result, end, hidden)
+
+
+async def _ended(
+    exchange: Exchange, record: Record, answer: Answer, result: Result, end: End, hidden: Hidden | None
+) -> Delivery:
+    """Before it was whole."""
     outcome, kind = _ENDS.get(end, _BROKEN)
     if outcome is Outcome.TRUNCATED:
-        tells = is_stream and not head.content_encoding and hidden is None
+        tells = streams(answer.head) and not answer.head.content_encoding and hidden is None
         await break_off(exchange, record, broke_off() if tells else None)
     return Delivery(outcome, Result(kind, result.status), end.value, hidden)
+
+
+async def here_whole(answer: Answer, call: Call, most_bytes: int, *, drains: bool) -> bytes | None:
+    """The payload of JSON that was made for the call, once it is here; what is longer or slower goes its way. Raises
+    ClientGone, unless `drains`: then the relay finds out, and reads on."""
+    head = answer.head
+    made = head.status == 200 and call.head.method == b"POST" and head.content_type.startswith(JSON)
+    if not made or head.framing > most_bytes:
+        return None
+    deadline = time.monotonic() + HELD_S
+    try:
+        ahead = Ahead(answer)
+        while not ahead.done and ahead.size <= most_bytes:
+            await ahead.read(deadline)
+    except (UpstreamFailure, Late):  # whoever passes it on will say
+        return None
+    except ClientGone:
+        if not drains:
+            raise
+        return None
+    return ahead.payload if ahead.done else None
 
 
 def _tap(

@@ -55,6 +55,8 @@ _PLAIN_MODES = {
 class HoldSettings(msgspec.Struct, frozen=True):
     probe_s: float
     buffer_bytes: int
+    answer_bytes: int = 65_536
+    """Of an answer in JSON that is waited for until it is here whole, so that its head can tell its cost."""
 
 
 def mode_of(call: Call, deployment: Deployment) -> StreamMode:

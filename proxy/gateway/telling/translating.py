@@ -9,6 +9,7 @@ from proxy.accounting.usage import UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
+from proxy.gateway.telling.answering import Priced, unpriced
 from proxy.gateway.telling.delivery import Delivery
 from proxy.gateway.telling.ends import (
     accounted,
@@ -43,8 +44,9 @@ async def relay_translated(
     record: Record,
     translation: Translation,
     drain_s: float = 0.0,
+    priced: Priced = unpriced,
 ) -> Delivery:
-    """Raises ClientGone; UpstreamFailure while nothing of it was sent."""
+    """Raises ClientGone; UpstreamFailure while nothing of it was sent. `priced`: as in `relay`."""
     if answer.head.status != 200:
         return await _translate_error(exchange, answer, result, extra, record, translation)
     usage = tap_for(answer.head.content_type)
@@ -52,25 +54,25 @@ async def relay_translated(
     if is_stream:
         extra += unheld_lines(answer.head)
     record.status = answer.head.status
+    if not is_stream:
+        async with accounted(answer, call, usage, record, drain_s, ALWAYS):
+            body = await answer.read_all(MAX_TRANSLATED_BYTES, usage)
+        told = priced(answer.head.status, len(body)) if result.kind is ResultKind.OK else b""
+        await _tell_whole(exchange, answer, extra + told, translation.answer(body))
+        return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden_error(call, usage))
     try:
         async with accounted(answer, call, usage, record, drain_s, ALWAYS):
-            translate = _translate_stream if is_stream else _translate_whole
-            await translate(exchange, answer, extra, usage, translation)
+            await _translate_stream(exchange, answer, extra, usage, translation)
     except UpstreamFailure as failure:
-        if not is_stream:
-            raise
         hidden = hidden_error(call, usage)
         await break_off(exchange, record, broke_off() if hidden is None else None)
         return Delivery(Outcome.TRUNCATED, Result(ResultKind.BROKEN, result.status), failure.reason, hidden)
     return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden_error(call, usage))
 
 
-async def _translate_whole(
-    exchange: Exchange, answer: Answer, extra: bytes, usage: UsageTap, translation: Translation
-) -> None:
-    translated = translation.answer(await answer.read_all(MAX_TRANSLATED_BYTES, usage))
+async def _tell_whole(exchange: Exchange, answer: Answer, extra: bytes, body: bytes) -> None:
     await exchange.begin(answer.head, extra)
-    await exchange.write(translated)
+    await exchange.write(body)
     await exchange.end()
 
 
@@ -101,9 +103,7 @@ async def _translate_error(
         extra += b"Retry-After: %d\r\n" % RETRY_AFTER_S
     tell_as(answer.head, status)
     record.status = status
-    await exchange.begin(answer.head, extra)
-    await exchange.write(body)
-    await exchange.end()
+    await _tell_whole(exchange, answer, extra, body)
     return Delivery(outcome_of(result.status, result.kind), result)
 
 

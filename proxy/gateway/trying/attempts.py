@@ -118,7 +118,14 @@ class Attempts:
         )
         apart = Listing(Whose(router.store, lasting.objects), sending, tenancy)
         self._delivering = Delivering(
-            router, self._own, settings.drain_s, lasting.counted, clock, self._costing, apart
+            router,
+            self._own,
+            settings.drain_s,
+            lasting.counted,
+            clock,
+            self._costing,
+            apart,
+            settings.hold.answer_bytes,
         )
         self._tells_every_attempt = log.isEnabledFor(logging.DEBUG)
 

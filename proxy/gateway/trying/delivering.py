@@ -49,7 +49,7 @@ def _is_plain_stream(head: ResponseHead) -> bool:
 class Delivering:
     """One per worker and configuration."""
 
-    __slots__ = ("_clock", "_costing", "_counted", "_drain_s", "_listing", "_own", "_router")
+    __slots__ = ("_clock", "_costing", "_counted", "_drain_s", "_held_bytes", "_listing", "_own", "_router")
 
     def __init__(
         self,
@@ -60,8 +60,10 @@ class Delivering:
         clock: Callable[[], float],
         costing: Costing,
         listing: Listing,
+        held_bytes: int,
     ) -> None:
-        """`drain_s`: how long an answer is read on after its client left, where its deployment drains."""
+        """`drain_s`: how long an answer is read on after its client left, where its deployment drains. `held_bytes`: of
+        an answer in JSON that is waited for until it is here whole, where its head tells its cost."""
         self._router = router
         self._own = own
         self._drain_s = drain_s
@@ -69,6 +71,7 @@ class Delivering:
         self._clock = clock
         self._costing = costing
         self._listing = listing
+        self._held_bytes = held_bytes if own.told else 0
 
     def deliver(
         self, run: Run, lane: Lane, answer: Answer, result: Result, outbound: Outbound
@@ -94,7 +97,10 @@ class Delivering:
             answer.head.lines = without(answer.head.lines, SHOULD_NOT_RETRY[0].__eq__)
             extra += SHOULD_NOT_RETRY_LINE
         if translation is not None and (answer.head.status == 200 or translation.error is not None):
-            return relay_translated(exchange, run.call, answer, result, extra, record, translation, drain_s)
+            priced = self._priced(run, lane)
+            return relay_translated(
+                exchange, run.call, answer, result, extra, record, translation, drain_s, priced
+            )
         # A file's content is its author's: ids in it could be forged.
         if run.choice.stateful and not run.call.route.path.endswith(b"/content"):
             if answer.head.status < 300 and self._listing.is_for(run.call):
@@ -103,7 +109,10 @@ class Delivering:
         if outbound.asks_usage and answer.head.status == 200 and _is_plain_stream(answer.head):
             return self._relay_sieved(run, answer, result, extra, drain_s)
         priced = self._priced(run, lane)
-        return relay(exchange, run.call, answer, result, extra, record, None, drain_s, self._counted, priced)
+        counted, held = self._counted, self._held_bytes
+        return relay(
+            exchange, run.call, answer, result, extra, record, None, drain_s, counted, priced, None, held
+        )
 
     def _relay_sieved(
         self, run: Run, answer: Answer, result: Result, extra: bytes, drain_s: float
@@ -123,15 +132,18 @@ class Delivering:
         return cost_lines(run.record)
 
     async def mock(self, run: Run, lane: Lane) -> None:
-        extra = self._own.of_answer(run.record, lane, self._clock() - run.started)
-        run.record.status, run.record.outcome, run.record.error = 200, Outcome.OK, None
+        extra = self._begin_own(run, lane)
         await send_mock(run.exchange, run.call, lane.destination.deployment, extra)
 
     async def own(self, run: Run, lane: Lane, body: bytes) -> None:
         """What the gateway answers in place of its upstream."""
-        extra = self._own.of_answer(run.record, lane, self._clock() - run.started)
+        await send_own(run.exchange, body, self._begin_own(run, lane))
+
+    def _begin_own(self, run: Run, lane: Lane) -> bytes:
+        """Its header lines."""
         run.record.status, run.record.outcome, run.record.error = 200, Outcome.OK, None
-        await send_own(run.exchange, body, extra)
+        lines = self._own.of_answer(run.record, lane, self._clock() - run.started)
+        return lines + self._own.of_key(run.reservation)
 
     async def _relay_and_remember(
         self, run: Run, lane: Lane, answer: Answer, result: Result, extra: bytes, drain_s: float
@@ -148,6 +160,7 @@ class Delivering:
             drain_s,
             self._counted,
             self._priced(run, lane),
+            held_bytes=self._held_bytes,
         )
         remember(self._router.store, run.call, lane.destination.deployment, answer.head.status, ids)
         return delivery

@@ -102,7 +102,7 @@ class Judging:
     async def keep_alive(self, run: Run, lane: Lane) -> None:
         """From now on its client gets a sign of life where it would hear nothing."""
         period_s = lane.destination.deployment.streaming.keepalive_s
-        run.keep_alive = KeepAlive(run.exchange, period_s, self._own.of_stream(run.record))
+        run.keep_alive = KeepAlive(run.exchange, period_s, self._own.of_stream(run.record, run.reservation))
         await run.scope.start(run.keep_alive.run)
 
     async def _hold(self, run: Run, lane: Lane, answer: Answer) -> Failure | None:

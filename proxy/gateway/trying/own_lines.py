@@ -25,9 +25,15 @@ class OwnLines:
         """For errors of the gateway's own making, which come from no deployment."""
         return ((b"x-litellm-call-id", record.call_id.encode()),) if self.told else ()
 
-    def of_stream(self, record: Record) -> bytes:
+    def of_stream(self, record: Record, reservation: Reservation | None) -> bytes:
         """For a stream that begins before any deployment has answered."""
-        return b"".join(b"%b: %b\r\n" % line for line in self.of_call(record))
+        return b"".join(b"%b: %b\r\n" % line for line in self.of_call(record)) + self.of_key(reservation)
+
+    def of_key(self, reservation: Reservation | None) -> bytes:
+        """Of an answer that is no upstream's: the key's limits, where it has any."""
+        if reservation is None:
+            return b""
+        return (key_lines(reservation) if self.told else b"") + limit_lines(reservation)
 
     def of_limits(self, reservation: Reservation, head: ResponseHead) -> bytes:
         """HOT where there are limits. Of the upstream's limits and the key's an answer tells one, never a mixture."""
