@@ -51,6 +51,40 @@ IDENTITIES = (
 """Whom a proxy in front of the gateway let in, and by what token: of no use to a provider, and not its business."""
 
 
+BODY_CREDENTIALS = (
+    "api_key", "api_base", "base_url", "user_config", "extra_headers",
+    "azure_ad_token", "client_secret", "aws_secret_access_key", "aws_session_token", "vertex_credentials",
+)  # fmt: skip
+"""Fields of a request where LiteLLM's clients have a secret of their own, or say where to go with it. Nobody heeds them
+here, and they are no upstream's business, least of all another provider's on a fallback. To look for one costs each
+request some 7 ns."""
+QUERY_CREDENTIALS = frozenset(
+    (b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"access_token", b"token",
+     b"subscription-key", b"authorization")
+)  # fmt: skip
+OF_PROVIDERS: tuple[tuple[bytes, frozenset[str]], ...] = (
+    (b"openai-organization", frozenset({"openai", "text-completion-openai", "litellm_proxy"})),
+    (b"openai-project", frozenset({"openai", "text-completion-openai", "litellm_proxy"})),
+    (b"chatgpt-account-id", frozenset({"openai", "litellm_proxy"})),
+    (b"anthropic-", frozenset({"anthropic", "azure_ai", "bedrock", "litellm_proxy", "vertex_ai"})),
+    (
+        b"x-goog-",
+        frozenset({"gemini", "openai", "vertex_ai"}),
+    ),  # Google's has an endpoint in OpenAI's language
+    (b"x-amz-", frozenset({"bedrock", "bedrock_mantle", "sagemaker"})),
+)
+"""How headers begin by which a client speaks to a provider of its account there, and to which: nobody else is told."""
+TARGET = "target"
+"""In a provider's place: what the operator has named a target of its own, with the headers that shall go on."""
+
+
+def foreign_to(provider: str) -> tuple[bytes, ...]:
+    """How headers begin that are other providers' business."""
+    if provider == TARGET:
+        return ()
+    return tuple(beginning for beginning, whose in OF_PROVIDERS if provider not in whose)
+
+
 class Names(msgspec.Struct, frozen=True):
     """Header names in lower case: whole ones, and what others begin with."""
 

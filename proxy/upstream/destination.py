@@ -6,7 +6,7 @@ import functools
 
 import msgspec
 
-from proxy.credentials import BY_DEFAULT, Withheld
+from proxy.credentials import BY_DEFAULT, Withheld, foreign_to
 from proxy.types import Deployment, Headers
 from proxy.upstream.renewed import Renewed
 from proxy.wire.form import RequestHead
@@ -33,6 +33,8 @@ class Forwarding(msgspec.Struct, frozen=True, eq=False):
     """Lower-case names that go; None: all but the withheld."""
     extensions: bool = True
     """Whether `x-*` headers go."""
+    foreign: tuple[bytes, ...] = ()
+    """How lower-case names begin that are for other providers."""
 
     def without(self, names: frozenset[bytes]) -> Forwarding:
         """The same, with `names` staying behind too."""
@@ -45,6 +47,8 @@ class Forwarding(msgspec.Struct, frozen=True, eq=False):
         if self.private.holds(lower) or lower in self.withheld:
             return False
         if self.only is not None and lower not in self.only:
+            return False
+        if lower.startswith(self.foreign):
             return False
         return self.extensions or not lower.startswith(b"x-")
 
@@ -125,7 +129,7 @@ class Destination:
         in place of the client's; the deployment's win.
         """
         form = client.form
-        sieve = self._narrowed.get(forwarding) or self._narrow(forwarding)
+        sieve = self._narrowed.get(forwarding) or self.narrow(forwarding)
         own = self.own_lines + self._unsaid(client) if self._yielding else self.own_lines
         if more:
             more = tuple(header for header in more if header[0].lower() not in self.own_names)
@@ -144,9 +148,11 @@ class Destination:
         """From now on it is asked with this credential."""
         self.own_lines = self._lasting + _lines(headers)
 
-    def _narrow(self, forwarding: Forwarding) -> Forwarding:
+    def narrow(self, forwarding: Forwarding) -> Forwarding:
+        """What is left of it here."""
         said = frozenset(filter(forwarding.passes, self.own_names))
-        sieve = self._narrowed[forwarding] = _without(forwarding, said) if said else forwarding
+        foreign = foreign_to(self.deployment.provider)
+        sieve = self._narrowed[forwarding] = _without(_apart(forwarding, foreign), said)
         return sieve
 
     def _unsaid(self, client: RequestHead) -> bytes:
@@ -158,6 +164,11 @@ class Destination:
 def _without(forwarding: Forwarding, names: frozenset[bytes]) -> Forwarding:
     """The same one for deployments that say the same, so that forms need to know one sieve for all of them."""
     return forwarding.without(names)
+
+
+@functools.lru_cache(maxsize=NARROWED_REMEMBERED)
+def _apart(forwarding: Forwarding, foreign: tuple[bytes, ...]) -> Forwarding:
+    return msgspec.structs.replace(forwarding, foreign=foreign)
 
 
 def _lines(headers: Headers) -> bytes:

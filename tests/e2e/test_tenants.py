@@ -10,6 +10,7 @@ import httpx
 import openai
 import pytest
 
+from loadtest.answers import error
 from loadtest.gateway_process import GatewayProcess
 from tests.e2e.conftest import GATEWAY_KEY, Upstream
 from tests.e2e.test_tenancy import as_
@@ -21,6 +22,9 @@ model_list:
     litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: UPSTREAM, api_key: sk-ant-1}
   - model_name: gpt
     litellm_params: {model: openai/gpt-5.1, api_base: UPSTREAM/v1, api_key: sk-oai-1}
+  - model_name: either
+    litellm_params: {model: openai/gpt-5.1, api_base: UPSTREAM/v1, api_key: sk-oai-2}
+router_settings: {fallbacks: [{either: [claude]}], num_retries: 0}
 """
 
 
@@ -65,6 +69,47 @@ def test_no_key_is_made_of_the_master_key(gateway: GatewayProcess, litellm: Lite
     ):
         refused = ask(gateway, GATEWAY_KEY, "POST", path, json=body)
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "already_exists")
+
+
+def test_what_a_client_has_for_one_provider_no_other_gets(
+    gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    """Nor does a credential of its own go anywhere."""
+    upstream.say(error(500))
+    body = {
+        "model": "either",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "api_key": "sk-their-secret",
+        "base_url": "http://their-secret.test",
+    }
+    headers = {"OpenAI-Organization": "org-their-secret", "OpenAI-Project": "proj-x"}
+    answer = ask(gateway, GATEWAY_KEY, "POST", "/v1/chat/completions", json=body, headers=headers)
+    assert answer.status_code == 200
+    first, second = upstream.requests
+    assert first.header(b"openai-organization") == b"org-their-secret"
+    assert (second.header(b"openai-organization"), second.header(b"openai-project")) == (None, None)
+    assert second.target == b"/v1/messages"
+    for request in (first, second):
+        assert b"their-secret" not in request.body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"model":"gpt","input":"a","previous_response_id":"resp_x","previous_response_id":"resp_y"}',
+        '{"model":"gpt","input":[{"type":"input_file","file_id":"a_b","file_id":"c_d"}]}',
+        '{"model":"gpt","input":[{"type":"input_file","file\\u005fid":"a_b"}]}',  # as JSON has it
+    ],
+)
+def test_an_object_is_named_once(
+    gateway: GatewayProcess, litellm: Litellm, upstream: Upstream, body: str
+) -> None:
+    key = litellm.post("/key/generate")["key"]
+    answer = ask(gateway, key, "POST", "/v1/responses", content=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "duplicate_key")
+    query = ask(gateway, key, "GET", "/v1/files?after=file-a&after=file-b")
+    assert (query.status_code, query.json()["error"]["code"]) == (400, "duplicate_key")
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,10 @@ PARSER = HeadParser(65536, 100)
 
 
 def destination(*, yielding: frozenset[bytes] = frozenset(), **more) -> Destination:
-    settings = {"api_key": Secret("sk-upstream"), **more}
+    settings = {"api_key": Secret("sk-upstream"), "provider": "openai", **more}
     deployment = Deployment(
         id="d",
         group="g",
-        provider="openai",
         model="m",
         api_base="https://up/v1",
         object_scope="s",
@@ -153,6 +152,24 @@ def test_forwarding_may_hold_back() -> None:
     assert lines_of(*lines, forwarding=withheld) == [b"A: 1", b"X-Trace: 2"]
     assert lines_of(*lines, forwarding=Forwarding(only=frozenset((b"x-trace",)))) == [b"X-Trace: 2"]
     assert lines_of(*lines, forwarding=EVERYTHING.without(frozenset((b"a",)))) == lines[1:]
+
+
+@pytest.mark.parametrize(
+    ("provider", "goes"),
+    [
+        ("openai", [b"OpenAI-Organization: o", b"openai-project: p", b"X-Goog-User-Project: g"]),
+        ("groq", []),
+        ("anthropic", [b"anthropic-beta: b"]),
+        ("gemini", [b"X-Goog-User-Project: g"]),
+    ],
+)
+@pytest.mark.parametrize("forwarding", [EVERYTHING, Forwarding(withheld=frozenset((b"b",)))])
+def test_what_is_said_to_one_provider_goes_to_no_other(
+    provider: str, goes: list[bytes], forwarding: Forwarding
+) -> None:
+    lines = (b"OpenAI-Organization: o", b"openai-project: p", b"anthropic-beta: b", b"X-Goog-User-Project: g")
+    head = destination(provider=provider).head(client(b"A: 1", *lines), forwarding, NO_BODY, b"/")
+    assert [line for line in sent(head) if not line.startswith(b"anthropic-version")] == [b"A: 1", *goes]
 
 
 def test_a_deployment_without_a_key_sends_none() -> None:

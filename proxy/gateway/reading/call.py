@@ -51,6 +51,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What it may cost at most, estimated as OpenAI does it for its limits: the prompt's length, and `max_tokens`."""
     labels: Labels = NONE
     """On whose behalf it is sent, and the words under which it is counted."""
+    private: tuple[str, ...] = ()
+    """Fields of the JSON body that hold a client's own credentials: no upstream's business."""
     priority: int | None = None
     """The body's `priority`: where it must wait, those with a smaller one go first. None: it has none."""
     form: MultipartPeek | None = None

@@ -185,7 +185,7 @@ def _json_call(
 ) -> Call:
     """HOT. Raises GatewayError 400."""
     route = known.route
-    peeked = peek_json(text)
+    peeked = peek_json(text) if route.kind is _NATIVE else peek_json(text, through=True)
     if peeked.not_object or peeked.ambiguous is not None:
         _refuse(known, peeked, text)
     if known.query_model is not None:
@@ -208,6 +208,7 @@ def _json_call(
         tokens=len(body) // BYTES_PER_TOKEN + peeked.max_tokens,
         labels=labels_of(head, peeked.labels, known.caller.tags),
         priority=peeked.priority,
+        private=peeked.private,
         held=held,
     )
 

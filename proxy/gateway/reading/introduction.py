@@ -8,7 +8,7 @@ import msgspec
 
 from proxy.access.identity import Caller
 from proxy.gateway.reading.multipart import boundary_of
-from proxy.gateway.reading.query import model_in_query
+from proxy.gateway.reading.query import check_twins, model_in_query
 from proxy.gateway.reading.routes import Kind, Route
 from proxy.wire.form import RequestHead
 
@@ -53,6 +53,8 @@ def introduce(head: RequestHead, route: Route, caller: Caller) -> Introduction:
         return Introduction(route, caller, _JSON, at_once=True)
     if route.kind in (Kind.CUSTOM, Kind.PAGE):
         return Introduction(route, caller, BodyKind.OPAQUE)
+    if head.query is not None:
+        check_twins(head.query)
     content_types = head.get_all(b"content-type")
     boundary = boundary_of(content_types[0]) if content_types else None
     body = _body_kind(route, content_types, boundary)

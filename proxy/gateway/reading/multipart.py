@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
+from proxy.credentials import BODY_CREDENTIALS
 from proxy.gateway.reading.peek import MAX_TARGETS, target_names, usable_model
 
 Range: TypeAlias = tuple[int, int]
@@ -32,6 +33,8 @@ _PARAMETER = re.compile(
     rb';[ \t]*([^\s;="]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))[ \t]*', re.DOTALL
 )
 _TARGET_FIELD = re.compile(rb"target_model_names(?:\[\d{0,4}\])?")
+_PRIVATE_FIELDS = frozenset(name.encode() for name in BODY_CREDENTIALS)
+"""Cut, too: no upstream's business."""
 _DISPOSITION = re.compile(
     rb"^content-disposition[ \t]*:[ \t]*form-data[ \t]*(;[^\r\n]*)", re.IGNORECASE | re.MULTILINE
 )
@@ -194,7 +197,8 @@ class MultipartPeek:
         self._read_disposition(bytes(self._buffer[:end]))
         if self.over():
             return False
-        wanted = self._field in _READ_FIELDS or _TARGET_FIELD.fullmatch(self._field) is not None
+        cut = self._field in _PRIVATE_FIELDS or _TARGET_FIELD.fullmatch(self._field) is not None
+        wanted = cut or self._field in _READ_FIELDS
         self._state = _State.VALUE if wanted else _State.SKIP
         self._drop(
             end + len(_CRLF)
@@ -235,7 +239,8 @@ class MultipartPeek:
         self.model_invalid = name is None and bool(value)
 
     def _read_targets(self, value: bytes, part: Range) -> None:
-        names = target_names(value.decode("utf-8", "replace"))
+        named = b"" if self._field in _PRIVATE_FIELDS else value
+        names = target_names(named.decode("utf-8", "replace"))
         self.target_model_names = (*self.target_model_names, *names)[:MAX_TARGETS]
         if self._target_parts and self._target_parts[-1][1] == part[0]:
             part = (self._target_parts.pop()[0], part[1])

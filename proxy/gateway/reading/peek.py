@@ -11,11 +11,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from proxy.errors import UNREADABLE
+from proxy.gateway.reading.heard import (
+    KINDS,
+    MORE_OBJECTS,
+    PRIVATE,
+    Key,
+    Model,
+    ModelInOtherLetters,
+    Store,
+    Stream,
+    Targets,
+)
 from proxy.gateway.reading.labels import NONE, Labels, Said, in_body
 from proxy.gateway.reading.peeked import NOT_JSON, NOT_OBJECT, Limits, Peeked
 from proxy.providers.outline import LARGE_BYTES, outline
@@ -27,47 +38,20 @@ MAX_TARGETS = 64
 """Names read from `target_model_names`; only the first is routed to."""
 
 
-class _Key:
-    """The type of a field that `_hear` is told of."""
-
-    __slots__ = ()
-    name: ClassVar[str] = ""
-
-
-class _Model(_Key):
-    name: ClassVar[str] = "model"
-
-
-class _ModelInOtherLetters(_Key):
-    name: ClassVar[str] = "model"
-
-
-class _Stream(_Key):
-    name: ClassVar[str] = "stream"
-
-
-class _Store(_Key):
-    name: ClassVar[str] = "store"
-
-
-class _Targets(_Key):
-    name: ClassVar[str] = "target_model_names"
-
-
 class _Ambiguous(Exception):  # noqa: N818 - a fact, not an error
     def __init__(self, key: str) -> None:
         self.key = key
 
 
-_heard: Final[dict[type[_Key], object]] = {}
+_heard: Final[dict[type[Key], object]] = {}
 """The values of the body that is being read; nothing waits meanwhile."""
-_INSTANCES: Final[dict[type[_Key], _Key]] = {kind: kind() for kind in (_Model, _Stream, _Store, _Targets)}
+_INSTANCES: Final[dict[type[Key], Key]] = {kind: kind() for kind in KINDS}
 """The decoder wants one in return."""
 
 
-def _hear(kind: type[_Key], value: object) -> _Key:
+def _hear(kind: type[Key], value: object) -> Key:
     """HOT: the decoder's `dec_hook`."""
-    if kind in _heard or kind is _ModelInOtherLetters:
+    if kind in _heard or kind is ModelInOtherLetters:
         raise _Ambiguous(kind.name)
     _heard[kind] = value
     return _INSTANCES[kind]
@@ -76,32 +60,35 @@ def _hear(kind: type[_Key], value: object) -> _Key:
 _S = TypeVar("_S", bound=Said)
 
 
-def _decoder(base: type[_S]) -> Callable[[bytes], _S]:
-    """Of `base` and the routing keys."""
-    fields: list[tuple[str, type[_Key], _Key]] = [(kind.name, kind, key) for kind, key in _INSTANCES.items()]
-    letters = itertools.product(*((small, small.upper()) for small in _Model.name))
+def _decoder(base: type[_S], *, through: bool = False) -> Callable[[bytes], _S]:
+    """Of `base` and the routing keys. `through`: on other routes than native ones."""
+    kinds = [kind for kind in _INSTANCES if through or kind not in MORE_OBJECTS]
+    fields: list[tuple[str, type[Key], Key]] = [(kind.name, kind, _INSTANCES[kind]) for kind in kinds]
+    letters = itertools.product(*((small, small.upper()) for small in Model.name))
     spellings = ["".join(each) for each in letters][1:]
-    fields += [(spelling, _ModelInOtherLetters, _ModelInOtherLetters()) for spelling in spellings]
+    fields += [(spelling, ModelInOtherLetters, ModelInOtherLetters()) for spelling in spellings]
     struct: Any = msgspec.defstruct("_Fields", fields, bases=(base,), gc=False)
     return cast(Callable[[bytes], _S], msgspec.json.Decoder(struct, dec_hook=_hear).decode)
 
 
 _decode = _decoder(Limits)
-_decode_keys = _decoder(Said)
+_decode_through = _decoder(Limits, through=True)
+_decode_keys = _decoder(Said, through=True)
 _decode_whole = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_int = msgspec.json.Decoder(int).decode
 _decode_str = msgspec.json.Decoder(str).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def peek_json(body: bytes) -> Peeked:
-    """Never raises: a body that is no JSON object says so, a wrong type gives that field's default.
+def peek_json(body: bytes, *, through: bool = False) -> Peeked:
+    """Never raises: a body that is no JSON object says so, a wrong type gives that field's default. `through`: it came
+    on another route than a native one.
 
     Of a string that is long the inside is not looked at: there the upstream may still find what is no JSON.
     """
     text = body if len(body) < LARGE_BYTES else outline(body).text
     try:
-        limits = _decode(text)
+        limits = _decode_through(text) if through else _decode(text)
         most = limits.max_completion_tokens or limits.max_tokens or 0
         labels = in_body(limits) if limits.user or limits.metadata else NONE
         peeked = _peeked(most if most > 0 else 0, labels)  # noqa: FURB136 - the builtin costs 700 instructions
@@ -148,20 +135,21 @@ def _not_an_object(text: bytes) -> Peeked:
 def _peeked(max_tokens: int, labels: Labels) -> Peeked:
     """HOT: of what was heard."""
     heard = _heard
-    said = heard.get(_Model)
-    if isinstance(said, str) and 0 < len(said) <= MAX_MODEL_CHARS and len(heard) == 1 + (_Stream in heard):
-        return Peeked(said, heard.get(_Stream) is True, max_tokens=max_tokens, labels=labels)  # nearly always
+    said = heard.get(Model)
+    if isinstance(said, str) and 0 < len(said) <= MAX_MODEL_CHARS and len(heard) == 1 + (Stream in heard):
+        return Peeked(said, heard.get(Stream) is True, max_tokens=max_tokens, labels=labels)  # nearly always
     model = usable_model(said) if isinstance(said, str) else None
-    store = _heard.get(_Store)
+    store = _heard.get(Store)
     return Peeked(
         model,
-        _heard.get(_Stream) is True,
+        _heard.get(Stream) is True,
         store if isinstance(store, bool) else None,
-        _target_names(_heard[_Targets]) if _Targets in _heard else (),
-        _Targets in _heard,
+        _target_names(_heard[Targets]) if Targets in _heard else (),
+        Targets in _heard,
         model is None and said not in (None, ""),
         max_tokens=max_tokens,
         labels=labels,
+        private=tuple(kind.name for kind in PRIVATE if kind in _heard),
     )
 
 

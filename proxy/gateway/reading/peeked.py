@@ -27,6 +27,8 @@ class Peeked(msgspec.Struct, frozen=True):
     max_tokens: int = 0
     """The most that the answer may have; 0: not said."""
     labels: Labels = NONE
+    private: tuple[str, ...] = ()
+    """Fields of the client's that hold credentials, or say where to go with them."""
     priority: int | None = None
 
 

@@ -6,27 +6,23 @@ path's segments, a query's values, and every text of a JSON body.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from proxy.errors import UNREADABLE, GatewayError, state_unusable
+from proxy.errors import GatewayError, state_unusable
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.ids import MAX_NAMED, Named, is_sure, named_in, text_with_ids, too_many
 from proxy.gateway.reading.refusals import unreadable_type
 from proxy.gateway.reading.routes import Kind
 from proxy.providers.family import RESPONSES
 from proxy.providers.objects import could_be_id
-from proxy.providers.outline import LARGE_BYTES, outline
 from proxy.routing.affinity import ObjectStore
 from proxy.wire.head import NO_BODY
 
 READS = (b"GET", b"HEAD")
 NOT_FOUND = "object_not_found"
-MAX_NAMED = 4_096
-"""Ids of one request: OpenAI's longest list has 2,000."""
 _WORDS = frozenset({
     "accept", "activate", "admin_api_keys", "alpha", "api_keys", "archive", "audio_speeches",
     "audio_transcriptions", "audit_logs", "calls", "cancel", "certificates", "characters", "checkpoints",
@@ -41,22 +37,7 @@ _WORDS = frozenset({
     "voices", "web_search_calls",
 })  # fmt: skip
 """Of the paths of https://platform.openai.com/docs/api-reference, behind the family: no ids."""
-_SURE = re.compile(
-    "(?!resp_[0-9a-f]{12}7[0-9a-f]{3}a[0-9a-f]{15}$)"
-    "(?:file|asst|thread|run|vs|vsfb|batch|resp|conv|cntr|cfile|upload|video|ftjob|eval|evalrun|skill)[-_][A-Za-z0-9]{12,}"
-)
-"""What is an object's id and nothing else, where ids stand. Those of the gateway's own answers are kept beside what
-was said, which asks whose they are itself."""
-_ID_KEY = re.compile(
-    "id|.*_ids?|conversation|container|file|files|input_file|training_file|validation_file|video|previous_response"
-)
-_NO_OBJECTS = frozenset(
-    ("call_id", "client_id", "item_id", "request_id", "session_id", "tool_call_id", "trace_id", "user_id")
-)
-"""Keys of ids that name none."""
 _OPENAI_PREFIXES = ("openai", "openai_passthrough", "v1")
-_WITHOUT_ID = (b'"id"', b'file"', b'files"', b'"conversation"', b'"container"', b'"video"')
-"""Keys of ids that do not end in `_id`, on routes that keep anything or, as `/responses`, refer to what was kept."""
 _NATIVE = Kind.NATIVE
 
 
@@ -76,10 +57,9 @@ class Tenancy(msgspec.Struct, frozen=True):
 APART = Tenancy()
 
 
-def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: Lists) -> None:
-    """HOT. Raises GatewayError 404 for what is not the caller's, 403 for everybody's lists, 415 for what is not read,
-    503 for what may be known elsewhere.
-
+def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: Lists) -> list[Named]:
+    """HOT. What the body names. Raises GatewayError 400 for what others may read as another object, 404 for what is not
+    the caller's, 403 for everybody's lists, 415 for what is not read, 503 for what may be known elsewhere.
 
     `lists`: what becomes of those. What is to be filtered passes here: `lists_everybodys`.
     """
@@ -94,13 +74,16 @@ def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: Li
         _check(store, name, owner, sure=at == 0 and keeps_state)
     if call.head.query:
         for name in _in_query(call.head.query):
-            _check(store, name, owner, sure=_SURE.fullmatch(name) is not None)
+            _check(store, name, owner, sure=is_sure(name))
     refers = keeps_state or call.route.family == RESPONSES
-    if call.json and (text := _text_with_ids(call.json, refers=refers)):
-        for name, sure in _in_body(text):
-            _check(store, name, owner, sure=sure)
+    named: list[Named] = []
+    if call.json and (text := text_with_ids(call.json, refers=refers)):
+        named = named_in(text)
+        for each in named:
+            _check(store, each.name, owner, sure=each.sure)
     if store.missed:  # they may be another's: who asks again has looked for them
         raise state_unusable()
+    return named
 
 
 def is_subject(call: Call) -> bool:
@@ -143,46 +126,8 @@ def _in_query(query: bytes) -> list[str]:
     try:
         pairs = parse_qsl(query.decode("latin-1"), max_num_fields=MAX_NAMED)
     except ValueError:
-        raise _too_many() from None
+        raise too_many() from None
     return [value for _, value in pairs if could_be_id(value)]
-
-
-def _text_with_ids(json: bytes, *, refers: bool) -> bytes:
-    """HOT. The body without the insides of its long strings; empty where it names no object, however it is written."""
-    text = json if len(json) < LARGE_BYTES else outline(json).text
-    if b"_id" in text or (b"\\" in text and b"\\u" in text):
-        return text
-    return text if refers and any(key in text for key in _WITHOUT_ID) else b""
-
-
-def _in_body(text: bytes) -> Iterator[tuple[str, bool]]:
-    """Every text that could be an id, and whether it is one for sure."""
-    try:
-        body = msgspec.json.decode(text)
-    except UNREADABLE:  # the upstream will say so
-        return
-    count = 0
-    for key, value in _texts(body):
-        sure = _SURE.fullmatch(value) is not None
-        where_ids_are = key not in _NO_OBJECTS and _ID_KEY.fullmatch(key) is not None
-        if sure or (where_ids_are and could_be_id(value)):
-            count += 1
-            if count > MAX_NAMED:
-                raise _too_many()
-            yield value, sure and where_ids_are
-
-
-def _texts(body: object) -> Iterator[tuple[str, str]]:
-    """Each with the key that it stands under, in a list too."""
-    waiting: list[tuple[str, object]] = [("", body)]
-    while waiting:
-        key, value = waiting.pop()
-        if isinstance(value, str):
-            yield key, value
-        elif isinstance(value, list):
-            waiting += [(key, each) for each in value]
-        elif isinstance(value, dict):
-            waiting += cast("dict[str, object]", value).items()
 
 
 def _must_be_readable(call: Call) -> None:
@@ -210,8 +155,3 @@ def everybodys() -> GatewayError:
         " virtual key. Ask for the objects themselves, or have the operator set sluice_settings.object_lists."
     )
     return GatewayError(403, message, code="list_of_everybody")
-
-
-def _too_many() -> GatewayError:
-    message = f"The request names more than {MAX_NAMED} objects."
-    return GatewayError(400, message, code="too_many_objects")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
+from proxy.credentials import TARGET
 from proxy.gateway.reading.call import Call
 from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.outbound import model_sent
@@ -22,7 +23,7 @@ IDENTITIES = (
 )  # fmt: skip
 """Headers by which a client says on whose account, or by which agreement, it asks."""
 _CREDENTIAL = re.compile(rb"(?:^|&)(?:key|api[_-]?key|access_token|token)=", re.IGNORECASE)
-"""In a query, as Google's APIs take it: it goes along, and may count instead of the deployment's."""
+"""In a query, as Google's APIs take it: to an operator's own target it goes along, and may count there."""
 _OF_EVERYONE = frozenset((b"assistants=v2", b"realtime=v1"))
 """Of `OpenAI-Beta`: what OpenAI's SDKs send by themselves, and every key knows."""
 WORDS_REMEMBERED = 256
@@ -41,11 +42,12 @@ def asked_of(call: Call, choice: Choice, destination: Destination, forwarding: F
 
 def foreign(head: RequestHead, destination: Destination, forwarding: Forwarding) -> bool:
     """The client's own identity goes along, and is not the deployment's."""
-    if head.query and _CREDENTIAL.search(head.query):
+    if destination.deployment.provider == TARGET and head.query and _CREDENTIAL.search(head.query):
         return True
+    sieve = destination.narrow(forwarding)
     for name in IDENTITIES:
         value = head.get(name)
-        if value is None or name in destination.own_names or not forwarding.passes(name):
+        if value is None or not sieve.passes(name):
             continue
         if name in head.form.connection_tokens or value in _OF_EVERYONE:
             continue

@@ -15,6 +15,10 @@ from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
 
 
+LOOKS_AGAIN_S = (WRITTEN_BEHIND_S, 0.2, 0.5)
+"""For what may have been made a moment ago: where the machine is loaded, it is written later."""
+
+
 class Choosing:
     def __init__(
         self,
@@ -48,13 +52,14 @@ class Choosing:
             return self._chosen(call)
         await exchange.parking.own()
         await objects.seek()
-        try:
-            return self._chosen(call)
-        except GatewayError as error:
-            if error.code != NOT_FOUND:
-                raise
-        await trio.sleep(WRITTEN_BEHIND_S)
-        await objects.hear()
+        for wait_s in LOOKS_AGAIN_S:
+            try:
+                return self._chosen(call)
+            except GatewayError as error:
+                if error.code != NOT_FOUND:
+                    raise
+            await trio.sleep(wait_s)
+            await objects.hear()
         return self._chosen(call)
 
     def _chosen(self, call: Call) -> Choice:

@@ -11,7 +11,7 @@ from proxy.errors import UNREADABLE, CannotSay, GatewayError
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
 from proxy.gateway.reading.multipart import Range, splice
-from proxy.gateway.reading.query import with_model
+from proxy.gateway.reading.query import with_model, without_credentials
 from proxy.gateway.reading.routes import Kind
 from proxy.gateway.reading.spool import Spool
 from proxy.gateway.trying.before import NOTHING_BEFORE
@@ -111,7 +111,7 @@ class Sender:
         head, body, destination = call.head, call.body, lane.destination
         if call.body_model != destination.deployment.model or call.has_target_field or head.query is not None:
             return None
-        if call.priority is not None:
+        if call.priority is not None or call.private:
             return None
         path = call.route.path
         target = destination.plain_targets.get(path)
@@ -203,13 +203,20 @@ def model_sent(call: Call, choice: Choice, deployment: Deployment) -> str | None
 def _target(call: Call, choice: Choice, lane: Lane, path: bytes) -> bytes:
     """Raises GatewayError 400. The query is the client's own, but for a model's name."""
     destination, query = lane.destination, call.head.query
-    if call.query_model is not None and query is not None:
-        model = _model(call, choice, destination.deployment)
-        query = query if model is None else with_model(query, model)
+    if query is not None:
+        query = _query(call, choice, destination.deployment, query)
     if lane.dialect.place is not None:
         return lane.dialect.place(path, model_sent(call, choice, destination.deployment), query)
     path = _path(call, destination, path)
     return path if query is None else b"%b?%b" % (path, query)
+
+
+def _query(call: Call, choice: Choice, deployment: Deployment, query: bytes) -> bytes | None:
+    """Without what lets one in here, or elsewhere; a target of the operator's own is asked as it came."""
+    model = None if call.query_model is None else _model(call, choice, deployment)
+    if model is not None:
+        query = with_model(query, model)
+    return query if call.route.custom is not None else without_credentials(query)
 
 
 def _path(call: Call, destination: Destination, path: bytes) -> bytes:
@@ -259,6 +266,8 @@ def _json(call: Call, text: bytes, lane: Lane, model: str | None, run: Run | Non
     if call.route.kind is _NATIVE:
         if call.priority is not None:  # the gateway's, as with LiteLLM: OpenAI refuses it
             body = remove_field(body, "priority")
+        for name in call.private:
+            body = remove_field(body, name)
         needs_moment = path in lane.dialect.translations or deployment.parameters.modifies
         moment = _moment(lane, run) if needs_moment else NO_MOMENT
         prepared = prepare(deployment, lane.dialect, Request(path, body, call.body_model, model, moment))

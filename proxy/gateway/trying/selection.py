@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from proxy.errors import GatewayError, model_not_found
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.ids import Named as NamedObject
 from proxy.gateway.reading.intake import header_targets
 from proxy.gateway.reading.routes import Custom, Kind
 from proxy.gateway.reading.session import Named, nobody
@@ -38,9 +39,12 @@ def choose(call: Call, router: Router, named: Named = nobody, tenancy: Tenancy =
     if call.route.provider is not None:
         return _of_provider(call, call.route.provider, router)
     keeps_state = stateful(call.head.method, call.route.path, call.store)
+    named_here: list[NamedObject] | None = None
     if tenancy.on and is_subject(call):
-        check_owners(call, router.store, keeps_state=keeps_state, lists=tenancy.lists)
-    scope = _scope_of(call, router.store, keeps_state=keeps_state) if len(router.store) else None
+        named_here = check_owners(call, router.store, keeps_state=keeps_state, lists=tenancy.lists)
+    scope = None
+    if len(router.store):
+        scope = _scope_of(call, router.store, named_here, keeps_state=keeps_state)
     placed_by = _placed_by(call) if keeps_state and scope is None else None
     match = router.match(call.model) if call.model is not None else None
     if match is not None:
@@ -109,10 +113,15 @@ def _target(call: Call, router: Router) -> Match | None:
     return match
 
 
-def _scope_of(call: Call, store: ObjectStore, *, keeps_state: bool) -> str | None:
-    """Looked for where ids are: the last one in the path names the object, the body's come after."""
+def _scope_of(
+    call: Call, store: ObjectStore, in_body: list[NamedObject] | None, *, keeps_state: bool
+) -> str | None:
+    """Looked for where ids are: the last one in the path names the object, the body's come after. `in_body`: None
+    where that was not searched."""
     names = [*reversed(names_in_path(call.route.path)), *names_in_query(call.head.query or b"")]
-    if call.json is not None:
+    if in_body is not None:
+        names += [each.name for each in in_body]
+    elif call.json is not None:
         text = outline(call.json).text
         if keeps_state or b'_id"' in text:
             names += names_in_body(text, OBJECT_SCAN_BYTES)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.credentials import BODY_CREDENTIALS
 from proxy.gateway.reading.labels import NONE
 from proxy.gateway.reading.peek import MAX_MODEL_CHARS, MAX_TARGETS, peek_json, target_names
 from proxy.gateway.reading.peeked import Peeked
@@ -101,6 +102,32 @@ def test_a_routing_key_that_parsers_read_in_two_ways(body: bytes, key: str) -> N
 )
 def test_the_same_words_elsewhere_are_nothing(body: bytes) -> None:
     assert msgspec.structs.replace(peek_json(body), labels=NONE) == Peeked(model="m")
+
+
+@pytest.mark.parametrize("key", ["previous_response_id", "conversation"])
+def test_an_object_of_a_native_route_is_named_once(key: str) -> None:
+    body = b'{"model":"m","%b":"a","%b":"b"}' % (key.encode(), key.encode())
+    assert peek_json(body).ambiguous == key
+    assert (
+        peek_json(body.replace(key.encode(), b"\\u00%x" % ord(key[0]) + key[1:].encode(), 1)).ambiguous == key
+    )
+    assert peek_json(b'{"model":"m","%b":"a"}' % key.encode()) == Peeked(model="m")
+
+
+@pytest.mark.parametrize(
+    "key", ["thread_id", "assistant_id", "training_file", "file_ids", "vector_store_ids"]
+)
+def test_and_one_of_any_other_route(key: str) -> None:
+    assert peek_json(b'{"%b":"a","%b":"b"}' % (key.encode(), key.encode()), through=True).ambiguous == key
+
+
+@pytest.mark.parametrize("key", BODY_CREDENTIALS)
+def test_a_clients_own_credentials_are_seen(key: str) -> None:
+    name = key.encode()
+    assert peek_json(b'{"model":"m","%b":"x"}' % name) == Peeked(model="m", private=(key,))
+    assert peek_json(b'{"model":"m","%b":{"a":[1]},"max_tokens":"many"}' % name).private == (key,)
+    assert peek_json(b'{"model":"m","%b":1,"%b":2}' % (name, name)).ambiguous == key
+    assert peek_json(b'{"model":"m","tools":[{"%b":"x"}]}' % name) == Peeked(model="m")
 
 
 def test_one_body_leaves_nothing_to_the_next() -> None:

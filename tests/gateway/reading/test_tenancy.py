@@ -138,11 +138,47 @@ def test_bodies_name_only_ones_own(ask: Callable[..., None], body: object, name:
     if path == "/chat/completions" and "_id" not in text:
         return  # chats have no such fields
     assert refused(ask, path, method="POST", raw=text.encode()) == (404, "object_not_found")
-    escaped = (
-        text.replace("-", "\\u002d").replace("_id", "\\u005fid").replace("conversation", "conversatio\\u006e")
-    )
+    escaped = text.replace("-", "\\u002d")
     assert refused(ask, path, method="POST", raw=escaped.encode())[0] == 404
+    keys = text.replace("_id", "\\u005fid").replace("conversation", "conversatio\\u006e")
+    if keys != text:
+        assert refused(ask, path, method="POST", raw=keys.encode()) == (400, "duplicate_key")
     ask(path, method="POST", raw=text.replace(name, OWN).encode())
+    if path != "/chat/completions":
+        capitals = text.replace("_id", "_ID").replace("conversation", "Conversation")
+        assert refused(ask, path, method="POST", raw=capitals.encode())[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"previous_response_id":"resp_a1","previous_response_id":"resp_b2"}', "previous_response_id"),
+        (b'{"a":{"file_ids":["%(own)b"],"x":1,"file_ids":["file-x"]}}', "file_ids"),
+        (b'{"input":[{"content":[{"file_id":"%(own)b","file_id":"%(own)b"}]}]}', "file_id"),
+        (b'{"attachments":[{"file_id":"%(own)b","file\\u005fid":"file-x"}]}', "file_id"),
+        (b'{"attachments":[{"file_id":"%(own)b","File_ID":"%(own)b"}]}', "file_id"),
+        (b'{"conversation":{"id":"%(own)b","id" : "conv_x"}}', "id"),
+        (b'{"x":{"thread_id":null,"thread_id":"%(own)b"}}', "thread_id"),
+    ],
+)
+def test_what_another_parser_may_read_as_another_object_is_refused(
+    ask: Callable[..., None], body: bytes, key: str
+) -> None:
+    with pytest.raises(GatewayError) as error:
+        ask("/responses", method="POST", raw=body.replace(b"%(own)b", OWN.encode()))
+    assert (error.value.status, error.value.code, error.value.param) == (400, "duplicate_key", key)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"input":"\\"file_id\\": \\"a\\", \\"file_id\\": 1","x_id":"%(own)b"}',
+        b'{"input":"a\\u003cb","schema":{"a\\u003cb":{"type":"string"}},"x_id":"%(own)b"}',
+        b'{"tools":[{"id":"a_b"},{"id":"a_b"}],"schema":{"ID":1},"y":{"id":2}}',
+    ],
+)
+def test_what_everybody_reads_alike_is_not(ask: Callable[..., None], body: bytes) -> None:
+    ask("/responses", method="POST", raw=body.replace(b"%(own)b", OWN.encode()))
 
 
 @pytest.mark.parametrize("store_it", [True, False])

@@ -86,8 +86,14 @@ def test_a_clients_organization_that_wins_is_foreign_unless_it_is_the_deployment
 def test_credentials_in_the_query_are_foreign(
     a_deployment: Callable[..., Deployment], query: bytes, expected: bool
 ) -> None:
+    """Where they go along: to a target of the operator's own."""
     head = RequestHead.of(b"POST", b"/v1/chat/completions" + query, ())
-    assert foreign(head, to(a_deployment()), EVERYTHING) is expected
+    assert foreign(head, to(a_deployment(provider="target")), EVERYTHING) is expected
+    assert not foreign(head, to(a_deployment()), EVERYTHING)
+
+
+def test_what_is_another_providers_does_not_go_along(a_deployment: Callable[..., Deployment]) -> None:
+    assert not foreign(head_with(ORGANIZATION, PROJECT), to(a_deployment(provider="groq")), EVERYTHING)
 
 
 def test_what_stays_at_the_gateway_is_not_foreign(a_deployment: Callable[..., Deployment]) -> None:

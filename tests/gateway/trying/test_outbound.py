@@ -175,6 +175,20 @@ def test_a_form_is_the_clients_own_object_where_nothing_changes(
     assert send(call, a_deployment()).body is call.body
 
 
+def test_a_clients_own_credentials_stay(send: Any, a_call: MakeCall, a_deployment: MakeDeployment) -> None:
+    body = b'{"model":"m","api_key":"sk-theirs","n":1,"vertex_credentials":{"a":1}}'
+    call = a_call(body, private=("api_key", "vertex_credentials"))
+    for deployment in (a_deployment(), a_deployment(model="other")):
+        sent = msgspec.json.decode(send(call, deployment).body)
+        assert sent == {"model": deployment.model, "n": 1}
+
+
+def test_and_those_of_a_form(send: Any, a_call: MakeCall, a_deployment: MakeDeployment) -> None:
+    whole = part(b"model", b"m") + part(b"api_key", b"sk-theirs") + part(b"z", b"m") + b"--b--\r\n"
+    out = send(form_call(a_call, whole), a_deployment())
+    assert out.body == part(b"model", b"m") + part(b"z", b"m") + b"--b--\r\n"
+
+
 def test_a_forms_model_is_renamed_and_its_targets_are_cut(
     send: Any, a_call: MakeCall, a_deployment: MakeDeployment
 ) -> None:
@@ -226,6 +240,8 @@ def test_no_body_at_all(send: Any, a_call: MakeCall, a_deployment: MakeDeploymen
         (b"/v1/files/a%2Fb", b"", b"/v1/files/a%2Fb"),
         (b"/v1/files", b"?a=1&a=2&b=%20", b"/v1/files?a=1&a=2&b=%20"),
         (b"/v1/files", b"?", b"/v1/files?"),
+        (b"/v1/files", b"?a=1&api-key=sk-theirs&b=%20&acces%73_token=x", b"/v1/files?a=1&b=%20"),
+        (b"/v1/files", b"?API_KEY=sk-theirs", b"/v1/files"),
         (b"/files/", b"", b"/v1/files/"),
     ],
 )
