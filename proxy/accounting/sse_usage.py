@@ -76,8 +76,10 @@ class SseUsageTap:
         "_tail",
         "_usage",
         "content_unix_s",
+        "event_bytes",
         "finish_seen",
         "model",
+        "only_begun",
         "settled",
         "suspects",
     )
@@ -87,6 +89,10 @@ class SseUsageTap:
         self.finish_seen = False
         self.content_unix_s: float | None = None
         """When the first event came that holds something a client waits for."""
+        self.event_bytes = 0
+        """Of that event."""
+        self.only_begun = False
+        """What is said of the usage is what an Anthropic stream says when it begins."""
         self.suspects: tuple[bytes, ...] = ()
         self._usage: Usage | None = None
         self._first: UsageFields | None = None
@@ -123,8 +129,9 @@ class SseUsageTap:
         if self._after_cr or payload.find(b"\r") >= 0:
             payload = self._with_lf(payload)
         block = payload if self._is_whole(payload) else self._whole_lines(payload)
-        if self.content_unix_s is None and _CONTENT.search(block) is not None:
+        if self.content_unix_s is None and (found := _CONTENT.search(block)) is not None:
             self.content_unix_s = time.time()
+            self.event_bytes = _event_bytes(block, found.start())
         if self._joins:
             self._join(block)
         elif block.find(_USAGE) >= 0 and block.count(_USAGE) != block.count(_NO_USAGE):
@@ -258,6 +265,7 @@ class SseUsageTap:
         if usage is not None:
             text = line[len(b"data:") :]
             self._usage = with_tools(usage, text) if event.type in _TERMINAL_TYPES else usage
+            self.only_begun = event.type == "message_start"
             self._said_by = (text, True)
         if event.type in _TERMINAL_TYPES:
             self.finish_seen = True
@@ -279,6 +287,13 @@ class SseUsageTap:
             block = block[at:]
         if self._ending and b"data:" in block:
             self.finish_seen = True
+
+
+def _event_bytes(block: bytes, at: int) -> int:
+    """Of the event that this lies in."""
+    start = block.rfind(b"\n\n", 0, at)
+    end = block.find(b"\n\n", at)
+    return (len(block) if end < 0 else end + 2) - (0 if start < 0 else start + 2)
 
 
 def is_plain(events: bytes) -> bool:

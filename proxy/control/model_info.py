@@ -102,7 +102,7 @@ def model_info_pages(
         seen = [status for status in snapshot() if request.may_use(status.group)]
         found = [(find(status.id), status) for status in seen if wanted in (None, status.id)]
         shown = [
-            _shown(deployment, status, now_unix_s, look_up(deployment, None))
+            _shown(deployment, status, now_unix_s, look_up(deployment, None), operator=request.operator)
             for deployment, status in found
             if deployment
         ]
@@ -113,9 +113,10 @@ def model_info_pages(
 
 
 def _shown(
-    deployment: Deployment, status: DeploymentStatus, now_unix_s: float, book: Found
+    deployment: Deployment, status: DeploymentStatus, now_unix_s: float, book: Found, *, operator: bool
 ) -> dict[str, object]:
-    """A ModelInfo, with what else is known of the model."""
+    """A ModelInfo, with what else is known of the model. `operator`: who asks may see what the operator wrote, and what
+    was learned by others' requests."""
     params = ShownParams(
         model=f"{deployment.provider}/{deployment.model}",
         api_base=status.api_base,
@@ -130,6 +131,8 @@ def _shown(
         use_in_pass_through=deployment.use_in_pass_through,
     )
     info = msgspec.structs.asdict(_info(deployment, status, now_unix_s, book))
+    if not operator:
+        info |= {"origin": "", "layers": []}
     can = {f"supports_{name}": said for name, said in supports(deployment, book).items()}
     return {
         "model_name": deployment.group,

@@ -5,6 +5,11 @@ from __future__ import annotations
 from proxy.errors import Fault, GatewayError
 
 
+def probes_are_the_operators() -> GatewayError:
+    message = "Only the holder of the master key may have the upstreams asked: leave `probe` out."
+    return GatewayError(403, message, param="probe", code="master_key_needed")
+
+
 def deployment_not_found(deployment_id: str) -> GatewayError:
     message = f"There is no deployment `{deployment_id}`. GET /admin/deployments lists them."
     return GatewayError(404, message, param="id", code="deployment_not_found")

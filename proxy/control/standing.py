@@ -94,6 +94,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What it stands on that rests, for some of its requests at least."""
     probe: ProbeResult | msgspec.UnsetType = msgspec.UNSET
 
+    def for_tenants(self) -> Endpoint:
+        """Without the operator's file, and what was learned by others' requests."""
+        return msgspec.structs.replace(self, origin="", layers=[])
+
     @property
     def healthy(self) -> bool:
         return self.state == HEALTHY_STATE and (self.probe is msgspec.UNSET or self.probe.ok)

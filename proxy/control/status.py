@@ -9,6 +9,7 @@ import msgspec
 
 from proxy.control.probe import Probe, ProbeResult, probe_all
 from proxy.control.query import fields_of
+from proxy.control.refusals import probes_are_the_operators
 from proxy.control.standing import DeploymentStatus, Endpoint, Snapshot, endpoint
 from proxy.storage.status import StateStatus
 from proxy.types import Page, PageRequest, Reply
@@ -64,20 +65,28 @@ def status_pages(
         model = asked.get("model") or None
         seen = [status for status in snapshot() if request.may_use(status.group)]
         statuses = [status for status in seen if model in (None, status.group)]
-        wanted = [status.id for status in statuses] if asked.get("probe") == "true" else []
-        report = _report(
-            statuses,
-            await probe_all(probe, wanted),
-            worker,
-            contained(),
-            state() if request.key is None else None,
-        )
-        return Reply(200, msgspec.json.encode(report))
+        probes = asked.get("probe") == "true"
+        if probes and not request.operator:
+            raise probes_are_the_operators()
+        wanted = [status.id for status in statuses] if probes else []
+        report = _report(statuses, await probe_all(probe, wanted), worker, contained(), state())
+        return Reply(200, msgspec.json.encode(report if request.operator else _for_tenants(report)))
 
     return (
         Page("/health", health, public=False, summary="Which upstreams work, from the traffic they got"),
         *(Page(path, live, public=True, summary="The process answers") for path in LIVENESS_PATHS),
         *(Page(path, ready, public=True, summary="Ready for traffic") for path in READINESS_PATHS),
+    )
+
+
+def _for_tenants(report: Health) -> Health:
+    """What the operator wrote and learned, and by whose requests, is the operator's."""
+    return msgspec.structs.replace(
+        report,
+        healthy_endpoints=[found.for_tenants() for found in report.healthy_endpoints],
+        unhealthy_endpoints=[found.for_tenants() for found in report.unhealthy_endpoints],
+        contained_errors={},
+        state=None,
     )
 
 

@@ -40,6 +40,11 @@ class PageRequest(msgspec.Struct, frozen=True):
     may_use: Callable[[str], bool] = lambda _: True
     """Whether its sender may use a model."""
 
+    @property
+    def operator(self) -> bool:
+        """Its sender may see what is the operator's: no virtual key's holder, unless that is an administrator."""
+        return self.key is None or self.admin
+
 
 class Page(msgspec.Struct, frozen=True):
     """One page of the gateway's own. `{name}` as the last part of `path` matches the rest of the path."""

@@ -26,6 +26,8 @@ from proxy.wire.parking import Late, Parking
 from proxy.wire.pump import Alike, End, Pump, Sieve, SievingPump, Tap
 from proxy.wire.response_head import ResponseHead
 
+GLANCE_BYTES = 256 * 1024
+"""Of what has come of a stream that is left: as much as a socket holds, or so."""
 DISCARD_BYTES = 64 * 1024
 """An unwanted body is read this far to save its connection; a longer one costs more than a new connection."""
 NOTHING_LEFT = LengthFraming(0)
@@ -47,10 +49,12 @@ class Answer:
         "_pump",
         "_spoilt",
         "_unwrapper",
+        "event_bytes",
         "head",
         "passed_on",
         "received_bytes",
         "takes_event",
+        "unsaid",
         "until",
         "whole",
     )
@@ -82,6 +86,10 @@ class Answer:
         self.until = math.inf
         """Monotonic seconds: nothing of it is waited for beyond."""
         self.received_bytes = 0
+        self.unsaid = False
+        """A stream that did not come to its end, and so did not say what it used."""
+        self.event_bytes = 0
+        """Of one of its events that said something; 0: not known."""
         self.passed_on = False
         """The client's door has taken all that was read of the body."""
         self.takes_event = False
@@ -265,6 +273,16 @@ class Answer:
             if payload:
                 return payload
         return b""
+
+    def glance(self, tap: Tap, most_bytes: int = GLANCE_BYTES) -> None:
+        """What has come and nobody has read, of a stream that is left: it was made all the same. Without waiting."""
+        limit_bytes = self.received_bytes + most_bytes
+        with suppress(UpstreamFailure, OSError):
+            while not self._framing.done and self.received_bytes < limit_bytes:
+                data = self._take_piece() or self._connection.link.recv()
+                if not data:
+                    return
+                tap.feed(self._unframe(data))
 
     async def _receive(self) -> bytes:
         try:

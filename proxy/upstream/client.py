@@ -11,7 +11,7 @@ from proxy.upstream.answer import Answer
 from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Endpoint
 from proxy.upstream.outbound import Outbound, Patience
-from proxy.upstream.pool import ConnectionPool
+from proxy.upstream.pool import Connection, ConnectionPool
 from proxy.wire.head import find_head_end
 from proxy.wire.link import POST_BYTES, Link
 from proxy.wire.parking import Late, Parking
@@ -25,6 +25,7 @@ MAX_ANSWER_HEAD_BYTES = 64 * 1024
 STALE_S = 1.0
 """A kept connection that ends unanswered within so long was closed as the request was sent: a round trip or two.
 Later, its upstream had the request and may have worked on it."""
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 MAX_INTERIM_ANSWERS = 16
 """1xx answers before the real one."""
 DROPPED_FROM_ANSWERS = frozenset((b"set-cookie",))
@@ -69,7 +70,7 @@ class UpstreamClient:
                 if unasked.said:
                     self._pool.distrust(endpoint)
             except _NoAnswer as closed:
-                if not connection.kept or closed.after_s > STALE_S:
+                if closed.after_s > STALE_S or not (connection.proven or _may_go_twice(connection, outbound)):
                     raise UpstreamFailure(
                         ResultKind.BROKEN, "the upstream closed the connection unanswered"
                     ) from closed
@@ -92,6 +93,12 @@ class _Unasked(Exception):  # noqa: N818 - a fact, not an error
     def __init__(self, *, said: bool) -> None:
         self.said = said
         """It spoke before it was sent anything."""
+
+
+def _may_go_twice(connection: Connection, outbound: Outbound) -> bool:
+    """One that was opened ahead, and ends with its first request, may have ended for it: only what does no more when it
+    is done twice (RFC 9110 section 9.2.2) goes again."""
+    return connection.kept and outbound.method in IDEMPOTENT
 
 
 def _believe(head: ResponseHead) -> None:

@@ -30,7 +30,7 @@ TIMED_OUT = (b"HTTP/1.1 408", b"HTTP/1.0 408")
 class Connection:
     """A link to an endpoint, and since when it has been idle (monotonic seconds)."""
 
-    __slots__ = ("endpoint", "idle_since", "kept", "link")
+    __slots__ = ("endpoint", "idle_since", "kept", "link", "stocked_at")
 
     def __init__(self, endpoint: Endpoint, link: Link) -> None:
         self.endpoint = endpoint
@@ -38,6 +38,13 @@ class Connection:
         self.idle_since = 0.0
         self.kept = False
         """It has idled, after an exchange or ahead of its first, so its peer may have closed it meanwhile."""
+        self.stocked_at = -1.0
+        """When it was opened ahead of need (monotonic seconds); negative: it was not."""
+
+    @property
+    def proven(self) -> bool:
+        """It has carried an exchange."""
+        return self.kept and self.idle_since != self.stocked_at
 
 
 def _nobody_asks(_endpoint: Endpoint) -> None: ...
@@ -108,6 +115,12 @@ class ConnectionPool:
         stack.append(connection)
         return None
 
+    def stock(self, connection: Connection) -> None:
+        """Take one that was opened ahead of need."""
+        self.give(connection)
+        connection.stocked_at = connection.idle_since
+        connection.link.readable = True  # whoever takes it asks the kernel whether it is there still
+
     def _distrusts(self, connection: Connection) -> bool:
         return connection.endpoint in self._distrusted
 
@@ -140,6 +153,7 @@ class ConnectionPool:
         for connection in tuple(stack):
             heard = connection.link.overhear()
             if heard is None and connection.idle_since > born_after and not self._distrusts(connection):
+                connection.link.readable |= not connection.proven
                 alive.append(connection)
             else:
                 self._drop(connection, heard)

@@ -88,7 +88,7 @@ class Preopener:
         parking = Parking(self._reactor)
         async with self._turns:
             try:
-                self._pool.give(await self.connector.connect(parking, endpoint, LIMIT_S))
+                self._pool.stock(await self.connector.connect(parking, endpoint, LIMIT_S))
                 self.opened += 1
             except (UpstreamFailure, ClientGone) as error:
                 self.demand.leave_alone(endpoint)  # the next request will see for itself

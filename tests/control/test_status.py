@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from proxy.control import ProbeResult
+from proxy.errors import GatewayError
+from tests.control.conftest import LayerStatus
 
 
 @pytest.mark.parametrize("path", ["/health/liveliness", "/health/liveness", "/livez"])
@@ -62,6 +64,24 @@ async def test_health_says_which_deployments_work_and_why_others_do_not(ask, hou
     benched = health["unhealthy_endpoints"][0]
     assert (benched["deployment_id"], benched["reason"], benched["until_s"]) == ("b", "auth", 12.5)
     assert house.probed == []
+
+
+async def test_a_virtual_key_sees_what_it_may_use_and_nothing_of_the_operators(ask, house, status):
+    rests = LayerStatus(
+        kind="model", id="m1", name="sk-...: gpt", state="open", reason="failing", call_id="of-another"
+    )
+    house.statuses = [status(id="a", layers=(rests,)), status(id="b", group="secret-model")]
+    sender = {"key": "k", "may_use": lambda model: model != "secret-model"}
+    health = msgspec.json.decode((await ask("/health", **sender)).body)
+    (only,) = health["healthy_endpoints"]
+    assert (only["deployment_id"], only["origin"], only["layers"]) == ("a", "", [])
+    assert (health["contained_errors"], health["state"]) == ({}, None)
+    with pytest.raises(GatewayError) as refused:
+        await ask("/health", "probe=true", **sender)
+    assert (refused.value.status, refused.value.code) == (403, "master_key_needed")
+    assert house.probed == []
+    whole = msgspec.json.decode((await ask("/health", **sender, admin=True)).body)
+    assert whole["healthy_endpoints"][0]["origin"] == "config.yaml:2 KEY_1"
 
 
 async def test_health_of_one_model(ask, house, status):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import openai
 import pytest
 
-from loadtest.answers import error
+from loadtest.answers import LAST_CHUNK, SSE_TYPE, Answer, Fault, Framing, error
+from loadtest.anthropic_answers import as_event
 from loadtest.gateway_process import GatewayProcess
 from tests.e2e.conftest import GATEWAY_KEY, Upstream
 from tests.e2e.test_tenancy import as_
@@ -91,6 +94,60 @@ def test_what_a_client_has_for_one_provider_no_other_gets(
     assert second.target == b"/v1/messages"
     for request in (first, second):
         assert b"their-secret" not in request.body
+
+
+WORDS = 40
+DELTA = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " word"}}
+BEGUN = {
+    "type": "message_start",
+    "message": {"id": "msg_1", "model": "c", "usage": {"input_tokens": 25, "output_tokens": 1}},
+}
+CHUNK = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":" word"}}]}\n\n'
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    ("model", "events"),
+    [("claude", (as_event(BEGUN), *[as_event(DELTA)] * WORDS)), ("gpt", (CHUNK,) * WORDS)],
+    ids=["claude", "gpt"],
+)
+def test_who_leaves_before_the_bill_pays_for_what_was_made(
+    gateway: GatewayProcess,
+    litellm: Litellm,
+    upstream: Upstream,
+    path: str,
+    model: str,
+    events: tuple[bytes, ...],
+) -> None:
+    """Though the upstream says what a stream used only at its end."""
+    key = litellm.post("/key/generate", key_alias=f"left {path} {model}")["key"]
+    answer = Answer(headers=(SSE_TYPE,), body=events, framing=Framing.CHUNKED)
+    size = sum(map(len, answer.writes())) - len(LAST_CHUNK)
+    upstream.say(replace(answer, fault=Fault.STALL, fault_at=size))
+    body = {"model": model, "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.stream("POST", gateway.url + path, headers=headers, json=body, timeout=30) as stream:
+        heard = 0
+        for line in stream.iter_lines():
+            heard += "word" in line
+            if heard == WORDS:
+                break
+    record = record_of(gateway, f"left {path} {model}")
+    assert record["outcome"] == "client_gone"
+    assert record["estimated"]
+    assert WORDS - 3 <= record["usage"]["output_tokens"] <= WORDS + 3
+    if model == "claude":
+        assert record["usage"]["input_tokens"] == 25
+
+
+def record_of(gateway: GatewayProcess, alias: str) -> dict[str, Any]:
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        for line in gateway.output.splitlines():
+            if f'"key_alias":"{alias}"' in line and '"event":"request"' in line:
+                return dict(json.loads(line))
+        time.sleep(0.05)
+    raise AssertionError("no record came")
 
 
 @pytest.mark.parametrize(

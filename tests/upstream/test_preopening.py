@@ -8,8 +8,9 @@ import pytest
 import trio
 import trio.testing
 
-from loadtest.answers import chat
+from loadtest.answers import chat, truncated
 from loadtest.mock_upstream import MockUpstream
+from proxy.types import ResultKind
 from proxy.upstream import preopening
 from proxy.upstream.connecting import Connector
 from proxy.upstream.destination import Endpoint
@@ -17,6 +18,7 @@ from proxy.upstream.dialling import Dialler
 from proxy.upstream.preopening import MAX_ENDPOINTS, Demand, Preopener
 from proxy.upstream.resolving import Resolver
 from tests.upstream.conftest import Caller
+from tests.upstream.test_client import failure
 
 HERE = Endpoint("127.0.0.1", 1, tls=False)
 THERE = Endpoint("127.0.0.1", 2, tls=False)
@@ -90,6 +92,24 @@ async def test_one_that_its_upstream_closed_meanwhile_costs_no_request(
     opener.most = 0
     await mock.connections[0]._stream.aclose()
     assert await caller.whole() == chat().body
+
+
+@pytest.mark.parametrize(("method", "again"), [(b"GET", True), (b"DELETE", True), (b"POST", False)])
+async def test_one_that_ends_with_its_first_request_may_have_ended_for_it(
+    opener: Preopener, caller: Caller, mock: MockUpstream, method: bytes, again: bool
+) -> None:
+    missed(opener.demand, caller.endpoint, 1)
+    await until(lambda: caller.pool.idle_at(caller.endpoint) == 1)
+    opener.most = 0
+    mock.script(truncated(), chat(), truncated(), chat())
+    asked = caller.outbound(method=method)
+    if not again:
+        assert (await failure(caller.ask(asked))).kind is ResultKind.BROKEN
+        assert len(mock.requests) == 1
+        return
+    assert await caller.whole(asked) == chat().body
+    assert len(mock.requests) == 2
+    assert await caller.whole() == chat().body, "it has answered once, and is as any other then"
 
 
 async def test_an_upstream_that_refuses_is_left_alone(opener: Preopener, caller: Caller) -> None:

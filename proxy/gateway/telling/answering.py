@@ -24,6 +24,7 @@ from proxy.gateway.telling.ends import (
     delivered,
     ends_by_its_words,
     hidden_error,
+    note_end,
     note_pace,
     outcome_of,
     read_rest,
@@ -133,6 +134,7 @@ async def relay(
         await read_rest(answer, tap, drain_s, had_all=had_all)
         hidden = hidden_error(call, usage) if good and hidden is None else hidden
     if whole is None:
+        note_end(usage, answer)
         account(record, call, usage, counted, complete=end is _DONE)
     if end is _DONE:
         return Delivery(outcome_of(result.status, result.kind), result, hidden=hidden)

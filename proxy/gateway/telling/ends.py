@@ -82,6 +82,8 @@ async def read_rest(answer: Answer, tap: Tap | None, drain_s: float, *, had_all:
         await read_on(answer, None, REST_S, REST_BYTES)
     elif drain_s:
         await read_on(answer, tap, drain_s)
+    elif tap is not None and streams(answer.head):
+        answer.glance(tap)
 
 
 async def read_on(answer: Answer, tap: Tap | None, limit_s: float, limit_bytes: float = math.inf) -> None:
@@ -119,6 +121,7 @@ class accounted:  # noqa: N801 - reads as what it does
         try:
             return isinstance(error, ClientGone) and await self._had_all()
         finally:
+            note_end(self._usage, self._answer)
             account(self._record, self._call, self._usage, self._counted)
 
     async def _had_all(self) -> bool:
@@ -160,6 +163,13 @@ def note_pace(record: Record, usage: UsageTap, answer: Answer) -> None:
     record.longest_gap_s = answer.longest_gap_s
     if isinstance(usage, SseUsageTap) and usage.content_unix_s is not None:
         record.first_content_s = max(0.0, usage.content_unix_s - record.started_unix_s)
+
+
+def note_end(usage: UsageTap, answer: Answer) -> None:
+    """Whether a stream has said what it used, or that is to be reckoned from what came of it."""
+    if isinstance(usage, SseUsageTap) and not usage.finish_seen:
+        answer.unsaid = usage.only_begun or usage.result() is None
+        answer.event_bytes = usage.event_bytes
 
 
 def _account_results(

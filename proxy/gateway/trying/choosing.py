@@ -14,7 +14,6 @@ from proxy.gateway.trying.choice import Choice
 from proxy.gateway.trying.selection import choose
 from proxy.routing.router import Router
 
-
 LOOKS_AGAIN_S = (WRITTEN_BEHIND_S, 0.2, 0.5)
 """For what may have been made a moment ago: where the machine is loaded, it is written later."""
 

@@ -58,7 +58,9 @@ class Costing:
 
     def delivered(self, run: Run, lane: Lane, answer: Answer, delivery: Delivery | None) -> None:
         """HOT. An answer is with its client, as far as it came. None: its client has left."""
-        if delivery is None or delivery.hidden is None:
+        if answer.unsaid and answer.head.status == 200 and run.call.head.method == b"POST":
+            self._left(run, lane, answer)
+        elif delivery is None or delivery.hidden is None:
             self.answered(run, lane, answer.head.status, answer.received_bytes)
         else:
             self.charge(run, lane)
@@ -71,6 +73,14 @@ class Costing:
             self._reckoning.learn(call, model, usage, answer_bytes)
         elif status == 200 and usage is None and answer_bytes and call.head.method == b"POST":
             self._reckoning.fill(call, record, model, answer_bytes, self._prices(run, lane))
+        self.charge(run, lane)
+
+    def _left(self, run: Run, lane: Lane, answer: Answer) -> None:
+        """A stream that did not come to its end, by what came of it."""
+        record = run.record
+        said = None if record.usage is run.charged else record.usage
+        model = lane.destination.deployment.model
+        self._reckoning.reckon_left(run.call, record, model, said, answer)
         self.charge(run, lane)
 
     def charge(self, run: Run, lane: Lane) -> None:

@@ -10,8 +10,10 @@ from proxy.errors import UNREADABLE
 from proxy.gateway.reading.call import Call
 from proxy.pricing.rates import Prices
 from proxy.types import Usage
+from proxy.upstream.answer import Answer
 
 _TEXT = frozenset((b"/chat/completions", b"/completions", b"/responses"))
+_STREAMED = _TEXT | {b"/messages"}
 _VECTORS = frozenset((b"/embeddings", b"/moderations"))
 _IMAGES = frozenset((b"/images/generations", b"/images/edits", b"/images/variations"))
 _SPEECH = b"/audio/speech"
@@ -59,6 +61,22 @@ class Reckoning:
         elif path in _HEARING and record.request_bytes:
             seconds = max(1.0, round(record.request_bytes / SOUND_BYTES_A_SECOND, 1))
             record.usage, record.estimated = Usage(seconds=seconds), True
+
+    def reckon_left(self, call: Call, record: Record, model: str, said: Usage | None, answer: Answer) -> None:
+        """The record's usage, of a stream that was left, or broke off: an event holds a token at least. `said`: what
+        it said of it when it began."""
+        text, came = call.json, answer.received_bytes
+        if text is None or not came or call.route.path.removeprefix(b"/v1") not in _STREAMED:
+            return
+        guess = self._ratios.guess(model, text, came, stream=True)
+        sent = guess.input_tokens if said is None else said.input_tokens
+        made = max(guess.output_tokens or 0, came // answer.event_bytes if answer.event_bytes else 0)
+        if said is not None:
+            made = max(made, said.output_tokens or 0)
+        record.usage = msgspec.structs.replace(
+            said or guess, output_tokens=made, total_tokens=(sent or 0) + made
+        )
+        record.estimated = True
 
     def _guess(self, call: Call, record: Record, model: str, answer_bytes: int, *, makes: bool) -> None:
         text = call.json

@@ -80,6 +80,11 @@ class FakeAnswer:
         self.until = math.inf
         self.passed_on = False
         self.received_bytes = 0
+        self.unsaid = False
+        self.event_bytes = 0
+
+    def glance(self, tap: Tap) -> None:
+        """Nothing has come that was not read."""
 
     def ends_whole_if(self, says: Callable[[], bool], said_all: Callable[[], bool]) -> None:
         self.ends_whole = says

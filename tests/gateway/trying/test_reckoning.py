@@ -37,6 +37,37 @@ def test_text_is_guessed(fill, path):
     assert record.estimated
 
 
+class Left:
+    """What came of a stream."""
+
+    def __init__(self, received_bytes: int, event_bytes: int) -> None:
+        self.received_bytes, self.event_bytes = received_bytes, event_bytes
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "left", "expected"),
+    [
+        (b"/chat/completions", None, Left(2300, 0), Usage(200, 10, 210)),
+        (b"/chat/completions", None, Left(2300, 100), Usage(200, 23, 223)),
+        (b"/chat/completions", None, Left(2300, 2000), Usage(200, 10, 210)),
+        (
+            b"/messages",
+            Usage(25, 1, 26, cached_tokens=5),
+            Left(2300, 100),
+            Usage(25, 23, 48, cached_tokens=5),
+        ),
+        (b"/v1/messages", Usage(25, 400, 425), Left(2300, 100), Usage(25, 400, 425)),
+        (b"/v1/messages", None, Left(0, 0), None),
+        (b"/images/generations", None, Left(2300, 100), None),
+    ],
+)
+def test_a_stream_that_was_left_is_reckoned_by_what_came_of_it(a_call, path, said, left, expected):
+    record = Record(call_id="c", started_unix_s=0.0, method="POST", route="x")
+    call = a_call(b'{"input":"%b"}' % (b"x" * 888), route=Route(Kind.NATIVE, "x", path))
+    Reckoning().reckon_left(call, record, "m", said, left)  # type: ignore[arg-type]
+    assert (record.usage, record.estimated) == (expected, expected is not None)
+
+
 @pytest.mark.parametrize("path", [b"/embeddings", b"/moderations"])
 def test_vectors_and_verdicts_are_guessed_by_their_prompt(fill, path):
     record = fill(path, b'{"input":"%b"}' % (b"x" * 888))
