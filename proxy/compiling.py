@@ -17,7 +17,7 @@ PARTS = (
     "gateway/pipeline.py",
     "gateway/reading/budget.py", "gateway/reading/intake.py", "gateway/reading/peek.py",
     "gateway/reading/reception.py",
-    "gateway/telling/answering.py", "gateway/telling/ends.py",
+    "gateway/telling/alike.py", "gateway/telling/answering.py", "gateway/telling/ends.py",
     "gateway/trying/attempts.py", "gateway/trying/choosing.py", "gateway/trying/costing.py",
     "gateway/trying/delivering.py",
     "gateway/trying/judging.py", "gateway/trying/outbound.py", "gateway/trying/own_lines.py",

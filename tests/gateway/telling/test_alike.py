@@ -129,11 +129,12 @@ def test_streams_of_all_kinds(links: tuple[Link, Link], kind: dict, at_once: int
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize("at_once", [1, 3, 20])
 def test_what_is_alike_is_not_read(form: bytes, at_once: int) -> None:
     tap, sieve = SseUsageTap(), UsageSieve()
     alike = AlikeEvents(tap, sieve)
-    first, *others = (encode_chunk(form % text) for text in (b"one", b"two", b"", b"three, four", b"\\n"))
+    texts = (b"one", b"two", b"", b"three, four", b"\\n") * 5
+    first, *others = (encode_chunk(form % text) for text in texts)
     event = first[first.find(b"\n") + 1 : -2]
     for _ in range(4):  # Azure's first event names no model
         tap.feed(event)
