@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -34,6 +37,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("pure") is not None:
             item.add_marker(pytest.mark.skip(reason="puts something in the place of what is compiled"))
+
+
+def _open_state_files() -> set[str]:
+    found = set()
+    for link in Path("/proc/self/fd").iterdir() if Path("/proc/self/fd").exists() else ():
+        with suppress(OSError):
+            target = str(link.readlink())
+            if target.endswith((".db", ".db-wal", ".db-shm")):
+                found.add(f"{link.name} {target}")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def closes_state_files() -> Iterator[None]:
+    """Each is three descriptors and some megabytes, for as long as the session runs."""
+    before = _open_state_files()
+    yield
+    left = _open_state_files() - before
+    assert not left, "a test leaves state files open"
+
+
+@pytest.fixture
+def cycles_collected() -> Iterator[None]:
+    """For tests of what fails: an error's traceback may hold what was at work, in a circle."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -91,9 +91,12 @@ def connect_to_read(path: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", busy_s, uri=True, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        for setting in ("query_only = ON", f"cache_size = {-CACHE_KIB}", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {setting}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

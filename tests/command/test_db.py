@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ def test_it_is_found_as_the_gateway_finds_it(path: Path, capsys: pytest.CaptureF
     assert "There is no state file" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("cycles_collected")
 def test_broken_pages_are_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = bytearray(path.read_bytes())
     for page in range(20, len(whole) // 4096, 7):
@@ -78,11 +80,12 @@ def test_tables_that_are_missing_are_told(
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("cycles_collected")
 def test_what_is_no_state_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.db"
     path.write_text("no database" * 1000)
     assert main(["db", "check", "--state", str(path)], {}) == EX_FAILED
-    with sqlite3.connect(tmp_path / "y.db") as other:
+    with closing(sqlite3.connect(tmp_path / "y.db")) as other:
         other.execute("CREATE TABLE a (b)")
     assert main(["db", "check", "--state", str(tmp_path / "y.db")], {}) == EX_FAILED
     said = capsys.readouterr()
@@ -102,7 +105,9 @@ def test_a_backup_beside_one_who_writes(path: Path) -> None:
     assert rows(path) == 3_000
     assert stat.S_IMODE(to.stat().st_mode) == 0o600
     assert sorted(each.name for each in path.parent.iterdir()) == ["backup.db", "sluice.db"]
-    StateFile(to).open()
+    copy = StateFile(to)
+    copy.open()
+    copy.close()
 
 
 def test_a_backup_overwrites_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,9 @@ def test_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_was_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    StateFile(tmp_path / "sluice.db").open()
+    state = StateFile(tmp_path / "sluice.db")
+    state.open()
+    state.close()
     assert main(["spend", "--state", str(tmp_path / "sluice.db")], {}) == EX_OK
     assert "nothing was asked" in capsys.readouterr().out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
@@ -174,7 +174,8 @@ async def test_a_file_put_in_its_place_is_used(path: Path, state: StateFile) -> 
         assert await state.read(partial(count, "kept")) == 1
         assert await state.read(partial(count, "before")) == 0
     state.close()
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 async def test_two_processes_share_it(path: Path, state: StateFile) -> None:
@@ -189,6 +190,7 @@ async def test_two_processes_share_it(path: Path, state: StateFile) -> None:
     other.close()
 
 
+@pytest.mark.usefixtures("cycles_collected")
 async def test_both_see_that_it_was_deleted(path: Path, state: StateFile) -> None:
     other = StateFile(path, StateLimits(flush_s=0.001))
     async with running(state), running(other):

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_an_empty_file_is_begun_with(path: Path) -> None:
 
 
 def test_another_programs_database_is_not_touched(path: Path) -> None:
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE theirs (a TEXT)")
     before = path.read_bytes()
     told = _told(path)
@@ -158,4 +159,5 @@ def test_it_knows_its_own(path: Path) -> None:
     opened.connection.close()
     again.connection.execute("INSERT INTO meta VALUES ('a', 1)")
     again.connection.close()
-    assert sqlite3.connect(path).execute("SELECT value FROM meta WHERE name = 'a'").fetchone() == (1,)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT value FROM meta WHERE name = 'a'").fetchone() == (1,)

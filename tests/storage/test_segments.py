@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_segments_go_with_their_records(tmp_path: Path, path: Path) -> None:
     state = StateFile(copy)
     retention = Retention(RetentionLimits(records_s=0, days=1 << 20), state)
     now = NOON + STEP_S * RECORDS / 2
-    with state_connection(copy) as connection:
+    with closing(state_connection(copy)) as connection:
         before = connection.execute("SELECT count(*) FROM segments").fetchone()
         while retention.step(now, connection):
             pass
@@ -137,7 +138,7 @@ def test_what_is_rolled_back_is_noted_anew(tmp_path: Path) -> None:
         rows.finish([record(key="k9")], 0)
     failing.fails = False
     rows.finish([record(key="k9")], 0)
-    with state_connection(state.path) as connection:
+    with closing(state_connection(state.path)) as connection:
         (caller,) = connection.execute("SELECT caller FROM records").fetchone()
         assert connection.execute("SELECT caller FROM caller_segments").fetchall() == [(caller,)]
         assert len(found(connection, Wanted(key="k9"))) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ MILLION = 1_000_000
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Ask:
+def ask(tmp_path: Path) -> Iterator[Ask]:
     state = StateFile(tmp_path / "sluice.db")
     rows = RecordRows(state)
     rows.watch({"d1": DEPLOYMENT}.get, lambda _: False)
@@ -47,7 +47,8 @@ def ask(tmp_path: Path) -> Ask:
         assert reply.status == 200
         return msgspec.json.decode(reply.body)
 
-    return ask
+    yield ask
+    state.close()
 
 
 async def test_of_all(ask: Ask) -> None:
