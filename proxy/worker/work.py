@@ -27,6 +27,7 @@ from proxy.process.memory import keep_freed_memory
 from proxy.process.orders import Order
 from proxy.process.stopping import Stop, Terminal
 from proxy.process.systemd import BEATS_PER_WATCHDOG
+from proxy.process.turns import take_short_turns
 from proxy.routing.facts import FactBoard
 from proxy.sinks.sink import Spill
 from proxy.storage.file import StateFile
@@ -128,6 +129,7 @@ def work(
         side = SideDoor(metrics_listener, gateway.reactor, door_limits(ours), lambda: gateway.side)
     make_room_for_descriptors(FILES_PER_CONNECTION * ours.max_connections)
     keep_freed_memory()
+    take_short_turns()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
