@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -20,6 +20,7 @@ from sluice.course import Answered
 from sluice.exceptions import APIError, SluiceError
 from sluice.raising import of_answer, of_connection, of_timeout
 from sluice.reading import beside_of, tokens_of
+from sluice.telling import Teller
 from sluice.transport.sending import lost
 
 C = TypeVar("C", bound=Fields)
@@ -30,7 +31,8 @@ _BROKEN = Result(ResultKind.BROKEN, 200)
 class Chunks(Told, Generic[C]):
     """What a stream has read and not handed out yet."""
 
-    def __init__(self, answered: Answered, kind: type[C]) -> None:
+    def __init__(self, answered: Answered, kind: type[C], teller: Teller | None = None) -> None:
+        self._teller = teller
         self._answered = answered
         self._kind = kind
         self._beside = beside_of(answered)
@@ -106,6 +108,8 @@ class Chunks(Told, Generic[C]):
             return
         if b'"usage"' in data:
             self._note(chunk)
+        if self._teller is not None:
+            self._teller.chunks.append(chunk)
         self._read.append(chunk)
 
     def _note(self, chunk: Mapping[str, Any]) -> None:
@@ -130,6 +134,15 @@ class Chunks(Told, Generic[C]):
         self._done = True
         self._failed = error
         self._answered.ended(result, None)
+
+    def _tell(self) -> list[Awaitable[object]]:
+        """Once: what is to be awaited of those who are told."""
+        teller, self._teller = self._teller, None
+        if teller is None:
+            return []
+        if self._failed is not None:
+            return teller.failed(self._failed, self._answered)
+        return teller.ended(self._answered, self._beside)
 
     def _over_and_done(self) -> None:
         """Nobody reads on."""

@@ -18,6 +18,7 @@ import httpx
 from sluice.answers.fields import Fields
 from sluice.course import Answered
 from sluice.events import Chunks
+from sluice.telling import Teller, awaited, left
 from sluice.transport.tasks import cut
 
 C = TypeVar("C", bound=Fields)
@@ -27,8 +28,8 @@ _BROKEN = (httpx.HTTPError, httpx.StreamError)
 
 
 class Stream(Chunks[C], Iterator[C]):
-    def __init__(self, answered: Answered, kind: type[C]) -> None:
-        super().__init__(answered, kind)
+    def __init__(self, answered: Answered, kind: type[C], teller: Teller | None = None) -> None:
+        super().__init__(answered, kind, teller)
         self._body = self.response.iter_bytes()
 
     def __next__(self) -> C:
@@ -66,6 +67,7 @@ class Stream(Chunks[C], Iterator[C]):
         if not self._closed:
             self._over_and_done()
             self.response.close()
+            left(self._tell())
 
     def __enter__(self) -> Self:
         return self
@@ -84,8 +86,8 @@ class Stream(Chunks[C], Iterator[C]):
 class AsyncStream(Chunks[C], AsyncIterator[C]):
     """Of asyncio's or trio's."""
 
-    def __init__(self, answered: Answered, kind: type[C]) -> None:
-        super().__init__(answered, kind)
+    def __init__(self, answered: Answered, kind: type[C], teller: Teller | None = None) -> None:
+        super().__init__(answered, kind, teller)
         self._body = self.response.aiter_bytes()
         self._soon = _soon()
 
@@ -123,6 +125,7 @@ class AsyncStream(Chunks[C], AsyncIterator[C]):
         if not self._closed:
             self._over_and_done()
             await _let_go(self._body, self.response)
+            await awaited(self._tell())
 
     close = aclose
 
@@ -138,6 +141,7 @@ class AsyncStream(Chunks[C], AsyncIterator[C]):
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
             self._over_and_done()
+            left(self._tell())
             body, response = self._body, self.response
             with suppress(RuntimeError):  # the loop has ended, and closed all that it had
                 self._soon(lambda: _let_go(body, response))
