@@ -17,6 +17,7 @@ from proxy.providers.sigv4 import signature
 from proxy.types import Headers, Moment, Translation
 from sluice.asked import Asked
 from sluice.body import encoded
+from sluice.lines import written
 from sluice.raising import of_refusal
 from sluice.transport.sending import Sending, timeouts_of
 from sluice.ways import Way
@@ -109,7 +110,7 @@ def _headers(way: Way, own: Mapping[str, Any], prepared: Prepared, token: Header
         found["OpenAI-Project"] = project
     for more in (sluice.headers, own.get("headers"), own.get("extra_headers")):
         if more:
-            found.update({name: str(value) for name, value in more.items()})
+            found.update(written(more))
     return found
 
 
