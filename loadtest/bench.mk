@@ -11,7 +11,7 @@ SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
 
-.PHONY: bench bench-soak bench-scaling bench-reports bench-peers bench-tools instructions translated-streams load sim sim-interference cancel chaos limits fuzz h2spec
+.PHONY: bench bench-soak bench-scaling bench-reports bench-library bench-peers bench-tools instructions translated-streams load sim sim-interference cancel chaos limits fuzz h2spec
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -54,6 +54,9 @@ bench-scaling: $(BENCH_NEEDS) ## cost by models, deployments and idle connection
 
 bench-reports: $(VENV)/.dev ## reports over 10,000,000 records (RECORDS=100000 for less): minutes, and 4 GB of disk
 	$(BIN)/python -m loadtest.spend_reports --records $(or $(RECORDS),10000000) $(ARGS)
+
+bench-library: $(VENV)/.dev ## the library's CPU beside openai's own package (ROUNDS=3 for less)
+	$(BIN)/python -m loadtest.bench_library --rounds $(ROUNDS)
 
 bench-peers: $(BENCH_NEEDS) .venv-litellm/.done $(BENCH_BUILD)/portkey/.done ## the same bench against LiteLLM and Portkey
 	$(BENCH) --cases "$(or $(CASES),chat,burst,alone)" --rounds $(ROUNDS) --servers nginx,gateway,direct,litellm,portkey

@@ -2,8 +2,8 @@
 
     python -m loadtest.bench_library [--rounds 7] [--calls 300] [--streams 10]
 
-Each measurement is a process of its own; the two take turns, so that a slow minute hits both, and the ratio is the median
-of the rounds' ratios. The upstream is the mock, in a process of its own: its time is not in the numbers.
+Each measurement is a process of its own; the two take turns, so that a slow minute hits both, and the ratio is the
+median of the rounds' ratios. The upstream is the mock, in a process of its own: its time is not in the numbers.
 """
 
 from __future__ import annotations

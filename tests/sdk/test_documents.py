@@ -23,6 +23,7 @@ from tests.sdk.simulated import Seen, Simulated, simulated_openai
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "tests/data/litellm/docs"
 VENDORS = Path(__file__).parent / "vendors"
+LIBRARY, TO_GATEWAY = ROOT / "docs/library.md", ROOT / "docs/library-to-gateway.md"
 RUN_S = 120
 """Some import openai's package, on a loaded machine."""
 _BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -182,3 +183,38 @@ def _judge(shown: Shown, seen: list[Seen]) -> None:
     for each in seen:
         assert each.json["model"] == shown.model
         assert {name: each.headers.get(name) for name in shown.headers} == shown.headers
+
+
+# -- our own pages
+
+
+_MISREAD = {"â€™": "\N{RIGHT SINGLE QUOTATION MARK}"}
+"""The pages were once decoded as what they are not."""
+
+
+def _as_here(page: str, number: int) -> str:
+    """A block as our pages have it."""
+    block = with_our_import(blocks(page)[number])
+    for misread, meant in _MISREAD.items():
+        block = block.replace(misread, meant)
+    return block
+
+
+def _own_blocks() -> list[str]:
+    """Of the library's page, what is on neither of LiteLLM's."""
+    theirs = {_as_here(page, number) for page, number in SHOWN}
+    return [block for block in _BLOCK.findall(LIBRARY.read_text()) if block not in theirs]
+
+
+@pytest.mark.parametrize(("page", "number"), SHOWN, ids=lambda value: str(value))
+def test_the_documentation_has_every_block_as_it_is_but_for_the_import(page: str, number: int) -> None:
+    assert f"```python\n{_as_here(page, number)}```" in LIBRARY.read_text() + TO_GATEWAY.read_text()
+
+
+def test_the_librarys_page_has_examples_of_its_own() -> None:
+    assert len(_own_blocks()) >= 4
+
+
+@pytest.mark.parametrize("block", _own_blocks(), ids=lambda block: str(block.count("\n")))
+def test_an_example_of_the_librarys_page_runs(block: str, openai: Simulated, gateway: GatewayProcess) -> None:
+    run(block, openai, gateway)
