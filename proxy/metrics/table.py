@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -69,8 +69,8 @@ class OwnBoard:
         return self._sheet
 
 
-Source = Callable[["Table"], None]
-"""Says what it knows, each time it is asked."""
+Source = Callable[["Table"], Iterable[None] | None]
+"""Says what it knows, each time it is asked: at once, or step by step, so that others have their turn between."""
 
 
 def _label(value: str) -> str:
@@ -141,12 +141,14 @@ class Table:
         self.values[row + bisect_left(bounds, value)] += 1
         self.values[row + len(bounds) + 1] += value
 
-    def ask(self) -> None:
-        """Everybody for what they know. A level that nobody sets any more is none."""
+    def ask(self) -> Iterator[None]:
+        """Everybody for what they know, step by step; publish it when all have been asked. A level that nobody sets any
+        more is none."""
         for row in self._levels:
             self.values[row] = math.nan
         for source in self.sources:
-            source(self)
+            yield from source(self) or ()
+            yield
 
     def publish(self, board: Board, now: float) -> bool:
         """False: the board has no room for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from proxy.routing.affinity import ObjectStore
 from proxy.routing.dice import Dice
@@ -257,7 +257,11 @@ class Router:
         self.layers.report = report
 
     def snapshot(self, now: float) -> tuple[DeploymentStatus, ...]:
-        return tuple(describe(member, now) for member in self._members)
+        return tuple(self.statuses(now))
+
+    def statuses(self, now: float) -> Iterator[DeploymentStatus]:
+        """One by one, for those who let others have their turn between."""
+        return (describe(member, now) for member in self._members)
 
     def layer_statuses(self, now: float) -> tuple[LayerStatus, ...]:
         """Hosts and keys, and of their models and kinds of request those of which something is remembered."""

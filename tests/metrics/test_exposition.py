@@ -21,7 +21,7 @@ def numbers() -> dict[int, dict[tuple[str, ...], list[float]]]:
     for value in (0.004, 0.005, 0.3, 1000.0):
         table.observe(f.FIRST_BYTE, value, ("m",))
     table.sources.append(lambda table: table.set(f.IN_FLIGHT, 3))
-    table.ask()
+    list(table.ask())
     table.publish(board, 0.0)
     return merged(board.sheets(), 0.0)
 

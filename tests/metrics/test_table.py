@@ -14,7 +14,7 @@ NOW = 1000.0
 
 def published(table: Table, now: float = NOW) -> bytes:
     board = OwnBoard()
-    table.ask()
+    list(table.ask())
     assert table.publish(board, now)
     return board.inherited()
 
