@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from loadtest.bench.machine import ROOT
 from loadtest.bench.procs import Server
 from loadtest.certificates import Certificates, make_certificates
 from proxy.loading import PURE_VARIABLE
+from proxy.storage.place import FOLDER_VARIABLE
 
 BUILD = ROOT / "loadtest/build"
 CONFIG = ROOT / "loadtest/bench.yaml"
@@ -140,8 +142,22 @@ class Stage:
     def _gateway(self, name: str, port: int, config: Path) -> Server:
         command = shlex.split(self._gateway_command.format(config=config, port=port))
         return Server(
-            name, tuple(command), port, SERVER_CORE, self._env(), tls_port=port, tls_model="over-tls", key=KEY
+            name,
+            tuple(command),
+            port,
+            SERVER_CORE,
+            {**self._env(), FOLDER_VARIABLE: str(self._state(name))},
+            tls_port=port,
+            tls_model="over-tls",
+            key=KEY,
         )
+
+    def _state(self, name: str) -> Path:
+        """A folder for its state file, which is empty at first: servers share none."""
+        folder = self.folder / f"{name}-state"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return folder
 
     def _env(self) -> dict[str, str]:
         return {
