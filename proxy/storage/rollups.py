@@ -69,7 +69,7 @@ def _figures(records: Sequence[Record], usages: Sequence[Usage], costs: Sequence
     """As `FIGURES`: by column, which runs no bytecode for each record."""
     return (
         len(records),
-        sum(record.outcome not in _GOOD for record in records),
+        len(records) - sum(map(_GOOD.__contains__, map(_outcome, records))),
         sum(record.cost is None and record.usage is not None for record in records),
         sum(map(_estimated, records)),
         int(sum(map(_duration_s, records)) * 1000),
@@ -78,7 +78,7 @@ def _figures(records: Sequence[Record], usages: Sequence[Usage], costs: Sequence
     )
 
 
-_estimated, _duration_s = attrgetter("estimated"), attrgetter("duration_s")
+_estimated, _duration_s, _outcome = map(attrgetter, ("estimated", "duration_s", "outcome"))
 _TOKENS: Final = tuple(map(attrgetter, FIGURES[5:10]))
 _NANOS: Final = tuple(
     map(attrgetter, ("total", "input", "cached", "cache_write", "output", "other", "saved"))
