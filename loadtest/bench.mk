@@ -11,7 +11,7 @@ SECONDS ?= 600
 SEEDS ?= 10000
 JOBS ?= $(shell nproc)
 
-.PHONY: bench bench-soak bench-scaling bench-reports bench-library bench-peers bench-tools instructions translated-streams load sim sim-interference cancel chaos limits fuzz h2spec
+.PHONY: bench bench-soak bench-scaling bench-reports bench-library bench-peers bench-tools instructions translated-streams load sim sim-interference sim-builds cancel chaos limits fuzz h2spec
 
 $(LOAD_VENV)/.done: loadtest/requirements.txt
 	$(PYTHON) -m venv $(LOAD_VENV)
@@ -78,6 +78,9 @@ sim: $(VENV)/.dev ## play seeds of the deterministic simulation (SEEDS=500 for l
 
 sim-interference: $(VENV)/.dev ## its second half alone: nobody notices one hostile caller
 	$(BIN)/python -m loadtest.sim --interference --seeds $(SEEDS) --jobs $(JOBS)
+
+sim-builds: compile $(VENV)/.dev ## the same seeds tell the same stories on both builds (SEEDS=500 for less)
+	$(BIN)/python -m loadtest.sim.builds --seeds $(SEEDS)
 
 translated-streams: $(VENV)/.dev ## what an event costs when it is translated, against one that is relayed; fails above 5 times
 	$(BIN)/python -m loadtest.translated_streams $(ARGS)

@@ -23,7 +23,10 @@ def main() -> int:
     if options.seed is not None:
         return _one(options.seed, beside=beside, verbose=options.verbose)
     player = play_beside if beside else play_seed
-    return _many(range(options.first, options.first + options.seeds), options.jobs, player)
+    seeds = range(options.first, options.first + options.seeds)
+    if options.digests:
+        return _tell(seeds, options.jobs, player)
+    return _many(seeds, options.jobs, player)
 
 
 def _options() -> argparse.Namespace:
@@ -35,6 +38,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--interference", action="store_true", help="each seed with and without a hostile caller among others"
     )
+    parser.add_argument("--digests", action="store_true", help="a line for each seed's story, and no verdict")
     parser.add_argument("--verbose", action="store_true", help="with --seed: its plan and every event")
     return parser.parse_args()
 
@@ -54,6 +58,12 @@ def _one(seed: int, *, beside: bool, verbose: bool) -> int:
     print(f"seed {seed}: {story.digest()}")
     print("\n".join(wrong) or "nothing is wrong")
     return 1 if wrong else 0
+
+
+def _tell(seeds: range, jobs: int, player: Callable[[int], Played]) -> int:
+    for played in play_seeds(seeds, jobs, player):
+        print(played.seed, played.digest or played.wrong[-1], flush=True)
+    return 0
 
 
 def _many(seeds: range, jobs: int, player: Callable[[int], Played]) -> int:

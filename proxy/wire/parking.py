@@ -17,7 +17,7 @@ import trio
 from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
 from proxy.wire.gone import ClientGone
-from proxy.wire.saying import Passing, saying
+from proxy.wire.saying import Passing, apart, saying
 
 T = TypeVar("T")
 
@@ -81,6 +81,7 @@ class Carrier:
 
     async def carry(self, coroutine: Coroutine[object, object, T]) -> T:
         """Run it in this task. Returns and raises what it does."""
+        coroutine = apart(coroutine)
         self._task = current_task()
         self._send = send = coroutine.send
         self.owns = False
