@@ -32,20 +32,25 @@ key:
 run: $(VENV)/.run key ## set up and run the gateway on 0.0.0.0:4000; ARGS="--config FILE", PORT=4001
 	@[ ! -t 0 ] || set -m; $(BIN)/sluice $(ARGS) || [ $$? -eq 130 ]
 
-compile: $(VENV)/.run ## compile the hot modules beside their sources: a minute or two, with a C compiler and Python's headers
-	@$(BIN)/sluice --version | grep -q '(compiled)' || \
-	  SLUICE_PURE= $(BIN)/python -m pip install --verbose --disable-pip-version-check --no-deps -e . >$(VENV)/compile.log 2>&1
-	@SLUICE_PURE= $(BIN)/sluice --version | grep '(compiled)' || { tail -30 $(VENV)/compile.log >&2; exit 1; }
+# Apart from what is installed, which tests may be running.
+$(VENV)/.compile: $(VENV)/.run setup.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/compile \
+	  'setuptools>=77' $$(grep -o 'mypy==[0-9.]*' setup.py)
+	@touch $@
+
+compile: $(VENV)/.compile ## compile the hot modules beside their sources: a minute or two, with a C compiler and Python's headers
+	@SLUICE_PURE= PYTHONPATH=$(VENV)/compile $(BIN)/python setup.py -q build_ext --inplace >$(VENV)/compile.log 2>&1; \
+	SLUICE_PURE= $(BIN)/sluice --version | grep '(compiled)' || { tail -30 $(VENV)/compile.log >&2; exit 1; }
 
 test: $(VENV)/.dev ## set up and run every test, on the sources
 	SLUICE_PURE=1 $(BIN)/python -m pytest
 
 # Rooms of which hardly anything is compiled are tested once, on the sources.
-COMPILED_TESTS := tests/test_compiled.py $(addprefix tests/,access accounting edge gateway metrics pricing routing sim upstream wire e2e)
+COMPILED_TESTS := tests/test_compiled.py $(addprefix tests/,access accounting edge gateway metrics pricing routing sim storage upstream wire e2e)
 
 test-compiled: $(VENV)/.dev ## compile, and run the tests of what is compiled
 	@if $(BIN)/python -c "import sys; from proxy.compiling import hindrance; sys.exit(hindrance({}))"; then \
-	  $(MAKE) --no-print-directory compile && $(BIN)/python -m pytest --compiled $(COMPILED_TESTS); \
+	  $(MAKE) --no-print-directory compile && SLUICE_PURE= $(BIN)/python -m pytest --compiled $(COMPILED_TESTS); \
 	else echo "LEFT OUT: tests of the compiled build" >&2; fi
 
 lint: $(VENV)/.dev
@@ -70,7 +75,11 @@ COMPAT_PACKAGES := chromium nodejs npm
 compat: $(VENV)/.dev .venv-compat/.done ## real clients: Node, LangChain, LlamaIndex, Agents SDK, Codex, a browser, the JDK
 	$(BIN)/python -m pytest -m compat tests/compat
 
-check: lint types test ## what CI runs
+# One core has the sources' tests; the other compiles meanwhile, and has those of what is compiled.
+check: lint types ## what CI runs: the tests of both builds, side by side
+	@$(MAKE) --no-print-directory test-compiled >$(VENV)/test-compiled.log 2>&1 & compiled=$$!; \
+	$(MAKE) --no-print-directory test; pure=$$?; \
+	wait $$compiled; of_compiled=$$?; cat $(VENV)/test-compiled.log; exit $$((pure | of_compiled))
 
 fuzz-config: $(VENV)/.dev ## generated configurations: what validates starts and reloads (FILES=500 for less)
 	FUZZ_FILES=$(or $(FILES),10000) $(BIN)/python -m pytest tests/command/test_fuzz_config.py --hypothesis-show-statistics

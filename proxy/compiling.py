@@ -14,6 +14,7 @@ PARTS = (
     "access/keys.py",
     "accounting",
     "edge/body.py", "edge/exchange.py", "edge/http1.py",
+    "gateway/accounts/accounts.py", "gateway/accounts/lines.py",
     "gateway/pipeline.py",
     "gateway/reading/budget.py", "gateway/reading/intake.py", "gateway/reading/peek.py",
     "gateway/reading/reception.py",
@@ -25,8 +26,10 @@ PARTS = (
     "gateway/trying/slots.py",
     "metrics/records.py",
     "pricing/cost.py",
-    "providers/objects.py", "providers/sse.py",
-    "routing", "upstream", "wire",
+    "providers/objects.py", "providers/sse.py", "providers/usage_asked.py",
+    "routing",
+    "storage/names.py", "storage/rollups.py", "storage/spend.py",
+    "upstream", "wire",
 )  # fmt: skip
 """Rooms, of which what can be is compiled, and modules that every request passes: all of these are. Others would make
 the build longer, and nobody's wait shorter."""
