@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -21,7 +22,7 @@ from sluice.models import abilities, known, tokens
 from sluice.models.abilities import get_supported_openai_params
 from sluice.models.cost import completion_cost, cost_of_answer, cost_per_token
 from sluice.models.known import ModelCost, get_max_tokens, get_model_info, model_cost, register_model
-from sluice.models.providers import get_llm_provider, split, validate_environment
+from sluice.models.providers import get_llm_provider, get_valid_models, split, validate_environment
 from sluice.models.tokens import decode as decode_tokens
 from sluice.models.tokens import encode, estimate, token_counter
 
@@ -256,6 +257,16 @@ def test_which_variables_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert validate_environment("gpt-4o") == {"keys_in_environment": True, "missing_keys": []}
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "t")
     assert validate_environment("bedrock/x")["keys_in_environment"] is True
+
+
+def test_the_models_whose_keys_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.endswith(("_API_KEY", "_TOKEN", "_ACCESS_KEY_ID"))]:
+        monkeypatch.delenv(name)
+    assert get_valid_models() == []
+    monkeypatch.setenv("GROQ_API_KEY", "gsk")
+    found = get_valid_models()
+    assert found
+    assert {split(each)[0] for each in found} == {"groq"}
 
 
 # -- tokens

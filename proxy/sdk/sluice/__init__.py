@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sluice.batches import abatch_completion as abatch_completion
     from sluice.batches import batch_completion as batch_completion
     from sluice.environment import load_env as load_env
+    from sluice.events import CustomStreamWrapper as CustomStreamWrapper
     from sluice.exceptions import APIConnectionError as APIConnectionError
     from sluice.exceptions import APIError as APIError
     from sluice.exceptions import APIResponseValidationError as APIResponseValidationError
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     from sluice.models.known import model_cost as model_cost
     from sluice.models.known import register_model as register_model
     from sluice.models.providers import get_llm_provider as get_llm_provider
+    from sluice.models.providers import get_valid_models as get_valid_models
     from sluice.models.providers import validate_environment as validate_environment
     from sluice.models.tokens import decode as decode
     from sluice.models.tokens import encode as encode
@@ -154,6 +156,7 @@ _WHERE = {
     "Router": "sluice.router",
     "completion": "sluice.functions",
     "exceptions": "sluice",
+    "CustomStreamWrapper": "sluice.events",
     "APIConnectionError": "sluice.exceptions",
     "APIError": "sluice.exceptions",
     "APIResponseValidationError": "sluice.exceptions",
@@ -211,6 +214,7 @@ _WHERE = {
     "encode": "sluice.models.tokens",
     "token_counter": "sluice.models.tokens",
     "get_llm_provider": "sluice.models.providers",
+    "get_valid_models": "sluice.models.providers",
     "validate_environment": "sluice.models.providers",
     "get_supported_openai_params": "sluice.models.abilities",
     "supports_assistant_prefill": "sluice.models.abilities",

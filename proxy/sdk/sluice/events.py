@@ -152,3 +152,7 @@ class Chunks(Told, Generic[C]):
     @property
     def _provider(self) -> str:
         return self._answered.ready.way.provider
+
+
+CustomStreamWrapper = Chunks
+"""LiteLLM's name of what a streamed call gives, in threads and in tasks."""

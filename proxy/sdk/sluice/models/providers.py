@@ -86,6 +86,24 @@ def validate_environment(
     return {"keys_in_environment": not missing, "missing_keys": missing}
 
 
+def get_valid_models() -> list[str]:
+    """The shipped table's chat models of the providers whose variables are set here, by the names that calls take."""
+    ready = {name: _is_ready(name) for name in (*OWN, *BY_NAME, *CLOUDS)}
+    found = ((name, table.find(name)) for name in table.names())
+    chats = ((name, _canonical(model.provider)) for name, model in found if model and model.mode == "chat")
+    return [_called(name, provider) for name, provider in chats if ready.get(provider)]
+
+
+def _is_ready(provider: str) -> bool:
+    """Servers of one's own need no variable: whether they are there is not known."""
+    keyed = provider in CLOUDS or bool(_keys(provider))
+    return keyed and validate_environment(f"{provider}/x")["keys_in_environment"]
+
+
+def _called(name: str, provider: str) -> str:
+    return name if split(name)[0] == provider else f"{provider}/{name}"
+
+
 _UNSET = "none"
 """In place of a key, to be told the rest."""
 
