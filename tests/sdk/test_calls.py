@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -114,3 +115,17 @@ def test_a_longer_model_where_the_prompt_is_too_long(mode: Mode, upstream: Upstr
     upstream.script(Answer(400, body=body), chat())
     ask(mode, upstream, context_window_fallback_dict={"gpt-4o": "gpt-long"})
     assert msgspec.json.decode(upstream.requests[1].body)["model"] == "gpt-long"
+
+
+def test_each_attempt_is_told_where_that_is_asked_for(
+    mode: Mode, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("sluice")
+    before = logger.level
+    try:
+        sluice.set_verbose = True
+        ask(mode, upstream)
+    finally:
+        logger.setLevel(before)
+    assert f"attempt 1: gpt-4o at {upstream.base}" in caplog.text
+    assert "sk-test" not in caplog.text

@@ -147,7 +147,7 @@ failure_callback: list[Callback] = []
 callbacks: list[Callback] = []
 """Told of both."""
 set_verbose: bool = False
-"""Each attempt is told to the logger `sluice`."""
+"""Each attempt is told to the logger `sluice`, at its level DEBUG."""
 
 _WHERE = {
     "__version__": "proxy",

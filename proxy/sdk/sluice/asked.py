@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import sluice
 from proxy.accounting.record import call_id
 from proxy.config import known, unmissed
 from proxy.config.known import COST
@@ -49,6 +50,8 @@ class Asked:
             self.fields["metadata"] = self.own["metadata"]
         self.stream = bool(self.fields.get("stream"))
         self.call_id = call_id()
+        if sluice.set_verbose:
+            log.setLevel(logging.DEBUG)
 
     def _take_client(self) -> None:
         """One of openai's package stands for its key, its base and its transport."""

@@ -93,6 +93,7 @@ def _attempts(asked: Asked) -> Course:
     prepared = ready(asked, way, way.model, token)
     tried = 0
     while True:
+        log.debug("%s attempt %d: %s at %s", asked.call_id, tried + 1, way.model, way.deployment.api_base)
         said = yield prepared.sending
         assert said is not None
         failed = judged(prepared, way.model, asked.endpoint.path, said)
