@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run key compile test test-compiled compat check lint types format lock prices clean
+.PHONY: help run key compile test test-compiled compat compat-litellm check lint types format lock prices clean
 
 help:
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,7 +73,10 @@ COMPAT_PACKAGES := chromium nodejs npm
 	@touch $@
 
 compat: $(VENV)/.dev .venv-compat/.done ## real clients: Node, LangChain, LlamaIndex, Agents SDK, Codex, a browser, the JDK
-	$(BIN)/python -m pytest -m compat tests/compat
+	$(BIN)/python -m pytest -m compat tests/compat/test_clients.py
+
+compat-litellm: $(VENV)/.dev .venv-litellm/.done ## a LiteLLM user's script, with LiteLLM's own client and types, against this gateway
+	$(BIN)/python -m pytest -m compat tests/compat/test_litellm.py
 
 # One core has the sources' tests; the other compiles meanwhile, and has those of what is compiled.
 check: lint types ## what CI runs: the tests of both builds, side by side

@@ -75,6 +75,10 @@ class Change(msgspec.Struct, frozen=True):
     was: int
     """The `seq` that this is based on; 0: it must not be there."""
 
+    @property
+    def is_new(self) -> bool:
+        return self.was == 0 and self.entity is not None
+
 
 class Stale(Exception):  # noqa: N818 - a fact, not an error
     """Somebody else has changed it meanwhile: look again."""
@@ -267,6 +271,10 @@ class Directory:
         if kind == "key":
             yield from self._configured.values()
         yield from self._of[kind].values()
+
+    def __len__(self) -> int:
+        """All that were made, of all kinds."""
+        return sum(map(len, self._of.values()))
 
     def rotating(self) -> list[VirtualKey]:
         """Those that get a new secret by themselves, as they were written."""

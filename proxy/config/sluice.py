@@ -175,6 +175,9 @@ class SluiceSettings(Section, frozen=True, kw_only=True):
     `open`: they are shown as they are, with the ids of all."""
     object_list_pages: Annotated[int, Meta(ge=1, le=1_000)] = 20
     """Pages of an upstream's list that are read for one page of a virtual key's own objects: of 100 objects each."""
+    most_identities: Positive = 250_000
+    """Keys, teams, users, customers, tags and budgets together that may be made: each worker holds all of them, a key
+    in 1.5 to 4 KiB, so that so many are at most 1 GB."""
     key_rotation: KeyRotationSettings = KeyRotationSettings()
     """Whom the new secrets of keys with `auto_rotate` are given to."""
     keys: tuple[KeySettings, ...] = ()

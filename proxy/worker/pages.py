@@ -69,6 +69,7 @@ class Pages:
                 SpendDesk(kept.spending),
                 zone_of(config.litellm_settings.timezone),
                 rotates=rotates(config),
+                most=config.sluice_settings.most_identities,
             ),
         )
 

@@ -5,6 +5,7 @@ An operation plans what is to be written; if somebody else was faster it is plan
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
@@ -125,10 +126,12 @@ class Office:
         clock: Callable[[], float] = time.time,
         *,
         rotates: bool = True,
+        most: int = sys.maxsize,
     ) -> None:
         """`registry` None: nothing is kept here. `spending` None: nobody counts. `rotates`: keys can get new secrets by
-        themselves."""
+        themselves. `most`: keys, teams and all others together."""
         self._rotates = rotates
+        self._most = most
         self._registry = registry
         self._spending = spending
         self._zone = zone
@@ -145,6 +148,8 @@ class Office:
             key = None if key_id is None else directory.key(key_id)
             asker = Asker(directory, now, key, admin, self._rotates)
             outcome = plan(asker, given, Shower(directory, self._zone, now))
+            if len(directory) >= self._most and any(change.is_new for change in outcome.changes):
+                raise too_many(self._most)
             try:
                 if outcome.changes:
                     await registry.commit(outcome.changes)
@@ -211,6 +216,14 @@ def nothing_kept() -> GatewayError:
         " its configuration: sluice_settings.keys."
     )
     return GatewayError(501, message, kind="no_db_connection", code="nothing_kept", fault=Fault.CLIENT)
+
+
+def too_many(most: int) -> GatewayError:
+    message = (
+        f"There are {most} keys, teams, users, customers, tags and budgets, which is as many as this gateway keeps"
+        " (sluice_settings.most_identities). Delete some first."
+    )
+    return GatewayError(403, message, code="too_many_identities")
 
 
 def too_busy() -> GatewayError:

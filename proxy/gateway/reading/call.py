@@ -52,7 +52,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     labels: Labels = NONE
     """On whose behalf it is sent, and the words under which it is counted."""
     private: tuple[str, ...] = ()
-    """Fields of the JSON body that hold a client's own credentials: no upstream's business."""
+    """Fields of the JSON body that are no upstream's business: a client's own credentials, and what it tells the
+    gateway."""
     priority: int | None = None
     """The body's `priority`: where it must wait, those with a smaller one go first. None: it has none."""
     form: MultipartPeek | None = None

@@ -28,7 +28,7 @@ from proxy.gateway.reading.refusals import (
     page_body_too_large,
     unreadable_type,
 )
-from proxy.gateway.reading.routes import Kind
+from proxy.gateway.reading.routes import Kind, Route
 from proxy.gateway.reading.spool import Spool, form_too_large
 from proxy.wire.codings import CodingLimits, Decoder
 from proxy.wire.form import RequestHead
@@ -42,6 +42,9 @@ SMALL_BYTES = 64 * 1024
 """A body that a socket's buffer holds is the connection's: it is not counted."""
 _BEFORE_AN_OBJECT = b" \t\r\n\x00\xef\xbb\xbf\xfe\xff"
 """Blanks, the byte order marks of UTF-8 and UTF-16, and half of a UTF-16 or a quarter of a UTF-32 brace."""
+METADATA = "metadata"
+MESSAGES = b"/messages"
+"""Anthropic's, whose `metadata` says who its user is."""
 
 
 def read_at_once(exchange: Exchange, known: Introduction, limits: IntakeLimits) -> Call | None:
@@ -208,9 +211,15 @@ def _json_call(
         tokens=len(body) // BYTES_PER_TOKEN + peeked.max_tokens,
         labels=labels_of(head, peeked.labels, known.caller.tags),
         priority=peeked.priority,
-        private=peeked.private,
+        private=_with_metadata(route, peeked) if peeked.labels.tags else peeked.private,
         held=held,
     )
+
+
+def _with_metadata(route: Route, peeked: Peeked) -> tuple[str, ...]:
+    """What has a list of tags is LiteLLM's way to say how it is counted: OpenAI takes texts alone there."""
+    theirs = route.kind is not _NATIVE or route.path == MESSAGES
+    return peeked.private if theirs else (*peeked.private, METADATA)
 
 
 def _refuse(known: Introduction, peeked: Peeked, text: bytes) -> None:

@@ -315,3 +315,15 @@ async def test_nobody_would_know_a_secret_that_is_given_to_nobody() -> None:
         await office.carry_out(keys.generate, given, None, admin=True)
     assert (refused.value.status, refused.value.param) == (400, "auto_rotate")
     assert "key_rotation" in refused.value.message
+
+
+async def test_no_more_are_made_than_are_kept() -> None:
+    office = Office(Memory(), most=2)
+    made = [await office.carry_out(keys.generate, {}, None, admin=True) for _ in range(2)]
+    with pytest.raises(GatewayError) as refused:
+        await office.carry_out(keys.generate, {}, None, admin=True)
+    assert (refused.value.status, refused.value.code) == (403, "too_many_identities")
+    token = made[0]["token_id"]  # type: ignore[index]
+    await office.carry_out(keys.update, {"key": token, "max_budget": 1}, None, admin=True)
+    await office.carry_out(keys.delete, {"keys": [token]}, None, admin=True)
+    await office.carry_out(keys.generate, {}, None, admin=True)

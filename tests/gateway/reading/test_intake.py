@@ -581,3 +581,25 @@ def test_the_target_header(a_call: Callable[..., Call], value: bytes, names: tup
 
 def test_no_target_header(a_call: Callable[..., Call]) -> None:
     assert header_targets(a_call()) == ()
+
+
+@pytest.mark.parametrize(
+    ("route", "metadata", "kept"),
+    [
+        (CHAT, b'{"tags":["nightly"],"job":"7"}', ("metadata",)),
+        (CHAT, b'{"tags":"nightly"}', ()),
+        (CHAT, b'{"job":"7"}', ()),
+        (
+            Route(Kind.NATIVE, "/messages", b"/messages", model_needed=True),
+            b'{"tags":["a"],"user_id":"u"}',
+            (),
+        ),
+        (ASSISTANTS, b'{"tags":["nightly"]}', ()),
+    ],
+)
+async def test_litellms_tags_stay_here(
+    exchange: MakeExchange, route: Route, metadata: bytes, kept: tuple[str, ...]
+) -> None:
+    """OpenAI takes texts alone in `metadata`, and none at all without `store`."""
+    call = await read(exchange(b'{"model":"m","metadata":%b}' % metadata), route)
+    assert call.private == kept
