@@ -35,6 +35,12 @@ _PAGES: dict[str, tuple[_Answer, str]] = {
     "/global/spend/tags": (summaries.global_tags, "Spend by tag, in the shape of LiteLLM's pages"),
     "/global/spend/report": (summaries.report, "Spend by team, customer or key, broken down"),
     "/global/activity": (summaries.activity, "Requests and tokens by day"),
+    "/global/activity/model": (summaries.activity_by_model, "The same of each model"),
+    "/global/spend/all_tag_names": (summaries.tag_names, "The tags that requests had"),
+    "/user/daily/activity/aggregated": (
+        partial(activity, entity="user", param="user_id"),
+        "As `/user/daily/activity`, whose answer is always whole",
+    ),
     "/user/daily/activity": (partial(activity, entity="user", param="user_id"), "Day by day, of users"),
     "/team/daily/activity": (partial(activity, entity="team", param="team_ids"), "Day by day, of teams"),
     "/tag/daily/activity": (partial(activity, entity="tag", param="tags"), "Day by day, of tags"),

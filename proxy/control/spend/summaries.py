@@ -102,16 +102,38 @@ async def global_tags(asked: Asked, reports: Reports) -> Reply:
 
 async def activity(asked: Asked, reports: Reports) -> Reply:
     """`/global/activity`: requests and tokens by day."""
-    found = sorted(await reports.totals(("day",), asked.scope(), figures=MAIN), key=lambda one: one.of[0])
-    days = [
+    found = await reports.totals(("day",), asked.scope(), figures=MAIN)
+    return reply(_activity(sorted(found, key=lambda one: one.of[0])))
+
+
+def _activity(days: Sequence[Total]) -> dict[str, object]:
+    shown = [
         {"date": day_text(one.of[0]), "api_requests": one.figures.requests, "total_tokens": _tokens(one)}
-        for one in found
+        for one in days
     ]
-    return reply({
-        "daily_data": days,
-        "sum_api_requests": sum(one.figures.requests for one in found),
-        "sum_total_tokens": sum(map(_tokens, found)),
-    })  # fmt: skip
+    return {
+        "daily_data": shown,
+        "sum_api_requests": sum(one.figures.requests for one in days),
+        "sum_total_tokens": sum(map(_tokens, days)),
+    }
+
+
+async def activity_by_model(asked: Asked, reports: Reports) -> Reply:
+    """`/global/activity/model`: the same of each model asked for, the busiest first."""
+    found = sorted(
+        await reports.totals(("day", "name"), asked.scope(), figures=MAIN), key=lambda one: one.of[0]
+    )
+    models: dict[str, list[Total]] = defaultdict(list)
+    for one in found:
+        models[str(one.of[1])].append(one)
+    busiest = sorted(models.items(), key=lambda model: -sum(one.figures.requests for one in model[1]))
+    return reply([{"model": name, **_activity(days)} for name, days in busiest[:MOST_LISTED]])
+
+
+async def tag_names(asked: Asked, reports: Reports) -> Reply:
+    """`/global/spend/all_tag_names`."""
+    found = await reports.totals(("tag",), asked.scope(), MOST_LISTED, MAIN)
+    return reply({"tag_names": sorted(str(one.of[0]) for one in found)})
 
 
 async def report(asked: Asked, reports: Reports) -> Reply:

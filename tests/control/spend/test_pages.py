@@ -100,6 +100,22 @@ async def test_activity_of_all(ask: Ask) -> None:
     }
 
 
+async def test_activity_of_each_model(ask: Ask) -> None:
+    found = await ask("/global/activity/model")
+    whole = await ask("/global/activity")
+    assert [(each["model"], each["sum_api_requests"]) for each in found] == [("gpt-4o", 4), ("gpt-x", 1)]
+    assert sum(each["sum_total_tokens"] for each in found) == whole["sum_total_tokens"]
+    assert [day["date"] for day in found[1]["daily_data"]] == ["2024-10-05"]
+
+
+async def test_tags_that_there_are(ask: Ask) -> None:
+    assert await ask("/global/spend/all_tag_names") == {"tag_names": ["a", "b"]}
+
+
+async def test_daily_activity_is_whole_in_any_case(ask: Ask) -> None:
+    assert await ask("/user/daily/activity/aggregated") == await ask("/user/daily/activity")
+
+
 async def test_report_by_team(ask: Ask) -> None:
     first, second = await ask("/global/spend/report")
     assert first["group_by_day"] == "2024-10-04T00:00:00+00:00"
