@@ -34,6 +34,7 @@ KINDS = {
     "input_cost_per_audio_per_second": "second",
     "output_cost_per_second": "second",
     "cost_per_second": "second",
+    "output_cost_per_video_per_second": "second",
     "input_cost_per_character": "character",
     "output_cost_per_character": "character",
     "input_cost_per_request": "request",

@@ -41,6 +41,8 @@ IMAGE_TOKENS = 6240
 SOUND_BYTES_PER_S = 4000
 """Of well compressed speech: fewer bytes are less sound."""
 SOUND_TOKENS_PER_S = 20
+LONGEST_FILM_S = 25
+"""Of a film of which it is not said: https://platform.openai.com/docs/guides/video-generation"""
 MAX_CHOICES = 128
 """OpenAI's own limit of `n`."""
 MAX_MADE = 10_000_000
@@ -69,6 +71,7 @@ class _Asks(msgspec.Struct, gc=False):
     n: msgspec.Raw = msgspec.Raw()
     best_of: msgspec.Raw = msgspec.Raw()
     service_tier: msgspec.Raw = msgspec.Raw()
+    seconds: msgspec.Raw = msgspec.Raw()
 
 
 _decode = msgspec.json.Decoder(_Asks).decode
@@ -90,6 +93,8 @@ class Size(msgspec.Struct, frozen=True, gc=False):
     writes_cache: bool = False
     length: int = 0
     """Bytes of its body."""
+    film_s: int | None = None
+    """Of the film that it asks for; None: it does not say."""
 
 
 class Flat(msgspec.Struct, frozen=True, gc=False):
@@ -231,6 +236,19 @@ def size_of(call: Call) -> Size:
         _text(asks.service_tier),
         b'"cache_control"' in text,
         len(text),
+        _film_s(asks.seconds) if asks.seconds else None,
+    )
+
+
+def _film_s(raw: msgspec.Raw) -> int | None:
+    """OpenAI writes it as a text."""
+    said = _text(raw)
+    return (
+        _number(raw)
+        if said is None
+        else int(said)
+        if said.isascii() and said.isdigit() and len(said) < 5
+        else None
     )
 
 
@@ -319,6 +337,10 @@ def _sound(rates: Rates, size: Size) -> int:
     return seconds * max(_rate(rates.second), SOUND_TOKENS_PER_S * _rate(rates.audio_input))
 
 
-_BY_FAMILY: dict[str, Callable[[Rates, Size], int]] = {"images": _images, "audio": _sound}
+def _film(rates: Rates, size: Size) -> int:
+    return (size.film_s or LONGEST_FILM_S) * _rate(rates.second)
+
+
+_BY_FAMILY: dict[str, Callable[[Rates, Size], int]] = {"images": _images, "audio": _sound, "videos": _film}
 _ANSWERS = frozenset({"chat", "completions", "responses", "messages", "other", "threads", "assistants"})
 """Families whose answers have tokens that cost."""

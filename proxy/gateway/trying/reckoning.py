@@ -15,6 +15,10 @@ from proxy.upstream.answer import Answer
 _TEXT = frozenset((b"/chat/completions", b"/completions", b"/responses"))
 _STREAMED = _TEXT | {b"/messages"}
 _VECTORS = frozenset((b"/embeddings", b"/moderations"))
+_VIDEOS = b"/videos"
+VIDEO_S = 4.0
+"""Of a film whose length is not asked for: https://platform.openai.com/docs/api-reference/videos/create"""
+MAX_VIDEO_S = 3_600.0
 _IMAGES = frozenset((b"/images/generations", b"/images/edits", b"/images/variations"))
 _SPEECH = b"/audio/speech"
 _HEARING = frozenset((b"/audio/transcriptions", b"/audio/translations"))
@@ -32,6 +36,7 @@ class _Asked(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw(b"")
     n: int | None = None
     background: bool | None = None
+    seconds: str | float | None = None
 
 
 _decode_asked = msgspec.json.Decoder(_Asked).decode
@@ -56,6 +61,8 @@ class Reckoning:
             self._guess(call, record, model, answer_bytes, makes=path in _TEXT)
         elif path in _IMAGES:
             record.usage = Usage(images=_images(call))
+        elif path == _VIDEOS:
+            record.usage, record.estimated = _film(call)
         elif path == _SPEECH:
             _count_speech(call, record, prices)
         elif path in _HEARING and record.request_bytes:
@@ -91,6 +98,15 @@ def _asked(text: bytes | None) -> _Asked:
         return _Asked() if text is None else _decode_asked(text)
     except UNREADABLE:
         return _Asked()
+
+
+def _film(call: Call) -> tuple[Usage, bool]:
+    """As long as was asked for; a form's number is not read, so that is a guess."""
+    try:
+        seconds = float(_asked(call.json).seconds or VIDEO_S)
+    except ValueError:
+        seconds = VIDEO_S
+    return Usage(seconds=seconds if 0 < seconds <= MAX_VIDEO_S else VIDEO_S), call.json is None
 
 
 def _images(call: Call) -> int:

@@ -139,3 +139,15 @@ def test_a_limit_without_measure_fits_into_the_ledger(
     found = demand(a_call(body(n=10**30, **{name: 10**30})))
     assert 10**9 < found.tokens < 2**40
     assert found.most < 2**58
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [({"seconds": '"8"'}, 8), ({"seconds": 12}, 12), ({}, 25), ({"seconds": '"x"'}, 25)]
+)
+def test_a_film_is_not_free(
+    a_call: Make, demand: Callable[..., Demand], said: dict[str, object], seconds: int
+) -> None:
+    """At ten cents a second."""
+    route = Route(Kind.THROUGH, "/videos", b"/v1/videos", family="videos")
+    found = demand(a_call(body(**said), route=route), quoted(None, output_cost_per_video_per_second=0.1))
+    assert (found.most, found.free) == (seconds * 10**8, False)

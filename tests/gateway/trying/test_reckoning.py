@@ -108,3 +108,24 @@ def test_sound_that_was_heard_is_guessed_by_its_size(fill):
 @pytest.mark.parametrize("path", [b"/threads/thread_1/runs", b"/files", b"/batches"])
 def test_nothing_is_made_up_of_anything_else(fill, path):
     assert fill(path, b"{}").usage is None
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (b'{"prompt":"a cat","seconds":"8"}', 8.0),
+        (b'{"prompt":"a cat","seconds":12}', 12.0),
+        (b'{"prompt":"a cat"}', 4.0),
+        (b'{"prompt":"a cat","seconds":"long"}', 4.0),
+        (b'{"prompt":"a cat","seconds":"1e9"}', 4.0),
+        (b'{"prompt":"a cat","seconds":"-1"}', 4.0),
+    ],
+)
+def test_films_are_as_long_as_they_were_asked_for(fill, body, seconds):
+    record = fill(b"/v1/videos", body)
+    assert (record.usage, record.estimated) == (Usage(seconds=seconds), False)
+
+
+def test_the_length_of_a_film_in_a_form_is_a_guess(fill):
+    record = fill(b"/v1/videos", b"--b", json=None)
+    assert (record.usage, record.estimated) == (Usage(seconds=4.0), True)
