@@ -164,6 +164,14 @@ def test_what_is_no_json_object_is_said_to_be_none(body: bytes) -> None:
         decode(ModelResponse, body)
 
 
+def test_numbers_that_are_none_are_read_as_pythons_json_reads_them() -> None:
+    """vLLM's, among logprobs."""
+    found = decode(ModelResponse, b'{"choices":[{"logprobs":{"content":[{"logprob":-Infinity}]}}]}')
+    assert found.choices[0].logprobs is not None
+    assert found.choices[0].logprobs.content is not None
+    assert found.choices[0].logprobs.content[0].logprob == float("-inf")
+
+
 def test_one_can_be_made_by_hand() -> None:
     made = ModelResponse(choices=[{"message": {"content": "hi"}}], usage=Usage(prompt_tokens=1))
     assert made.choices[0].message.content == "hi"

@@ -7,6 +7,7 @@ fields that they declare: a provider's others would be lost.
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,9 +28,21 @@ class NoAnswer(ValueError):  # noqa: N818 - what it is
 def decode(kind: type[F], body: bytes | bytearray | memoryview | str) -> F:
     """HOT. `body`: one JSON object. Raises NoAnswer."""
     try:
-        return shaped(kind, _decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            fields = _decode(body)
+        except msgspec.DecodeError:
+            fields = _loosely(body)
+        return shaped(kind, fields)
+    except (ValueError, RecursionError) as error:  # msgspec's and json's errors are ValueErrors
         raise NoAnswer(f"not the JSON of a {kind.__name__}: {error}") from None
+
+
+def _loosely(body: bytes | bytearray | memoryview | str) -> dict[str, Any]:
+    """With `NaN` and `-Infinity`, which servers in Python write among logprobs. Raises ValueError."""
+    found = json.loads(body if isinstance(body, str) else bytes(body))
+    if not isinstance(found, dict):
+        raise ValueError(f"it is {type(found).__name__}, no object")  # noqa: TRY004 - of the text, not of an argument
+    return found
 
 
 def answer(kind: type[A], body: bytes, beside: Beside) -> A:
