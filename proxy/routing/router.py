@@ -261,7 +261,8 @@ class Router:
 
     def statuses(self, now: float) -> Iterator[DeploymentStatus]:
         """One by one, for those who let others have their turn between."""
-        return (describe(member, now) for member in self._members)
+        for member in self._members:
+            yield describe(member, now)
 
     def layer_statuses(self, now: float) -> tuple[LayerStatus, ...]:
         """Hosts and keys, and of their models and kinds of request those of which something is remembered."""
