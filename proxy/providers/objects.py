@@ -154,6 +154,12 @@ _decode_parts = msgspec.json.Decoder(
     dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None
 ).decode
 _decode_texts = msgspec.json.Decoder(list[str] | str | None).decode
+_COLLECTIONS = (
+    "files|cachedContents|tunedModels|operations|batches|corpora|fileSearchStores|batchPredictionJobs"
+)
+RESOURCE = rf"(?<![\w-])(?:{_COLLECTIONS})/[\w-]{{4,128}}"
+"""Google's names: https://ai.google.dev/api/files, and what they are part of."""
+_NAME = re.compile(RESOURCE)
 _FIRST_ID = re.compile(rb'"id"\s{0,8}:\s{0,8}"([^"\\]{1,256})"')
 
 
@@ -229,6 +235,8 @@ def _ids_in(text: bytes | msgspec.Raw, depth: int) -> Iterator[str]:
         for key, part in value.items():
             if key == "id" or key.endswith(_ID_KEYS):
                 yield from _texts(part)
+            elif key == "name":
+                yield from (found[0] for text in _texts(part) for found in _NAME.finditer(text))
             elif key in _PARTS:
                 yield from _ids_in(part, depth - 1)
 

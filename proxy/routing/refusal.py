@@ -74,10 +74,11 @@ def refusal(
     )
     wait_s = min(first.wait_s, LONGEST_S)
     layered = telling.layered
+    apart = any(obstacle.apart for obstacle in obstacles)
     if layered is None:
-        return Unavailable(wait_s, reason, apart=any(obstacle.apart for obstacle in obstacles))
+        return Unavailable(wait_s, reason, apart=apart)
     told = layered.health.told
-    return Unavailable(wait_s, reason, layered.kind, told.status, told.word)
+    return Unavailable(wait_s, reason, layered.kind, told.status, told.word, apart)
 
 
 def _obstacle(member: Member, now: float, wish: Wish, *, alone: bool) -> _Obstacle:

@@ -27,6 +27,8 @@ model_list:
     litellm_params: {model: openai/gpt-5.1, api_base: UPSTREAM/v1, api_key: sk-oai-1}
   - model_name: either
     litellm_params: {model: openai/gpt-5.1, api_base: UPSTREAM/v1, api_key: sk-oai-2}
+  - model_name: gemini
+    litellm_params: {model: gemini/gemini-2.5-pro, api_base: UPSTREAM/v1beta/openai, api_key: k-gem}
 router_settings: {fallbacks: [{either: [claude]}], num_retries: 0}
 """
 
@@ -62,6 +64,82 @@ def test_a_teams_keys_go_on_from_each_others_answers(
         with pytest.raises(openai.BadRequestError) as unknown:
             others.responses.create(model="claude", input="Which?", previous_response_id=first.id)
         assert unknown.value.code == "previous_response_not_found"
+
+
+BATCH = "msgbatch_01HkcTjaV5uDC8jWR4ZsDV8d"
+GOOGLES = "files/7hkn3rpoqkbh"
+
+
+@pytest.mark.parametrize(
+    ("made_at", "made", "reads", "posts"),
+    [
+        (
+            "/anthropic/v1/messages/batches",
+            {"id": BATCH, "type": "message_batch"},
+            [f"/anthropic/v1/messages/batches/{BATCH}", f"/anthropic/v1//messages/batches/{BATCH}/results"],
+            [f"/anthropic/v1/messages/batches/{BATCH}/cancel"],
+        ),
+        (
+            "/gemini/upload/v1beta/files",
+            {"file": {"name": GOOGLES, "uri": f"https://g.test/v1beta/{GOOGLES}"}},
+            [f"/gemini/v1beta/{GOOGLES}", f"/gemini/v1beta/{GOOGLES.replace('h', '%68')}"],
+            [],
+        ),
+    ],
+    ids=["anthropic", "gemini"],
+)
+def test_objects_on_a_providers_own_api_are_their_makers(
+    gateway: GatewayProcess,
+    litellm: Litellm,
+    upstream: Upstream,
+    made_at: str,
+    made: dict[str, Any],
+    reads: list[str],
+    posts: list[str],
+) -> None:
+    mine, other = (litellm.post("/key/generate")["key"] for _ in range(2))
+    unknown = ask(gateway, other, "GET", reads[0])
+    assert unknown.status_code == 404
+    upstream.say(Answer(body=json.dumps(made).encode()))
+    assert ask(gateway, mine, "POST", made_at, json={"requests": []}).status_code == 200
+    upstream.forget()
+    for path in reads:
+        for method in ("GET", "DELETE"):
+            refused = ask(gateway, other, method, path)
+            assert refused.status_code == 404, refused.text
+    for path in posts:
+        assert ask(gateway, other, "POST", path).status_code == 404
+    body = {"contents": [{"parts": [{"file_data": {"file_uri": f"https://g.test/v1beta/{GOOGLES}"}}]}]}
+    if "gemini" in made_at:
+        generated = "/gemini/v1beta/models/gemini-2.5-pro:generateContent"
+        assert ask(gateway, other, "POST", generated, json=body).status_code == 404
+        assert ask(gateway, mine, "POST", generated, json=body).status_code == 200
+    upstream.forget()
+    lists = ask(gateway, other, "GET", made_at)
+    assert (lists.status_code, upstream.requests) == (403, [])
+    for path in (*reads[:1], *posts):
+        upstream.say(Answer(body=b"{}"))
+        assert ask(gateway, mine, "POST" if path in posts else "GET", path).status_code == 200
+    assert ask(gateway, GATEWAY_KEY, "GET", made_at).status_code == 200
+
+
+def test_a_list_of_models_holds_on_a_providers_own_api(
+    gateway: GatewayProcess, litellm: Litellm, upstream: Upstream
+) -> None:
+    key = litellm.post("/key/generate", models=["gpt", "gemini/gemini-2.5-flash"])["key"]
+    for path in (
+        "/gemini/v1beta/models/gemini-2.5-pro:generateContent",
+        "/gemini/v1beta/models%2Fgemini-2.5-pro:generateContent",
+        "/gemini/v1beta//models//gemini-2.5-pro:generateContent",
+        "/gemini/v1beta/tunedModels/gemini-2.5-pro:generateContent",
+        "/gemini/v1beta/somewhere:generateContent",
+        "/anthropic/v1/messages",
+    ):
+        refused = ask(gateway, key, "POST", path, json={"model": "claude-x"} if "messages" in path else {})
+        assert refused.status_code == 403, path
+    assert upstream.requests == []
+    allowed = ask(gateway, key, "POST", "/gemini/v1beta/models/gemini-2.5-flash:generateContent", json={})
+    assert allowed.status_code == 200
 
 
 def test_no_key_is_made_of_the_master_key(gateway: GatewayProcess, litellm: Litellm) -> None:

@@ -516,3 +516,17 @@ def test_one_that_was_picked_may_have_to_rest_by_now(deployment: Make) -> None:
     assert not routes.rests(picked, 1.0)
     routes.hold("a", Hold.draining(), 1.0)
     assert routes.rests(picked, 1.0)
+
+
+def test_after_a_reload_a_providers_keys_are_told_of_what_rests(
+    deployment: Callable[..., Deployment],
+) -> None:
+    entries = [deployment(name, provider="groq") for name in "ab"]
+    old, new = (Router(entries, RouterSettings(), store=MemoryStore(9)) for _ in range(2))
+    new.carry_over(old)
+    pool = new.provider_pool("groq")
+    assert pool is not None
+    first = new.pick(pool, 0.0)
+    assert isinstance(first, Deployment)
+    new.settle(first, Result(ResultKind.AUTH, 401), 0.0)
+    assert first not in {new.pick(pool, 1.0) for _ in range(4)}

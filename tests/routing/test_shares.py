@@ -121,3 +121,20 @@ def test_a_router_gives_the_others_their_turn(deployment: Callable[..., Deployme
     assert isinstance(router.pick(match.pool, 0.0, wish=modest), Unavailable)
     router.settle(only, Result(OK, tokens=1), 1.0, greedy)
     assert router.pick(match.pool, 1.0, wish=modest) is only
+
+
+def test_who_waits_for_its_own_share_is_known_whatever_else_rests(
+    deployment: Callable[..., Deployment],
+) -> None:
+    """It waits in nobody else's way."""
+    full, rests = deployment("full", tpm=1200), deployment("rests")
+    router = Router([full, rests], RouterSettings(), store=MemoryStore(1))
+    match = router.match("gpt")
+    assert match is not None
+    greedy = Wish(tokens=HUGE, caller=b"greedy")
+    assert {router.pick(match.pool, 0.0, wish=greedy) for _ in range(2)} == {full, rests}
+    router.settle(rests, Result(ResultKind.AUTH, 401), 0.0, greedy)
+    refused = router.pick(match.pool, 1.0, wish=greedy)
+    assert isinstance(refused, Unavailable)
+    assert refused.apart
+    assert router.pick(match.pool, 1.0, wish=Wish(tokens=500, caller=b"modest")) is full

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.following import Following
 from proxy.limits import ledger
 from proxy.limits.ledger import Ledger
+from proxy.limits.values import Refused, Rule
 from proxy.providers import hidden
 from proxy.routing.health import Health
 from proxy.routing.member import Member
@@ -173,13 +174,15 @@ def _minute_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _refused_for_nothing(patch: pytest.MonkeyPatch) -> None:
-    taken = Ledger._take
+    reserve = Ledger.reserve
 
-    def twice(self: Ledger, writes: Any, rule: Any, row: int, head: Any, *rest: Any) -> None:
-        head = (*head[:4], head[4] + 1, *head[5:])
-        taken(self, writes, rule, row, head, *rest)
+    def refusing(self: Ledger, rules: Sequence[Rule], demand: Any, now: float) -> Any:
+        rule = next((rule for rule in rules if rule.rpm is not None), None)
+        if rule is not None and rule.rpm is not None:
+            return Refused(rule, "requests", rule.rpm, rule.rpm, 1.0)
+        return reserve(self, rules, demand, now)
 
-    patch.setattr(Ledger, "_take", twice)
+    patch.setattr(Ledger, "reserve", refusing)
 
 
 def _not_settled(patch: pytest.MonkeyPatch) -> None:

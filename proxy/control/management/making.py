@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
@@ -26,6 +27,8 @@ SECRET_BYTES = 24
 """Of chance: 32 characters."""
 SHORTEST_SECRET = 16
 LONGEST_SECRET = 256
+MOST_KEYS = 1_000
+"""Of one user, or one team, that are made without the master key."""
 _NARROWED = (
     "max_budget", "soft_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests", "expires",
     "models", "allowed_routes", "tags", "aliases", "model_max_budget", "model_rpm_limit", "model_tpm_limit",
@@ -68,6 +71,7 @@ def new_key(asker: Asker, given: Given, secret: str) -> VirtualKey:
     _check_holders(asker, fields)
     if not asker.admin:
         fields = _as_far_as_allowed(asker, fields)
+        _check_count(asker, fields)
     token = token_of(secret.encode())
     key = VirtualKey(
         id=token,
@@ -94,6 +98,16 @@ def with_rotation(asker: Asker, given: Given, key: VirtualKey) -> VirtualKey:
             " set sluice_settings.key_rotation.",
         )
     return scheduled(key, asker.now)
+
+
+def _check_count(asker: Asker, fields: Mapping[str, object]) -> None:
+    """Every worker holds all keys in memory, and who waits has turns by key. Raises GatewayError 403."""
+    holder = "team_id" if asker.runs(cast("str | None", fields.get("team_id"))) else "user_id"
+    keys = (key for key in asker.directory.all_of("key") if getattr(key, holder) == fields.get(holder))
+    if sum(1 for _ in keys) >= MOST_KEYS:
+        raise forbidden(
+            f"There are {MOST_KEYS} keys already of this {holder}: delete some, or ask the master key's holder."
+        )
 
 
 def check_holders(asker: Asker, fields: dict[str, object]) -> None:

@@ -22,7 +22,7 @@ MAX_NAMED = 4_096
 """Ids of one request: OpenAI's longest list has 2,000."""
 _SURE = re.compile(
     "(?!resp_[0-9a-f]{12}7[0-9a-f]{3}a[0-9a-f]{15}$)"
-    "(?:file|asst|thread|run|vs|vsfb|batch|resp|conv|cntr|cfile|upload|video|ftjob|eval|evalrun|skill)[-_][A-Za-z0-9]{12,}"
+    "(?:file|asst|thread|run|vs|vsfb|batch|resp|conv|cntr|cfile|upload|video|ftjob|msgbatch|eval|evalrun|skill)[-_][A-Za-z0-9]{12,}"
 )
 """What is an object's id and nothing else, where ids stand. Those of the gateway's own answers are kept beside what
 was said, which asks whose they are itself."""

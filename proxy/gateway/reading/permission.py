@@ -7,6 +7,7 @@ import msgspec
 from proxy.access.identity import Caller, Customer
 from proxy.errors import GatewayError
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.elsewhere import makes_an_answer, models_in_path
 from proxy.gateway.reading.intake import header_targets
 from proxy.gateway.reading.routes import Kind, Route
 
@@ -41,6 +42,8 @@ def permitted(call: Call) -> Call:
         return call
     if call.model is not None:
         check_model(caller, call.model)
+    if call.route.provider is not None:
+        _check_there(call, call.route.provider)
     if call.targets or TARGET in call.head.form.first:
         for model in (*call.targets, *header_targets(call)):
             check_model(caller, model)
@@ -48,16 +51,27 @@ def permitted(call: Call) -> Call:
     return call if meant is None else msgspec.structs.replace(call, model=meant)
 
 
+def _check_there(call: Call, provider: str) -> None:
+    """On a provider's own API paths name models too. Raises GatewayError 403, also where nothing does."""
+    models = models_in_path(call.route.path)
+    for model in models:
+        check_model(call.caller, model, provider)
+    if not models and call.model is None and makes_an_answer(call):
+        check_model(call.caller, "")
+
+
 def may_use(caller: Caller, model: str) -> bool:
     meant = caller.aliases.get(model, model)
     return all(gate.allows(model, meant) for gate in caller.gates)
 
 
-def check_model(caller: Caller, model: str) -> None:
-    """HOT. Raises GatewayError 403."""
+def check_model(caller: Caller, model: str, provider: str | None = None) -> None:
+    """HOT. Raises GatewayError 403. `provider`: whose own API it is named to; lists may have it as `gemini/...` too."""
     meant = caller.aliases.get(model, model)
     for gate in caller.gates:
         if not gate.allows(model, meant):
+            if provider is not None and gate.allows(f"{provider}/{model}", f"{provider}/{model}"):
+                continue
             raise _model_not_allowed(gate.holder, model, sorted(gate.names.exact) + list(gate.names.patterns))
 
 

@@ -69,11 +69,11 @@ def check_owners(call: Call, store: ObjectStore, *, keeps_state: bool, lists: Li
     if keeps_state:
         if not objects and (lists == "refuse" or call.head.method == b"HEAD") and call.head.method in READS:
             raise everybodys()
-        _must_be_readable(call)
+        must_be_readable(call)
     for at, name in enumerate(objects):
         _check(store, name, owner, sure=at == 0 and keeps_state)
     if call.head.query:
-        for name in _in_query(call.head.query):
+        for name in names_in(call.head.query):
             _check(store, name, owner, sure=is_sure(name))
     refers = keeps_state or call.route.family == RESPONSES
     named: list[Named] = []
@@ -122,7 +122,7 @@ def _in_path(path: bytes) -> list[str]:
     return [each for each in segments[1:] if each not in _WORDS][:MAX_NAMED]
 
 
-def _in_query(query: bytes) -> list[str]:
+def names_in(query: bytes) -> list[str]:
     try:
         pairs = parse_qsl(query.decode("latin-1"), max_num_fields=MAX_NAMED)
     except ValueError:
@@ -130,7 +130,7 @@ def _in_query(query: bytes) -> list[str]:
     return [value for _, value in pairs if could_be_id(value)]
 
 
-def _must_be_readable(call: Call) -> None:
+def must_be_readable(call: Call) -> None:
     """What is not read may name anything. Forms name objects where containers take files by their ids."""
     if call.length in (0, NO_BODY) or call.json is not None:
         return

@@ -15,6 +15,7 @@ from proxy.accounting.usage import UsageTap
 from proxy.errors import UpstreamFailure
 from proxy.gateway.exchange import Exchange
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.elsewhere import owner_of_made_there
 from proxy.gateway.reading.tenancy import owner_of_made
 from proxy.gateway.telling.alike import note_likeness
 from proxy.gateway.telling.delivery import Delivery
@@ -187,7 +188,7 @@ def remember(store: ObjectStore, call: Call, deployment: Deployment, status: int
     """Objects named by a good answer live under this deployment's keys; a deleted one lives nowhere."""
     if not 200 <= status < 300:
         return
-    owner = owner_of_made(call, store)
+    owner = owner_of_made(call, store) if call.route.provider is None else owner_of_made_there(call, store)
     for object_id in ids.ids():
         store.put(object_id, deployment.object_scope, owner)
     gone = forgotten(call.head.method, call.route.path, status)

@@ -6,8 +6,11 @@ serves requests that name nothing.
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from proxy.errors import GatewayError, model_not_found
 from proxy.gateway.reading.call import Call
+from proxy.gateway.reading.elsewhere import check_owners_there, makes_an_answer, objects_in
 from proxy.gateway.reading.ids import Named as NamedObject
 from proxy.gateway.reading.intake import header_targets
 from proxy.gateway.reading.routes import Custom, Kind
@@ -37,7 +40,7 @@ def choose(call: Call, router: Router, named: Named = nobody, tenancy: Tenancy =
     if call.route.custom is not None:
         return Choice(_target_of(call.route.custom, router), wish=_as_named(call))
     if call.route.provider is not None:
-        return _of_provider(call, call.route.provider, router)
+        return _of_provider(call, call.route.provider, router, tenancy)
     keeps_state = stateful(call.head.method, call.route.path, call.store)
     named_here: list[NamedObject] | None = None
     if tenancy.on and is_subject(call):
@@ -74,17 +77,27 @@ def choose(call: Call, router: Router, named: Named = nobody, tenancy: Tenancy =
     return Choice(pool, placed_by=placed_by, stateful=keeps_state, wish=wish)
 
 
-def _of_provider(call: Call, provider: str, router: Router) -> Choice:
-    """The keys of the group that the body names, if it is that provider's alone; else all of the provider's. Raises
-    GatewayError 404."""
+def _of_provider(call: Call, provider: str, router: Router, tenancy: Tenancy) -> Choice:
+    """The keys of the group that the body names, if it is that provider's alone; else all of the provider's, or those
+    of an object that the path names. Raises GatewayError 404, what `check_owners_there` does."""
+    if tenancy.on and is_subject(call):
+        check_owners_there(call, router.store, tenancy.lists)
     match = router.match(call.model) if call.model is not None else None
+    keeps = not makes_an_answer(call)
     if match is not None and all(each.provider == provider for each in match.pool.deployments):
-        return Choice(match.pool, match.wildcard, group_named=True, wish=wish_of(call, match))
+        return Choice(match.pool, match.wildcard, group_named=True, stateful=keeps, wish=wish_of(call, match))
     pool = router.provider_pool(provider)
     if pool is None:
         message = f"No entry of this gateway's configuration has the provider `{provider}`."
         raise GatewayError(404, message, code="provider_not_configured")
-    return Choice(pool, wish=_as_named(call))
+    scope = _scope_there(call, pool, router.store) if keeps else None
+    return Choice(pool, scope=scope, stateful=keeps, wish=_as_named(call))
+
+
+def _scope_there(call: Call, pool: Pool, store: ObjectStore) -> str | None:
+    names = objects_in(unquote(call.route.path.decode("latin-1"))) if len(store) else []
+    scopes = (store.get(name) for name in names)
+    return next((scope for scope in scopes if scope in pool.scopes), None)
 
 
 def wish_of(call: Call, match: Match) -> Wish:

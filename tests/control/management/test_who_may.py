@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.control.management import OPERATIONS, Office, management_pages
+from proxy.control.management import OPERATIONS, Office, making, management_pages
 from proxy.errors import GatewayError
 from proxy.types import PageRequest
 
@@ -207,3 +207,15 @@ async def test_nobody_gives_itself_more_turns_than_others_have(house: Any) -> No
     ):
         assert (await house.refused(path, given, key=house.boss)).status == 403
     await house.ask("/key/generate", {"team_id": "t", "queue_weight": 0.5}, key=house.boss)
+
+
+async def test_nobody_makes_keys_without_end(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "MOST_KEYS", 3)
+    for _ in range(2):
+        await house.ask("/key/generate", {}, key=house.ada)
+    refused = await house.refused("/key/generate", {}, key=house.ada)
+    assert (refused.status, refused.code) == (403, "not_allowed")
+    await house.ask("/key/generate", {}, key=house.bob)
+    refused = await house.refused("/key/generate", {"team_id": "t"}, key=house.boss)
+    assert refused.status == 403
+    await house.ask("/key/generate", {"user_id": "ada"})
