@@ -89,9 +89,13 @@ class Lines(Generic[K]):
         self._waiting -= 1
         line.leave(place)
         if line:
-            line.first().called.set()
+            self._call_first(line)
         else:
             del self.queues[key]
+
+    def _call_first(self, line: Line) -> None:
+        """Another one is."""
+        line.first().called.set()
 
 
 async def called(place: Place, parking: Parking, deadline: float) -> None:

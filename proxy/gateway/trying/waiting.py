@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 
-from proxy.gateway.trying.line import NOBODY, Share
+from proxy.gateway.trying.line import MOST_LEFT, NOBODY, Line, Place, Share
 from proxy.gateway.trying.lines import Lines, called
 from proxy.routing.router import ON_TRIAL, QUEUED, Unavailable
 from proxy.types import Deployment
@@ -33,6 +34,46 @@ class WaitingRoom(Lines[Hashable]):
 
     def __init__(self, limit: int, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(limit, timeout_s, clock)
+        self._to_call: deque[Place] = deque()
+        """The first of each line, who are to look again one after the other."""
+        self._turns = 0
+        self._turn_of: dict[bytes, int] = {}
+        """By caller, when it had one last."""
+        self._turn_in: dict[Hashable, int] = {}
+        """The same by line."""
+
+    def call_next(self) -> None:
+        """The first of every line look again, since lines may wait for the same: who had no turn for longest is first,
+        and of one caller's the line that had none."""
+        firsts = [(key, line.first()) for key, line in self.queues.items()]
+        if len(firsts) > 1:
+            of, within = self._turn_of, self._turn_in
+            firsts.sort(key=lambda first: (of.get(first[1].caller, 0), within.get(first[0], 0)))
+        self._to_call = deque(place for _, place in firsts)
+        self._call_following()
+
+    def _call_first(self, line: Line) -> None:
+        """After those who are to look again before it."""
+        self._to_call.append(line.first())
+
+    def _has_room(self, share: Share) -> bool:
+        found = super()._has_room(share)
+        self._call_following()
+        return found
+
+    def _call_following(self) -> None:
+        while self._to_call:
+            place = self._to_call.popleft()
+            if place.line is not None:
+                place.called.set()
+                return
+
+    def _note_turn(self, caller: bytes, line: Hashable) -> None:
+        self._turns += 1
+        for turns in (self._turn_of, self._turn_in):
+            if len(turns) >= MOST_LEFT:
+                turns.clear()
+        self._turn_of[caller] = self._turn_in[line] = self._turns
 
     async def turn(
         self,
@@ -74,6 +115,7 @@ class WaitingRoom(Lines[Hashable]):
                 if place.line.first() is place:
                     picked = pick()
                     if isinstance(picked, Deployment):
+                        self._note_turn(share.caller, _line(key, share, refusal))
                         return picked
                     refusal = picked
                     if refusal.apart is not apart:
@@ -82,6 +124,7 @@ class WaitingRoom(Lines[Hashable]):
                             self._join(_line(key, share, refusal), share, priority),
                             refusal.apart,
                         )
+                self._call_following()
                 now, deadline = self._clock(), min(began + self._patience_s(refusal), until)
                 if now >= deadline:
                     return refusal
@@ -92,6 +135,7 @@ class WaitingRoom(Lines[Hashable]):
         finally:
             if place.line is not None:
                 self._leave(place)
+            self._call_following()
 
     def is_waited_for(self, key: Hashable, caller: bytes) -> bool:
         """Others were there before, or others of this caller's."""

@@ -268,3 +268,38 @@ async def test_what_is_foretold_refuses_nobody(
     with trio.fail_after(5):
         found = await room.turn("m", Parking(Reactor()), slots.pick, refusal, insist=lambda: slots.deployment)
     assert found is (slots.deployment if insists else refusal)
+
+
+async def test_of_lines_that_wait_for_the_same_who_had_no_turn_for_longest_goes_first(queue: Queue) -> None:
+    """A crowd that waits in several lines has no more turns than one."""
+    for key in ("a", "b", "c"):
+        await queue.join(2, key, b"crowd")
+    await queue.free()
+    await queue.join(1, "d", b"modest")
+    await queue.join(1, "e", b"other")
+    for _ in range(2):
+        await queue.free()
+    assert {6, 7} <= set(queue.served), "both have had theirs by the second slot"
+    await queue.free(5)
+    assert sorted(queue.served) == list(range(8))
+    assert queue.room.queues == {}
+
+
+async def test_lines_of_one_caller_have_turns_so_that_nobody_waits_behind_all_of_them(queue: Queue) -> None:
+    await queue.join(4, "a", b"crowd")
+    await queue.join(4, "b", b"crowd")
+    await queue.join(1, "b", b"modest")
+    for _ in range(4):
+        await queue.free()
+    assert 8 in queue.served
+    await queue.free(5)
+    assert sorted(queue.served) == list(range(9))
+
+
+async def test_a_first_that_leaves_stands_in_no_lines_way(queue: Queue) -> None:
+    await queue.join(1, "a", b"1")
+    await queue.join(1, "b", b"2")
+    queue.parkings[0].leave()
+    await wait_all_tasks_blocked()
+    await queue.free()
+    assert (queue.gone, queue.served) == ([0], [1])
