@@ -78,6 +78,9 @@ class End:
     def settimeout(self, _seconds: float | None) -> None:
         """It never blocks."""
 
+    def gettimeout(self) -> float:
+        return 0.0
+
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
         if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER) and isinstance(value, bytes):
             self._lingers = False
