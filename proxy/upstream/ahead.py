@@ -24,7 +24,8 @@ class Ahead:
         """Bytes of payload so far."""
         self.done = False
         """The answer is here whole."""
-        self._unframe(answer.held)
+        for piece in answer.pieces:
+            self._unframe(piece)
 
     @property
     def payload(self) -> bytes:

@@ -139,6 +139,11 @@ class Answer:
         return b"".join(pieces)
 
     @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """What is held, as it came: only the last may be framed wrongly, and those before it are good all the same."""
+        return (self._buffer, *self._fetched) if self.whole is None else (self.whole,)
+
+    @property
     def held(self) -> bytes:
         """What has come of the body and was not taken: framed, as it was sent."""
         if self.whole is not None:
