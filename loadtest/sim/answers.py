@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from loadtest.sim import languages
+from loadtest.sim.languages import ANTHROPIC, CHAT, TEXT
 from loadtest.sim.plan import Fault, Phase
 from loadtest.sim.story import Said
 from proxy.accounting.usage import JSON_LIMIT_BYTES
@@ -44,8 +46,9 @@ class Question:
     """Of the attempt: no two answers hold the same bytes."""
     streams: bool
     wants_usage: bool
-    chat: bool = True
-    """Else completions."""
+    language: str = CHAT
+    heard_in: str = CHAT
+    """Its client's."""
     generates: bool = True
     """Else an upload."""
     lines: bytes = b""
@@ -57,6 +60,7 @@ class _Body:
     pieces: list[bytes]
     usage: Usage | None
     content_type: bytes
+    words: bytes | None = None
 
     @property
     def payload(self) -> bytes:
@@ -76,7 +80,7 @@ def answer(question: Question, phase: Phase | None, fault: Fault, chance: random
     body = _stream(question, fault, chance) if question.streams else _completion(question, chance)
     framing = _FRAMINGS.get(fault) or _usual_framing(question, chance)
     said = _framed(fault, question, body, framing, chance, lines=question.lines)
-    said.translated = not question.chat
+    said.words = body.words
     if fault is Fault.INTERIM:
         said.pieces[:0] = [
             b"HTTP/1.1 %d Early\r\nx-of: %b\r\n\r\n" % (code, question.tag) for code in (102, 103)
@@ -114,15 +118,19 @@ def _usage_json(usage: Usage) -> bytes:
 def _completion(question: Question, chance: random.Random) -> _Body:
     usage = _usage(chance) if chance.random() < 0.9 else None
     text = question.tag + b" " + b"a" * chance.choice(SIZES_BYTES)
-    if not question.chat:
+    if question.language == ANTHROPIC:
+        usage = usage or Usage(1, 1, 2)
+        said = languages.message(question.tag, text, usage)
+        return _Body(_cut(said, chance), usage, b"application/json", text)
+    if question.language == TEXT:
         body = b'{"id":"%b","object":"text_completion","model":"m","choices":[{"index":0,' % question.tag
         body += b'"text":"%b","finish_reason":"stop"}]' % text
-        return _Body(_cut(_with_usage(body, usage), chance), usage, b"application/json")
+        return _Body(_cut(_with_usage(body, usage), chance), usage, b"application/json", text)
     body = (
         b'{"id":"%b","object":"chat.completion","model":"m","choices":[{"index":0,"message":' % question.tag
     )
     body += b'{"role":"assistant","content":"%b"},"finish_reason":"stop"}]' % text
-    return _Body(_cut(_with_usage(body, usage), chance), usage, b"application/json")
+    return _Body(_cut(_with_usage(body, usage), chance), usage, b"application/json", text)
 
 
 def _with_usage(body: bytes, usage: Usage | None) -> bytes:
@@ -130,19 +138,26 @@ def _with_usage(body: bytes, usage: Usage | None) -> bytes:
 
 
 def _stream(question: Question, fault: Fault, chance: random.Random) -> _Body:
+    anthropics = question.language == ANTHROPIC
+    if fault is Fault.ERROR_EVENT and anthropics:
+        return _Body([languages.error_event(question.tag)], None, b"text/event-stream")
     if fault is Fault.ERROR_EVENT:
         event = b'data: {"error":{"message":"%b","type":"server_error","code":null}}\n\n' % question.tag
         return _Body([event, DONE], None, b"text/event-stream")
-    begins = question.chat and chance.random() < 0.5
+    begins = question.language == CHAT and chance.random() < 0.5
     events = [_event(question.tag, b'{"role":"assistant","content":""}')] if begins else []
     length = chance.choice((1, 3, 8, 20))
     size = chance.choice((10, 10, 200, 2000))
-    one = _event if question.chat else _text_event
-    events += [one(question.tag, b'{"content":"%d %b"}' % (number, b"b" * size)) for number in range(length)]
-    usage = _usage(chance) if question.wants_usage else None
+    one = _text_event if question.language == TEXT else _event
+    words = [b"%d %b" % (number, b"b" * size) for number in range(length)]
+    events += [one(question.tag, b'{"content":"%b"}' % word) for word in words]
+    usage = _usage(chance) if question.wants_usage or anthropics else None
+    if anthropics and usage is not None:
+        spoken = list(languages.events(question.tag, words, usage))
+        return _Body(spoken, usage, b"text/event-stream", b"".join(words))
     if usage is not None:
         events.append(b'data: {"id":"%b","choices":[],"usage":%b}\n\n' % (question.tag, _usage_json(usage)))
-    return _Body([*events, DONE], usage, b"text/event-stream; charset=utf-8")
+    return _Body([*events, DONE], usage, b"text/event-stream; charset=utf-8", b"".join(words))
 
 
 def _event(tag: bytes, delta: bytes) -> bytes:
@@ -163,6 +178,8 @@ def _text_event(tag: bytes, delta: bytes) -> bytes:
 def _error(question: Question, fault: Fault, status: int, phase: Phase | None, chance: random.Random) -> Said:
     code = CODES.get(fault, b"made_up")
     body = b'{"error":{"message":"%b","type":"simulated","param":null,"code":"%b"}}' % (question.tag, code)
+    if question.language == ANTHROPIC:
+        body = languages.error(question.tag, fault)
     lines = b""
     if phase is not None and phase.retry_after_s and status in (429, 503):
         lines = b"retry-after: %d\r\n" % phase.retry_after_s
@@ -196,6 +213,9 @@ def _framed(
         lines,
     )
     said = Said(fault, question.tag, status, question.streams, body.payload, True, body.usage, [])
+    said.language = question.language
+    languages_ = {question.language, question.heard_in}
+    said.translated = len(languages_) > 1 and (status == 200 or ANTHROPIC in languages_)
     if question.generates and (fault is not Fault.ERROR_EVENT or question.streams):
         said.hides = HIDES.get(fault, 0)
     _FRAME[framing](said, head, body, chance)
@@ -240,6 +260,8 @@ def _shorten(said: Said, size: int) -> None:
         return
     said.payload = said.payload[:size]
     told = _usage_json(said.usage) + (b"}" if said.streams else b"")
+    if said.language == ANTHROPIC:
+        told = languages.usage_json(said.usage) + (b"}}" if said.streams else b"")
     if told not in said.payload or not (said.streams or len(said.payload) > JSON_LIMIT_BYTES):
         said.usage = None
 
@@ -268,7 +290,7 @@ def stop(said: Said, at: int, *, cleanly: bool) -> None:
     wire = b"".join(said.pieces)
     if at >= len(wire):
         if said.until_close and not cleanly:  # a stream that has said its last event ends by that
-            said.whole = said.streams and said.payload.endswith(DONE)
+            said.whole = said.streams and languages.had_last(said.payload)
         return
     said.pieces = _up_to(said.pieces, at)
     head = wire.find(b"\r\n\r\n") + 4
@@ -279,7 +301,7 @@ def stop(said: Said, at: int, *, cleanly: bool) -> None:
         said.whole = False
         return
     _shorten(said, at - head)
-    said.whole = cleanly and (not said.streams or b"data: [DONE]" in said.payload)
+    said.whole = cleanly and (not said.streams or any(end in said.payload for end in languages.ENDS))
 
 
 def _up_to(pieces: list[bytes], at: int) -> list[bytes]:

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable, Generator
 
 from loadtest.sim.actors import Pause, Script, Signal
-from loadtest.sim.answers import DONE
 from loadtest.sim.clock import VirtualClock
+from loadtest.sim.languages import MESSAGES, had_last
 from loadtest.sim.network import Network
 from loadtest.sim.plan import CARRIED, KEY, Ask, ClientPlan, Kind, Leaves, Manner
 from loadtest.sim.reading import AnswerReader, Unreadable
@@ -111,7 +111,7 @@ class Client:
             if not data:
                 break
             self._take(asked, reader, data)
-            if ask.leaves is Leaves.DONE and reader.payload.endswith(DONE) and not reader.done:
+            if ask.leaves is Leaves.DONE and had_last(bytes(reader.payload)) and not reader.done:
                 yield from self._leave(asked, end)
                 return
             if self._plan.pace_s:
@@ -235,6 +235,9 @@ def request(ask: Ask, key: bytes = KEY) -> tuple[bytes, bytes]:
 
 def _chat(ask: Ask) -> bytes:
     flags = b', "stream": true, "stream_options": {"include_usage": true}' if ask.stream else b""
+    if ask.target == MESSAGES:
+        flags = b', "stream": true' if ask.stream else b""
+        flags += b"" if ask.max_tokens else b', "max_tokens": 1000'
     flags += b', "max_tokens": %d' % ask.max_tokens if ask.max_tokens else b""
     text = ask.text or b"t" * ask.body_bytes
     return b'{"model": "%b"%b, "messages": [{"role": "user", "content": "%b"}]}' % (

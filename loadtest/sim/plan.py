@@ -213,6 +213,8 @@ class Target:
     rpm: int | None = None
     completes: bool = False
     """It speaks completions: chat is translated for it."""
+    speaks_anthropic: bool = False
+    """Chat is translated for it, and /v1/messages is not."""
     removed: bool = False
     """A reload takes it away, maybe for a while."""
 

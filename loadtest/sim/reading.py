@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-LAST_EVENT = b"data: [DONE]"
+from loadtest.sim.languages import said_last
+
 _FRAMED_CHUNKS, _FRAMED_LENGTH, _UNTIL_CLOSE = "chunks", "length", "close"
 
 
@@ -46,7 +47,7 @@ class AnswerReader:
     def whole_at_close(self) -> bool:
         """Whether a clean close here is the answer's end. Streams say so themselves."""
         streams = self.headers.get(b"content-type", b"").startswith(b"text/event-stream")
-        said_all = not streams or self.payload.rstrip(b"\r\n").endswith(LAST_EVENT)
+        said_all = not streams or said_last(bytes(self.payload))
         return bool(self.status) and self._framed == _UNTIL_CLOSE and said_all
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from loadtest.sim.crowd import Crowd
 from loadtest.sim.holders import holders_of, written
+from loadtest.sim.languages import spoken
 from loadtest.sim.plan import (
     CAPACITIES_BYTES,
     KEY,
@@ -59,7 +60,7 @@ def scenario(seed: int) -> Plan:
 
 def _storm(seed: int, chance: random.Random) -> Plan:
     settings = storm(chance)
-    clients = Crowd(chance, settings.targets).clients()
+    settings, clients = spoken(seed, settings, Crowd(chance, settings.targets).clients())
     holders = holders_of(seed)
     # Its uploads are parts of one that nobody has seen made.
     ours = {**settings.sluice, "keys": written(holders), "object_tenancy": False}

@@ -35,7 +35,10 @@ class Said:
     hides: int = 0
     """The status that its error would have had, behind a good one."""
     translated: bool = False
-    """Its client reads other bytes: chat."""
+    """Its client reads other bytes."""
+    language: str = "chat"
+    words: bytes | None = None
+    """Of a good answer: all that is said to whoever asked."""
 
 
 @dataclass
@@ -52,6 +55,8 @@ class Attempt:
     over_s: float | None = None
     """All that will ever be sent of its answer was written."""
     authorized: bool = True
+    words_lost: bool = False
+    """It was not told what the client wrote."""
     model: str = ""
 
 

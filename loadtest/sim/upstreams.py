@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from loadtest.sim.actors import Actor, Pause, Script, Signal
 from loadtest.sim.answers import Question, answer, stop
 from loadtest.sim.clock import VirtualClock
+from loadtest.sim.languages import ANTHROPIC, CHAT, TEXT, of_door
 from loadtest.sim.network import Listener
-from loadtest.sim.plan import UNREACHABLE, Fault, Phase, UpstreamPlan
+from loadtest.sim.plan import UNREACHABLE, Ask, Fault, Kind, Phase, UpstreamPlan
 from loadtest.sim.sockets import End
 from loadtest.sim.story import Attempt, Chronicle, Connection, Said
 
@@ -29,6 +30,7 @@ ENDS_AT_CLOSE = (CLEANLY, HALF)
 SLOW_S = (1.0, 6.0)
 """Between the pieces of a slow answer."""
 NUMBER = b"x-sim-request: "
+_LANGUAGES = {b"POST /v1/completions": TEXT, b"POST /v1/messages": ANTHROPIC}
 _STREAMS = re.compile(rb'"stream":\s*true')
 Asking = Generator[Pause, bool, bytes | None]
 """None: the connection is over."""
@@ -82,6 +84,11 @@ class Upstream:
         self._story.tell(self.plan.name, "goes away")
         for end in list(self._open.values()):
             reset(end)
+
+
+def _holds(body: bytes, ask: Ask) -> bool:
+    """The words that its client wrote."""
+    return (ask.text or b"t" * ask.body_bytes) in body
 
 
 def reset(end: End) -> None:
@@ -160,25 +167,38 @@ class Serving:
         """Whether the connection goes on."""
         phase, fault = self._mood()
         attempt = self._attempt(request)
-        attempt.authorized = request.value(b"authorization: ") == self._key
+        attempt.authorized = self._key in (
+            request.value(b"authorization: "), b"Bearer " + request.value(b"x-api-key: ")
+        )  # fmt: skip
         self._story.faults[fault] += 1
         self._story.tell(self._plan.name, f"is asked {request.number}: {fault.value}")
+        asked = self._question(request.number)
+        language = _LANGUAGES.get(request.head.partition(b" HTTP")[0], CHAT)
+        heard_in = CHAT if asked is None else of_door(asked.target)
         if fault is Fault.EARLY:
-            yield from self._say(attempt, Question(self._tag(attempt), False, False), phase, fault)
+            early = Question(self._tag(attempt), False, False, language, heard_in)
+            yield from self._say(attempt, early, phase, fault)
             return False
         body = yield from self._body(request)
         if body is None:
             attempt.over_s = self._clock.now
             return False
+        if language == ANTHROPIC and fault is Fault.HIDDEN:
+            fault = Fault.FAILING  # it says so by its status
+        attempt.words_lost = asked is not None and asked.kind is Kind.CHAT and not _holds(body, asked)
         question = Question(
             tag=self._tag(attempt),
             streams=_STREAMS.search(body) is not None,
             wants_usage=b"include_usage" in body,
-            chat=not request.head.startswith(b"POST /v1/completions "),
-            generates=b"completions " in request.head.partition(b"\r\n")[0],
+            language=language,
+            heard_in=heard_in,
+            generates=request.head.partition(b" HTTP")[0].endswith((b"completions", b"/messages")),
             lines=self._limits(),
         )
         return (yield from self._say(attempt, question, phase, fault))
+
+    def _question(self, number: int) -> Ask | None:
+        return next((asked.ask for asked in reversed(self._story.asked) if asked.ask.number == number), None)
 
     def _attempt(self, request: Request) -> Attempt:
         attempt = Attempt(request.number, self._plan.name, self._connection, self._clock.now)

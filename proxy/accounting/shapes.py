@@ -137,9 +137,12 @@ class UsageFields(msgspec.Struct, gc=False):
                 inputs,
                 outputs,
             )
-            return None if finer == NOTHING_SAID else msgspec.structs.replace(finer, tier=tier)
-        if sent is None and made is None and total is None:
-            return None
+            return None if finer == NOTHING_SAID else msgspec.structs.replace(_summed(finer), tier=tier)
+        if total is None:
+            if sent is None and made is None:
+                return None
+            if sent is not None and made is not None:
+                total = sent + made
         return Usage(sent, made, total, read, thought, written, None, heard, said, seen, drawn, tier=tier)
 
     def then(self, last: UsageFields) -> UsageFields:
@@ -197,6 +200,13 @@ _FINER = (
 """Of `UsageFields`: what `_more` reads."""
 _finer = attrgetter(*_FINER)
 _NOTHING_FINER = (None,) * len(_FINER)
+
+
+def _summed(usage: Usage) -> Usage:
+    """Anthropic and Cohere do not say how much it is in all."""
+    if usage.total_tokens is not None or usage.input_tokens is None or usage.output_tokens is None:
+        return usage
+    return msgspec.structs.replace(usage, total_tokens=usage.input_tokens + usage.output_tokens)
 
 
 def _apart(usage: Usage, read: int | None, written: int | None) -> Usage:

@@ -15,6 +15,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
+    """Where the upstream does not say it, the sum of both."""
     cached_tokens: int | None = None
     """Read from the provider's cache."""
     reasoning_tokens: int | None = None

@@ -52,7 +52,7 @@ def test_the_lines_are_added_up(size, end):
 
 def test_anthropics():
     tap = read(f"{ANTHROPIC}\n{ANTHROPIC}\n")
-    assert tap.result() == Usage(30, 72, None, 8, tier="batch", requests=2)
+    assert tap.result() == Usage(30, 72, 102, 8, tier="batch", requests=2)
     assert tap.model == "claude-opus-4-7"
 
 

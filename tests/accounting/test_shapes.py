@@ -87,10 +87,10 @@ ANSWERS: dict[str, tuple[dict, Usage]] = {
             "cache_creation": {"ephemeral_5m_input_tokens": 88, "ephemeral_1h_input_tokens": 100},
             "output_tokens": 393, "server_tool_use": {"web_search_requests": 1}, "service_tier": "standard",
             "output_tokens_details": {"thinking_tokens": 200}}},
-        Usage(2295, 393, None, 2086, 200, 188, 100, searches=1, tier="standard"),
+        Usage(2295, 393, 2688, 2086, 200, 188, 100, searches=1, tier="standard"),
     ),
     "Anthropic messages, nothing cached": (
-        {"type": "message", "model": "m", "usage": {"input_tokens": 10, "output_tokens": 3}}, Usage(10, 3),
+        {"type": "message", "model": "m", "usage": {"input_tokens": 10, "output_tokens": 3}}, Usage(10, 3, 13),
     ),
     "Gemini": (
         {"candidates": [], "modelVersion": "m", "usageMetadata": {
@@ -104,7 +104,7 @@ ANSWERS: dict[str, tuple[dict, Usage]] = {
         {"id": "c", "message": {"role": "assistant"}, "usage": {
             "billed_units": {"input_tokens": 5, "output_tokens": 418},
             "tokens": {"input_tokens": 71, "output_tokens": 418}}},
-        Usage(5, 418),
+        Usage(5, 418, 423),
     ),
     "Cohere rerank": (
         {"results": [], "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}},
@@ -134,7 +134,7 @@ ANSWERS: dict[str, tuple[dict, Usage]] = {
     ),
     "Groq": (
         {"model": "m", "x_groq": {"id": "req_1", "usage": {"prompt_tokens": 1, "completion_tokens": 2}}},
-        Usage(1, 2),
+        Usage(1, 2, 3),
     ),
     "Bedrock Converse": (
         {"usage": {"inputTokens": 30, "outputTokens": 6, "totalTokens": 46,
@@ -192,7 +192,7 @@ STREAMS: dict[str, tuple[bytes, Usage, bool]] = {
                 {"type": "message_delta", "delta": {"stop_reason": "end_turn"},
                  "usage": {"output_tokens": 15, "server_tool_use": {"web_search_requests": 2}}},
                 {"type": "message_stop"}, named=True),
-        Usage(175, 15, None, 50, None, 100, 0, searches=2, tier="priority"), True,
+        Usage(175, 15, 190, 50, None, 100, 0, searches=2, tier="priority"), True,
     ),
     "Gemini": (
         _events({"candidates": [{}], "usageMetadata": {"promptTokenCount": 4, "totalTokenCount": 4}},
@@ -205,13 +205,13 @@ STREAMS: dict[str, tuple[bytes, Usage, bool]] = {
                 {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": {
                     "billed_units": {"input_tokens": 5, "output_tokens": 6},
                     "tokens": {"input_tokens": 71, "output_tokens": 6}}}}, named=True),
-        Usage(5, 6), True,
+        Usage(5, 6, 11), True,
     ),
     "Groq": (
         _events({"model": "m", "choices": [{}]},
                 {"model": "m", "choices": [{}], "x_groq": {"usage": {"prompt_tokens": 1, "completion_tokens": 2}}},
                 "[DONE]"),
-        Usage(1, 2), True,
+        Usage(1, 2, 3), True,
     ),
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ SPEECH = data({"type": "speech.audio.delta", "audio": "AAAA"}) + data(
 
 STREAMS = {
     "chat": (CHAT, Usage(9, 3, 12), "gpt-4o-2024"),
-    "response": (RESPONSE, Usage(4, 5, None, None, 2), "gpt-5"),
+    "response": (RESPONSE, Usage(4, 5, 9, None, 2), "gpt-5"),
     "run": (RUN, Usage(9, 3, 12), "gpt-4o"),
     "speech": (SPEECH, Usage(1, 2, 3), None),
 }
@@ -104,7 +104,9 @@ def test_a_model_that_writes_a_usage_is_not_believed() -> None:
 
 def test_the_last_usage_counts_and_absent_is_not_zero() -> None:
     first, last = {"prompt_tokens": 1, "completion_tokens": 1}, {"prompt_tokens": 1, "completion_tokens": 8}
-    assert read(chat("a", usage=first) + chat("b", usage=last) + chat("c", usage={}) + DONE)[0] == Usage(1, 8)
+    assert read(chat("a", usage=first) + chat("b", usage=last) + chat("c", usage={}) + DONE)[0] == Usage(
+        1, 8, 9
+    )
     assert read(chat("a") + DONE)[0] is None
 
 
@@ -140,7 +142,7 @@ def test_a_line_too_long_to_hold_still_says_its_usage(split_bytes: int) -> None:
     answer = {"output": "x" * (LINE_LIMIT_BYTES * 2), "usage": RESPONSE_USAGE, "metadata": {}}
     stream = RESPONSE[: RESPONSE.rindex(b"event:")] + named("response.completed", {"response": answer})
     pieces = [stream[at : at + split_bytes] for at in range(0, len(stream), split_bytes)]
-    assert read(*pieces) == (Usage(4, 5, None, None, 2), "gpt-5", True)
+    assert read(*pieces) == (Usage(4, 5, 9, None, 2), "gpt-5", True)
     assert not read(*pieces[:-1], pieces[-1][:-40])[2]
 
 

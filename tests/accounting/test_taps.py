@@ -41,7 +41,7 @@ def test_usage_is_read_whatever_the_label_says(label: bytes, body: bytes, step: 
     tap = tap_for(label)
     for at in range(0, len(body), step):
         tap.feed(body[at : at + step])
-    assert tap.result() == Usage(1, 2)
+    assert tap.result() == Usage(1, 2, 3)
     assert tap.model == "m"
     assert tap.finish_seen
     assert tap.said_by() == (tap.said_by()[0], True)

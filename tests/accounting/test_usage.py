@@ -39,7 +39,7 @@ def read(body: bytes, split_bytes: int | None = None) -> JsonUsageTap:
         (CHAT, Usage(19, 10, 29, 5, 7, audio_input_tokens=0, audio_output_tokens=0)),
         (RESPONSES, Usage(36, 87, 123, 0, 0)),
         ({"prompt_tokens": 8, "total_tokens": 8}, Usage(8, None, 8)),
-        ({"prompt_tokens": 0, "completion_tokens": 0}, Usage(0, 0)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, Usage(0, 0, 0)),
         ({"prompt_tokens": 1, "prompt_tokens_details": None}, Usage(1)),
         ({"type": "duration", "seconds": 9}, Usage(seconds=9)),
         ({}, None),

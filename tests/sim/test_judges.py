@@ -14,13 +14,14 @@ from loadtest.sim.plan import Sort
 from loadtest.sim.play import play
 from loadtest.sim.recording import KeptRecords
 from loadtest.sim.scenario import SORTS, scenario
+from proxy.accounting.sse_usage import SseUsageTap
 from proxy.accounting.usage import JsonUsageTap
 from proxy.edge.exchange import FastExchange
 from proxy.errors import Fault
 from proxy.gateway import pipeline
 from proxy.gateway.accounts.accounts import Accounts
 from proxy.gateway.accounts.estimate import Estimator
-from proxy.gateway.telling import answering, ends, holding
+from proxy.gateway.telling import answering, ends, holding, translating
 from proxy.gateway.telling.keepalive import KeepAlive
 from proxy.gateway.trying.attempts import Attempts
 from proxy.gateway.trying.following import Following
@@ -28,6 +29,11 @@ from proxy.limits import ledger
 from proxy.limits.ledger import Ledger
 from proxy.limits.values import Refused, Rule
 from proxy.providers import hidden
+from proxy.providers.translation import errors
+from proxy.providers.translation.chat_turns import Turns
+from proxy.providers.translation.events import Said as Heard
+from proxy.providers.translation.messages_reader import MessagesReader
+from proxy.providers.translation.stream import StreamTranslator
 from proxy.routing.health import Health
 from proxy.routing.member import Member
 from proxy.routing.quota import Quota
@@ -221,6 +227,36 @@ def _asked_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Attempts, "_attempt", again)
 
 
+def _is_third(event: object) -> bool:
+    return isinstance(event, Heard) and event.text.startswith("2 ")
+
+
+def _word_lost(patch: pytest.MonkeyPatch) -> None:
+    read = MessagesReader.read
+    patch.setattr(
+        MessagesReader,
+        "read",
+        lambda self, data: [each for each in read(self, data) if not _is_third(each)],
+    )
+
+
+def _error_as_it_came(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(errors, "as_openai", lambda status, body: (status, body))
+
+
+def _stream_as_it_came(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(StreamTranslator, "feed", lambda _self, payload: payload)
+
+
+def _question_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Turns, "_say", lambda self, role, _: self.turns.append({"role": role, "content": []}))
+    patch.setattr(Turns, "_trim", lambda _self: None)
+
+
+def _translated_for_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(translating, "tap_for", lambda _: SseUsageTap())
+
+
 FAULTS: dict[str, tuple[Patch, str, Sort]] = {
     "a record is lost": (_record_lost, "records", Sort.STORM),
     "a record lies": (_record_lies, "records", Sort.STORM),
@@ -248,6 +284,11 @@ FAULTS: dict[str, tuple[Patch, str, Sort]] = {
     "a key is refused for nothing": (_refused_for_nothing, "keys", Sort.STORM),
     "what was reserved is not given back": (_not_settled, "keys", Sort.STORM),
     "budgets are by hope": (_budget_by_hope, "keys", Sort.STORM),
+    "a word is lost in translation": (_word_lost, "languages", Sort.STORM),
+    "an error is told in its upstream's language": (_error_as_it_came, "languages", Sort.STORM),
+    "a stream is told in its upstream's language": (_stream_as_it_came, "languages", Sort.STORM),
+    "what a client wrote is not told": (_question_lost, "languages", Sort.STORM),
+    "what a translated stream used is not counted": (_translated_for_nothing, "money", Sort.STORM),
 }
 
 

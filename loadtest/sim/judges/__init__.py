@@ -5,7 +5,7 @@ slots    no key above its cap;                     ends     nothing outlives its
 leaving  who leaves is not asked on for;           rests    who rests is not asked, who is well again comes back
 shares   weights hold;                             money    tokens are counted once, as the upstreams said
 limits   rpm, and the time a request may take;          silences streams are kept alive
-keys     limits and money of virtual keys
+keys     limits and money of virtual keys;         languages clients hear their own, every word
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from loadtest.sim.judges import (
     ends,
     keys,
+    languages,
     leaving,
     limits,
     money,
@@ -42,6 +43,7 @@ JUDGES: dict[str, Judge] = {
     "limits": limits.judge,
     "silences": silences.judge,
     "keys": keys.judge,
+    "languages": languages.judge,
 }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.sim.answers import DONE
 from loadtest.sim.judges.case import Case
+from loadtest.sim.languages import said_last
 from loadtest.sim.plan import Fault, Kind
 from loadtest.sim.story import Asked, Attempt
 from proxy.gateway.telling.ends import REST_S
@@ -50,9 +50,7 @@ def _of_one(case: Case, asked: Asked, attempt: Attempt, left_s: float) -> Iterat
 def _had_all(asked: Asked, attempt: Attempt) -> bool:
     """The stream's last event, its blank line or not, or the error in its place."""
     payload, said = bytes(asked.payload), attempt.said
-    return payload.rstrip(b"\n").endswith(DONE.rstrip(b"\n")) or (
-        said is not None and bool(said.hides) and b'"error"' in payload
-    )
+    return said_last(payload) or (said is not None and bool(said.hides) and b'"error"' in payload)
 
 
 def _read_on(asked: Asked, attempt: Attempt, left_s: float, stopped_s: float) -> Iterator[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.sim.answers import DONE
 from loadtest.sim.judges.case import Case
+from loadtest.sim.languages import had_last
 from loadtest.sim.plan import CARRIED, Kind, Leaves, Manner
 from loadtest.sim.story import Asked, Attempt, Ending, Recorded
 from proxy.gateway.telling.refusals import STOPPING
@@ -74,7 +74,7 @@ def hides(attempts: list[Attempt]) -> bool:
 
 def had_all(asked: Asked) -> bool:
     """It left with a stream's last event."""
-    return asked.ask.leaves is Leaves.DONE and asked.ending is Ending.LEFT and asked.payload.endswith(DONE)
+    return asked.ask.leaves is Leaves.DONE and asked.ending is Ending.LEFT and had_last(bytes(asked.payload))
 
 
 def _hung_up_on(asked: Asked, recorded: Recorded) -> bool:

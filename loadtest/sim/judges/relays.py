@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from loadtest.sim.judges.case import Case
+from loadtest.sim.languages import ANTHROPIC, of_door, said_last
 from loadtest.sim.story import Asked, Attempt, Ending, Said
 
 COMMENT = b": keep-alive\n"
 _COMMENTS = re.compile(rb"(\A|\n\n)(?:: keep-alive\n)+")
-ERROR_BEGINS = b'data: {"error":'
-ERROR_EVENT = re.compile(rb'data: \{"error":[^\n]*\}\n\n')
+ERROR_BEGINS = (b'data: {"error":', b'event: error\ndata: {"type":"error",')
+ERROR_EVENT = re.compile(rb'(?:data: \{"error":|event: error\ndata: \{"type":"error",)[^\n]*\}\n\n')
 OWN_STATUSES = frozenset({400, 401, 402, 403, 404, 408, 413, 429, 502, 503, 504})
 """Of answers that the gateway makes itself; it repeats what made keys rest. 500 would be a bug of its own."""
 MOST_ATTEMPTS = 60
@@ -85,7 +86,7 @@ def _translated(asked: Asked, said: Said, payload: bytes) -> Iterator[str]:
     """Other bytes, of which only the end can be judged."""
     if asked.ending is Ending.WHOLE and not said.whole:
         yield f"looks whole, and {said.tag!r} broke off"
-    if said.streams and b"data: [DONE]" in payload and b"data: [DONE]" not in said.payload:
+    if said.streams and said_last(payload) and not said_last(said.payload):
         yield f"an end that {said.tag!r} had not"
 
 
@@ -95,8 +96,12 @@ def _parted(payload: bytes, ending: Ending) -> tuple[bytes, bytes]:
     last = payload[at:]
     if ERROR_EVENT.fullmatch(last) is not None:
         return payload[:at], last
-    begun = last[: len(ERROR_BEGINS)] if ending is Ending.LEFT else b""
-    return (payload[:at], last) if begun and ERROR_BEGINS.startswith(begun) else (payload, b"")
+    begun = (
+        ending is Ending.LEFT
+        and last
+        and any(begins.startswith(last[: len(begins)]) for begins in ERROR_BEGINS)
+    )
+    return (payload[:at], last) if begun else (payload, b"")
 
 
 def _begun_early(asked: Asked, attempts: list[Attempt]) -> Iterator[str]:
@@ -124,5 +129,6 @@ def _begun_early(asked: Asked, attempts: list[Attempt]) -> Iterator[str]:
 def _own(asked: Asked) -> Iterator[str]:
     if asked.status not in OWN_STATUSES:
         yield "an answer of the gateway's own with this status"
-    if asked.ending is Ending.WHOLE and not asked.payload.startswith(b'{"error":'):
+    begins = b'{"type":"error","error":' if of_door(asked.ask.target) == ANTHROPIC else b'{"error":'
+    if asked.ending is Ending.WHOLE and not asked.payload.startswith(begins):
         yield f"an error in another shape: {bytes(asked.payload[:80])!r}"

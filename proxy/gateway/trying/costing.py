@@ -57,8 +57,11 @@ class Costing:
         self._reckoning = reckoning
 
     def delivered(self, run: Run, lane: Lane, answer: Answer, delivery: Delivery | None) -> None:
-        """HOT. An answer is with its client, as far as it came. None: its client has left."""
-        if answer.unsaid and answer.head.status == 200 and run.call.head.method == b"POST":
+        """HOT. An answer is with its client, as far as it came. None: its client has left; or it broke off before
+        anything was heard of it, and what it does not say itself is not guessed."""
+        if delivery is None and not (run.exchange.committed or run.exchange.parking.gone):
+            self.charge(run, lane)
+        elif answer.unsaid and answer.head.status == 200 and run.call.head.method == b"POST":
             self._left(run, lane, answer)
         elif delivery is None or delivery.hidden is None:
             self.answered(run, lane, answer.head.status, answer.received_bytes)
