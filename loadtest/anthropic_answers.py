@@ -66,7 +66,8 @@ def _blocks(asked: dict[str, Any]) -> list[dict[str, Any]]:
             "input": {"city": "Berlin"},
         }
     else:
-        said = {"type": "text", "text": "Hello from Claude."}
+        formatted = "format" in asked.get("output_config", {})
+        said = {"type": "text", "text": '{"city":"Berlin"}' if formatted else "Hello from Claude."}
     return [thought, said] if thinks else [said]
 
 

@@ -53,6 +53,8 @@ class Part(Strict):
 class Function(Strict):
     name: str
     arguments: str = ""
+    parsed_arguments: Raw = Raw()
+    """What OpenAI's SDKs have made of the arguments, and send back with them."""
 
 
 class Custom(Strict):
@@ -82,6 +84,8 @@ class Message(Strict):
     refusal: str | None = None
     audio: Raw = Raw()
     cache_control: Raw = Raw()
+    parsed: Raw = Raw()
+    """What OpenAI's SDKs have made of the content."""
     annotations: Raw = Raw()
     """Of an answer that is sent back: said to the client, not to the model."""
     reasoning_content: str | None = None

@@ -436,6 +436,22 @@ def test_long_names_come_back() -> None:
     assert asked.names == {sent: name}
 
 
+def test_what_openais_sdks_have_parsed_is_said_already() -> None:
+    call = {
+        "id": "a",
+        "type": "function",
+        "function": {"name": "w", "arguments": "{}", "parsed_arguments": {}},
+    }
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "parsed": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "icy"},
+    ]
+    plain = [{**each} for each in messages]
+    plain[1] = {"role": "assistant", "tool_calls": [{**call, "function": {"name": "w", "arguments": "{}"}}]}
+    assert to_anthropic(messages=messages) == to_anthropic(messages=plain)
+
+
 # -- modify_params
 
 MODIFIES = Terms("claude-sonnet-4-5", "anthropic", modifies=True)
