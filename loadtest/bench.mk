@@ -82,7 +82,7 @@ sim-interference: $(VENV)/.dev ## its second half alone: nobody notices one host
 sim-builds: compile $(VENV)/.dev ## the same seeds tell the same stories on both builds (SEEDS=500 for less)
 	$(BIN)/python -m loadtest.sim.builds --seeds $(SEEDS)
 
-translated-streams: $(VENV)/.dev ## what an event costs when it is translated, against one that is relayed; fails above 5 times
+translated-streams: $(VENV)/.dev ## what an event costs when it is translated, against one that is relayed; fails above 2 times
 	$(BIN)/python -m loadtest.translated_streams $(ARGS)
 
 instructions: $(VENV)/.dev $(BENCH_BUILD)/mock $(BENCH_BUILD)/slow_clock.so ## what a request costs, without noise (ARGS="--cases chat", --parts, --bytecodes)

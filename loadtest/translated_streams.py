@@ -22,11 +22,14 @@ import trio
 
 from loadtest.answers import DONE, SSE_TYPE, Answer, Framing, RawRequest, event
 from loadtest.anthropic_answers import as_event
+from loadtest.aws_frames import chunk
+from loadtest.claude_at_clouds import AWS_STREAM
 from loadtest.gateway_process import GatewayProcess, running_gateway
 from loadtest.mock_upstream import MockUpstream, mock_upstream
 
 EVENTS, GAP_S, STREAMS, ROUNDS = 1000, 0.001, 8, 5
-MOST_TIMES = 5.0
+MOST_TIMES = 2.0
+"""A look at each event, and its words in another shape: not more than the relay itself."""
 KEY = "sk-translated"
 CONFIG = """
 model_list:
@@ -34,12 +37,15 @@ model_list:
     litellm_params: {model: openai/gpt, api_base: UPSTREAM/v1, api_key: k}
   - model_name: claude
     litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: UPSTREAM, api_key: k}
+  - model_name: bedrock
+    litellm_params: {model: bedrock/anthropic.claude-sonnet-4-5, api_base: UPSTREAM, api_key: k}
 """
 KINDS = {
     "relayed": ("/v1/chat/completions", "gpt"),
     "Claude's, for OpenAI's client": ("/v1/chat/completions", "claude"),
     "OpenAI's, for Anthropic's client": ("/v1/messages", "gpt"),
     "Claude's, for a client of /responses": ("/v1/responses", "claude"),
+    "Bedrock's, for OpenAI's client": ("/v1/chat/completions", "bedrock"),
 }
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -74,7 +80,7 @@ def _tell(spent: dict[str, list[float]]) -> int:
 
 
 def _answer(request: RawRequest) -> Answer:
-    if b"/messages" not in request.target:
+    if b"/completions" in request.target:
         pieces = (*(event(number) for number in range(EVENTS)), DONE)
     else:
         message = {
@@ -99,7 +105,16 @@ def _answer(request: RawRequest) -> Answer:
             )
             + as_event({"type": "message_stop"}),
         )
+    if b"/model/" in request.target:
+        return Answer(
+            headers=(AWS_STREAM,), body=tuple(map(_framed, pieces)), framing=Framing.CHUNKED, gap_s=GAP_S
+        )
     return Answer(headers=(SSE_TYPE,), body=pieces, framing=Framing.CHUNKED, gap_s=GAP_S)
+
+
+def _framed(events: bytes) -> bytes:
+    lines = [line[6:] for line in events.splitlines() if line.startswith(b"data: ")]
+    return b"".join(chunk(json.loads(line)) for line in lines)
 
 
 @contextmanager
