@@ -87,7 +87,10 @@ def _words_in(payload: bytes, language: str) -> tuple[str, str]:
         data = next((line[6:] for line in event.split(b"\n") if line.startswith(b"data: ")), b"")
         if data in (b"", b"[DONE]"):
             continue
-        told: dict[str, Any] = json.loads(data)
+        try:
+            told: dict[str, Any] = json.loads(data)
+        except ValueError:
+            return "", f"no JSON in an event: {data[:80]!r}"
         if ("type" in told) != (language == ANTHROPIC):
             return "", f"an event in another language: {data[:80]!r}"
         if language == ANTHROPIC:
