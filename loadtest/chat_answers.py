@@ -33,7 +33,7 @@ def chat_answer(request: RawRequest) -> Answer:
         }
         whole = {**envelope, "object": "chat.completion", "choices": [choice], "usage": USAGE}
         return Answer(headers=(JSON_TYPE,), body=_encode(whole))
-    chunks = [
+    chunks: list[dict[str, object]] = [
         {"index": 0, "delta": delta, "finish_reason": None}
         for delta in ({"role": "assistant"}, *_deltas(message))
     ]

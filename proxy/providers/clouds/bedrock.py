@@ -35,6 +35,12 @@ _NO_ROUTE = "`{route}` names another API of Bedrock's: it is cut off, and {inste
 _INVOKE = "invoke/"
 _INVOKED = "InvokeModel in Anthropic's language"
 _COMPATIBLE_ASKED = "the OpenAI-compatible one"
+_CONVERSE_ALONE = re.compile(r"(?:[a-z]+\.)?(amazon|ai21)\.")
+"""Makers none of whose models has Chat Completions in AWS's table, with or without the region's prefix."""
+_UNSERVED = (
+    "none of {maker}'s models has Chat Completions in AWS's table, and Converse is not spoken here:"
+    " expect Bedrock to refuse it"
+)
 _ARN = "arn:"
 _ANTHROPIC_PATH = "/anthropic/v1"
 """Of Mantle."""
@@ -57,12 +63,13 @@ def reach(params: LitellmParams, provider: Provider, model: str, environ: Mappin
     )
     fitting = ("", _INVOKE) if claude else ("", "openai/")
     instead = _INVOKED if claude else _COMPATIBLE_ASKED
-    notes: tuple[Note, ...] = (
-        () if route in fitting else ((MODEL, _NO_ROUTE.format(route=route, instead=instead)),)
-    )
+    notes: list[Note] = [] if route in fitting else [(MODEL, _NO_ROUTE.format(route=route, instead=instead))]
+    unserved = _CONVERSE_ALONE.match(params.base_model or model)
+    if unserved:
+        notes.append((MODEL, _UNSERVED.format(maker=unserved[1])))
     api_base = _base(params, provider, region, environ, claude=claude)
     variable, api_key, signing = _credential(params, provider, region, environ)
-    return Reached(provider, model, api_base, api_key, (), variable, notes, signing=signing)
+    return Reached(provider, model, api_base, api_key, (), variable, tuple(notes), signing=signing)
 
 
 def _region_in(model: str) -> str | None:

@@ -6,6 +6,8 @@ here. What a provider refuses is what its own page or its own errors say:
 https://console.groq.com/docs/openai, https://inference-docs.cerebras.ai/resources/openai,
 https://docs.mistral.ai/api (422 `extra_forbidden`), https://docs.cohere.com/docs/compatibility-api,
 https://ai.google.dev/gemini-api/docs/openai (400 `Unknown name`).
+Of these two the field lists know `max_tokens` alone: https://api-docs.deepseek.com/api/create-chat-completion,
+https://docs.ollama.com/api/openai-compatibility.
 Parameters that are in no list are passed on, for the provider to judge.
 """
 
@@ -69,7 +71,7 @@ ROWS: tuple[Provider, ...] = (
     Provider("datarobot", "https://app.datarobot.com/api/v2/genai/llmgw", ("DATAROBOT_API_TOKEN",),
              ("DATAROBOT_ENDPOINT",)),
     Provider("deepinfra", "https://api.deepinfra.com/v1/openai", ("DEEPINFRA_API_KEY",)),
-    Provider("deepseek", "https://api.deepseek.com/beta", ("DEEPSEEK_API_KEY",)),
+    Provider("deepseek", "https://api.deepseek.com/beta", ("DEEPSEEK_API_KEY",), renames=_MAX),
     Provider("docker_model_runner", "http://localhost:22088/engines/llama.cpp/v1", ("DOCKER_MODEL_RUNNER_API_KEY",),
              keyless=True),
     Provider("edenai", "https://api.edenai.run/v3", ("EDENAI_API_KEY",)),
@@ -125,10 +127,10 @@ ROWS: tuple[Provider, ...] = (
     Provider("novita", "https://api.novita.ai/v3/openai", ("NOVITA_API_KEY",)),
     Provider("nscale", "https://inference.api.nscale.com/v1", ("NSCALE_API_KEY",)),
     Provider("nvidia_nim", "https://integrate.api.nvidia.com/v1", ("NVIDIA_NIM_API_KEY",)),
-    Provider("ollama", "http://localhost:11434/v1", ("OLLAMA_API_KEY",), keyless=True, moves=_OLLAMA,
+    Provider("ollama", "http://localhost:11434/v1", ("OLLAMA_API_KEY",), keyless=True, renames=_MAX, moves=_OLLAMA,
              hosts=("ollama.com",)),
     Provider("ollama_chat", "http://localhost:11434/v1", ("OLLAMA_API_KEY",), ("OLLAMA_API_BASE",), keyless=True,
-             moves=_OLLAMA),
+             renames=_MAX, moves=_OLLAMA),
     Provider("openai_like", None, ("OPENAI_LIKE_API_KEY",), keyless=True, whole=True),
     Provider("opencode_go", "https://opencode.ai/inference/go/openai/v1", ("OPENCODE_GO_API_KEY", "OPENCODE_API_KEY")),
     Provider("openinfer", "https://api.openinfer.ai/v1", ("OPENINFER_API_KEY",)),

@@ -13,7 +13,7 @@ from proxy.providers.clouds.azure import place
 from proxy.providers.clouds.claude import EnvelopedPlace
 from proxy.providers.dialect import dialect_of, own_headers, refused_by
 from proxy.providers.prepare import Request, prepare
-from proxy.providers.table import deployments
+from proxy.providers.table import deployments, survey
 from proxy.providers.tokens.entra import ClientSecret, ManagedIdentity, WorkloadIdentity
 from proxy.providers.tokens.google import KeyFile, Machine
 from proxy.types import Deployment, Secret
@@ -126,11 +126,18 @@ def test_no_path_climbs() -> None:
         ("bedrock/m", {"AWS_REGION": "us-west-2"}, "m", "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1",
          False),
         ("bedrock_mantle/m", {}, "m", "https://bedrock-mantle.us-east-1.api.aws/v1", False),
+        ("bedrock/us.amazon.nova-pro-v1:0", {}, "us.amazon.nova-pro-v1:0",
+         "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1", True),
+        ("bedrock/ai21.jamba-1-5-mini-v1:0", {}, "ai21.jamba-1-5-mini-v1:0",
+         "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1", True),
     ],
 )  # fmt: skip
 def test_bedrocks_addresses(model: str, environ: dict[str, str], sent: str, base: str, notes: bool) -> None:
-    found = only(LitellmParams(model=model), {"AWS_BEARER_TOKEN_BEDROCK": "b", **environ})
+    variables = {"AWS_BEARER_TOKEN_BEDROCK": "b", **environ}
+    found = only(LitellmParams(model=model), variables)
     assert (found.model, found.api_base, found.api_key.reveal()) == (sent, base, "b")
+    entry = ModelEntry(model_name="g", litellm_params=LitellmParams(model=model))
+    assert bool(survey(Config(model_list=(entry,)), variables).notes) is notes
     assert found.signing is None
     assert own_headers(found) == ((b"Authorization", b"Bearer b"),)
 
