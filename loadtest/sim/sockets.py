@@ -72,9 +72,6 @@ class End:
     def fileno(self) -> int:
         return self._fd
 
-    def gettimeout(self) -> float:
-        return 0.0
-
     def settimeout(self, _seconds: float | None) -> None:
         """It never blocks."""
 
