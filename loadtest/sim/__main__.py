@@ -62,7 +62,7 @@ def _one(seed: int, *, beside: bool, verbose: bool) -> int:
 
 def _tell(seeds: range, jobs: int, player: Callable[[int], Played]) -> int:
     for played in play_seeds(seeds, jobs, player):
-        print(played.seed, played.digest or played.wrong[-1], flush=True)
+        print(played.seed, played.digest or repr(played.wrong[-1]), flush=True)
     return 0
 
 
