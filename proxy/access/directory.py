@@ -272,7 +272,7 @@ class Directory:
             yield from self._configured.values()
         yield from self._of[kind].values()
 
-    def __len__(self) -> int:
+    def count(self) -> int:
         """All that were made, of all kinds."""
         return sum(map(len, self._of.values()))
 

@@ -148,7 +148,7 @@ class Office:
             key = None if key_id is None else directory.key(key_id)
             asker = Asker(directory, now, key, admin, self._rotates)
             outcome = plan(asker, given, Shower(directory, self._zone, now))
-            if len(directory) >= self._most and any(change.is_new for change in outcome.changes):
+            if directory.count() >= self._most and any(change.is_new for change in outcome.changes):
                 raise too_many(self._most)
             try:
                 if outcome.changes:
