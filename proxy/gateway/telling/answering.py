@@ -154,11 +154,11 @@ async def _ended(
 
 
 async def here_whole(answer: Answer, call: Call, most_bytes: int, *, drains: bool) -> bytes | None:
-    """The payload of JSON that was made for the call, once it is here; what is longer or slower goes its way. Raises
-    ClientGone, unless `drains`: then the relay finds out, and reads on."""
+    """The payload of JSON that was made for the call, once it is here; what is longer or slower, or was asked for as a
+    stream, goes its way. Raises ClientGone, unless `drains`: then the relay finds out, and reads on."""
     head = answer.head
     made = head.status == 200 and call.head.method == b"POST" and head.content_type.startswith(JSON)
-    if not made or head.framing > most_bytes:
+    if not made or call.stream or head.framing > most_bytes:
         return None
     deadline = time.monotonic() + HELD_S
     try:
