@@ -27,6 +27,8 @@ from proxy.loading import LIBRARY, MANIFEST, UNFINISHED, Build, manifest, settle
 MYPY = "mypy==2.4.1"
 """mypyc comes with it. Pinned: what it makes of the same source differs by version."""
 TARGET = "build/c"
+SLICE = "Py_ssize_t slice_len = endn - startn;", "Py_ssize_t slice_len = endn > startn ? endn - startn : 0;"
+"""Of bytes, in mypyc's runtime: one that ends before it begins is empty in Python, and there an error."""
 OPTIMISATION_VARIABLE = "SLUICE_OPTIMISATION"
 OPTIMISATION = "2"
 """gcc's -O. A third costs as much time again and saves nothing that can be counted."""
@@ -44,11 +46,20 @@ def extensions(modules: list[Path]) -> list[Extension]:
         multi_file=True,
         target_dir=TARGET,
     )
+    mend_slices(Path(TARGET, "bytes_ops.c"))
     for each in made:
         each.extra_compile_args = [*each.extra_compile_args, "-fvisibility=hidden"]
         # A header is looked for by the last part of the group's name, and lies in the folder of the first.
         each.include_dirs = [*each.include_dirs, str(Path(TARGET, *LIBRARY.split(".")[:-1]))]
     return made
+
+
+def mend_slices(runtime: Path) -> None:
+    """In our copy of it. Raises ValueError where another mypyc has other words for it: it may be right there."""
+    text, (wrong, right) = runtime.read_text(), SLICE
+    if wrong not in text:
+        raise ValueError(f"{MYPY}'s {runtime.name} is not the one that is known")
+    runtime.write_text(text.replace(wrong, right))
 
 
 def _optimisation() -> str:
@@ -93,8 +104,9 @@ class BuildExtensions(build_ext):
         """The library's many files beside each other: setuptools would have one core do it."""
         if len(extension.sources) > 1:
             with ThreadPoolExecutor(os.cpu_count()) as threads:
-                made = threads.map(lambda source: self._object(extension, source), extension.sources)
-                extension.extra_objects += list(made)
+                made = list(threads.map(lambda source: self._object(extension, source), extension.sources))
+            extension.extra_objects += made
+            extension.depends += made  # else a library that is there counts as made of nothing, and stays
             extension.sources = []
         super().build_extension(extension)
 
