@@ -79,10 +79,15 @@ compat-litellm: $(VENV)/.dev .venv-litellm/.done ## a LiteLLM user's script, wit
 	$(BIN)/python -m pytest -m compat tests/compat/test_litellm.py
 
 # One core has the sources' tests; the other compiles meanwhile, and has those of what is compiled.
+# Two processes of about the same length, each with a core: compiling and what is compiled, and the programs of tests/e2e;
+# all else on the sources.
+BESIDE := tests/e2e
+
 check: lint types ## what CI runs: the tests of both builds, side by side
-	@$(MAKE) --no-print-directory test-compiled >$(VENV)/test-compiled.log 2>&1 & compiled=$$!; \
-	$(MAKE) --no-print-directory test; pure=$$?; \
-	wait $$compiled; of_compiled=$$?; cat $(VENV)/test-compiled.log; exit $$((pure | of_compiled))
+	@{ failed=0; $(MAKE) --no-print-directory test-compiled || failed=1; \
+	   SLUICE_PURE=1 $(BIN)/python -m pytest $(BESIDE) || failed=1; exit $$failed; } >$(VENV)/beside.log 2>&1 & beside=$$!; \
+	SLUICE_PURE=1 $(BIN)/python -m pytest $(addprefix --ignore=,$(BESIDE)); here=$$?; \
+	wait $$beside; there=$$?; cat $(VENV)/beside.log; exit $$((here | there))
 
 fuzz-config: $(VENV)/.dev ## generated configurations: what validates starts and reloads (FILES=500 for less)
 	FUZZ_FILES=$(or $(FILES),10000) $(BIN)/python -m pytest tests/command/test_fuzz_config.py --hypothesis-show-statistics
