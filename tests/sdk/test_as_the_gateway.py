@@ -31,6 +31,12 @@ PROVIDERS: dict[str, dict[str, Any]] = {
     **{row.name: {"api_key": "k"} for row in ROWS},
     **CLOUDS,
 }
+CLAUDE = {
+    "bedrock": "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "bedrock_mantle": "anthropic.claude-sonnet-4-5",
+    "azure_ai": "claude-sonnet-4-5",
+}
+"""Clouds where it speaks its own language, in their envelopes."""
 SENT_ANEW = {
     b"host", b"content-length", b"connection", b"accept-encoding", b"accept", b"user-agent", b"transfer-encoding",
 }  # fmt: skip
@@ -71,6 +77,18 @@ def gateway(there: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             "litellm_params": {"model": f"{name}/m-1", "api_base": there.base, "num_retries": 0, **more},
         }
         for name, more in PROVIDERS.items()
+    ]
+    models += [
+        {
+            "model_name": f"claude/{name}",
+            "litellm_params": {
+                "model": f"{name}/{model}",
+                "api_base": there.base,
+                "num_retries": 0,
+                **CLOUDS[name],
+            },
+        }
+        for name, model in CLAUDE.items()
     ]
     config = {"model_list": models, "router_settings": {"num_retries": 0, "disable_cooldowns": True}}
     folder = tmp_path_factory.mktemp("as_the_gateway")
@@ -118,6 +136,21 @@ def test_the_same_bytes(gateway: GatewayProcess, there: Upstream, provider: str,
     assert ours.request_line == gateways.request_line
     assert own(ours) == own(gateways)
     assert ours.body == gateways.body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", ["chat", "responses"])
+@pytest.mark.parametrize("provider", CLAUDE)
+def test_the_same_bytes_to_claude_at_clouds(
+    gateway: GatewayProcess, there: Upstream, provider: str, kind: str, stream: bool
+) -> None:
+    endpoint, plain = REQUESTS[kind]
+    fields = {**plain, "stream": True} if stream else plain
+    gateways = by_gateway(gateway, there, f"claude/{provider}", endpoint, fields)
+    ours = by_library(there, f"{provider}/{CLAUDE[provider]}", endpoint, {**fields, **CLOUDS[provider]})
+    assert isinstance(gateways, RawRequest)
+    assert isinstance(ours, RawRequest)
+    assert (ours.request_line, own(ours), ours.body) == (gateways.request_line, own(gateways), gateways.body)
 
 
 @pytest.mark.parametrize("provider", ["anthropic", "text-completion-openai"])
