@@ -45,6 +45,7 @@ bench-cached: $(VENV)/.run
 
 bench: $(BENCH_NEEDS) bench-cached ## measure both builds against nginx (CASES=chat,burst ROUNDS=1 SERVERS=nginx,gateway for less)
 	$(BENCH) --cases "$(CASES)" --rounds $(ROUNDS) --servers "$(SERVERS)" $(if $(CASES),,--write)
+	$(if $(CASES),,$(BIN)/python -m loadtest.translated_streams)
 
 bench-soak: $(BENCH_NEEDS) ## memory after 1,000,000 requests
 	$(BENCH) --soak
