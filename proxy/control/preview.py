@@ -11,19 +11,12 @@ from proxy.control.facts import Candidates, LookUp, max_output_of
 from proxy.control.query import fields_of
 from proxy.errors import UNREADABLE, GatewayError, invalid_value, model_missing, model_not_found
 from proxy.providers.dialect import dialect_of, own_headers, refused_by
+from proxy.providers.parameters import CHAT_PARAMETERS
 from proxy.providers.prepare import CHAT, Request, prepare
 from proxy.providers.url import origin, target
 from proxy.types import Deployment, Moment, Page, PageRequest, Reply
 
 BLANKED = "***"
-CHAT_PARAMETERS = (
-    "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
-    "max_tokens", "modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
-    "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier",
-    "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
-    "user", "verbosity", "web_search_options",
-)  # fmt: skip
-"""Of OpenAI's chat: https://platform.openai.com/docs/api-reference/chat/create"""
 _PATHS = {
     "completion": CHAT, "acompletion": CHAT, "text_completion": b"/completions", "atext_completion": b"/completions",
     "embedding": b"/embeddings", "aembedding": b"/embeddings", "responses": b"/responses",

@@ -23,6 +23,14 @@ _decode: Callable[[bytes], dict[str, Raw]] = msgspec.json.Decoder(_Fields).decod
 _decode_items: Callable[[bytes], list[Raw]] = msgspec.json.Decoder(list[Raw]).decode
 _decode_value: Callable[[bytes], object] = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+CHAT_PARAMETERS = (
+    "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
+    "max_tokens", "modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
+    "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier",
+    "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
+    "user", "verbosity", "web_search_options",
+)  # fmt: skip
+"""Of OpenAI's chat: https://platform.openai.com/docs/api-reference/chat/create"""
 _MEANS_NOTHING: Mapping[str, object] = {
     "frequency_penalty": 0, "logit_bias": {}, "logprobs": False, "modalities": ["text"], "n": 1,
     "parallel_tool_calls": True, "presence_penalty": 0, "service_tier": "auto", "store": False, "top_logprobs": 0,

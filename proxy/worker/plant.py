@@ -33,6 +33,7 @@ from proxy.worker.parts import Parts
 from proxy.worker.reaching import Reaching
 from proxy.worker.settings import (
     attempt_settings,
+    destination_of,
     following_settings,
     intake_limits,
     native_forwarding,
@@ -89,9 +90,9 @@ class Plant:
 
     def _destinations(self, parts: Parts) -> dict[str, Destination]:
         """Of all that are served; the parts hold those that they lead to as well."""
-        served = {id_: d for id_, d in parts.by_id.items() if d.unservable is None}
         forwards = parts.config.general_settings.forward_openai_org_id is True
-        made = self._reaching.destinations(served, forwards_organization=forwards)
+        served = (deployment for deployment in parts.by_id.values() if deployment.unservable is None)
+        made = {each.id: destination_of(each, forwards) for each in served}
         through = (each.through for each in made.values() if each.through is not None)
         parts.destinations = (*made.values(), *through)
         for destination in parts.destinations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from proxy.config.sluice import SluiceSettings
 from proxy.gateway.trying.confirming import Confirmer
@@ -42,11 +42,6 @@ class Reaching:
     def configure(self, limits: SluiceSettings) -> None:
         self.resolver.configure(limits.dns_fresh_s, limits.dns_stale_s)
         self.preopener.most = limits.upstream_preopened_connections
-
-    def destinations(
-        self, served: Mapping[str, Deployment], *, forwards_organization: bool
-    ) -> dict[str, Destination]:
-        return {id_: destination_of(d, forwards_organization) for id_, d in served.items()}
 
     def confirm_for(self, router: Router) -> None:
         """Keys that are suspected there are asked for."""

@@ -205,16 +205,16 @@ def test_what_cannot_be_built_is_an_error_with_its_place(
     judged: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A check that is not there yet must not be the end of a gateway."""
-    from proxy.worker import reaching  # noqa: PLC0415
+    from proxy.worker import plant  # noqa: PLC0415
 
-    destination = reaching.destination_of
+    destination = plant.destination_of
 
     def fails(deployment, *more):  # type: ignore[no-untyped-def]
         if deployment.model == "odd":
             raise ZeroDivisionError("sk-a-secret")
         return destination(deployment, *more)
 
-    monkeypatch.setattr(reaching, "destination_of", fails)
+    monkeypatch.setattr(plant, "destination_of", fails)
     verdict = judged(
         """\
         model_list:

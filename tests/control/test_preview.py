@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from proxy.control.preview import CHAT_PARAMETERS, preview_pages
+from proxy.control.preview import preview_pages
 from proxy.pricing.book import PriceBook
+from proxy.providers.parameters import CHAT_PARAMETERS
 from proxy.types import Deployment, PageRequest, Parameters, Reply, Secret
 
 GROQ = Deployment(

@@ -38,6 +38,7 @@ from proxy.routing.affinity import ObjectStore
 from proxy.types import Deployment, Outcome, Result, ResultKind
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
+from proxy.wire.form import JSON_TYPE
 from proxy.wire.gone import ClientGone
 from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.parking import Late
@@ -71,7 +72,6 @@ def unpriced(_status: int, _answer_bytes: int) -> bytes:
 
 HELD_S = 1.0
 """For the rest of an answer whose head is here: who reads JSON needs all of it."""
-JSON = b"application/json"
 _DONE = End.DONE
 _OK = ResultKind.OK
 _ENDS = {
@@ -157,7 +157,7 @@ async def here_whole(answer: Answer, call: Call, most_bytes: int, *, drains: boo
     """The payload of JSON that was made for the call, once it is here; what is longer or slower, or was asked for as a
     stream, goes its way. Raises ClientGone, unless `drains`: then the relay finds out, and reads on."""
     head = answer.head
-    made = head.status == 200 and call.head.method == b"POST" and head.content_type.startswith(JSON)
+    made = head.status == 200 and call.head.method == b"POST" and head.content_type.startswith(JSON_TYPE)
     if not made or call.stream or head.framing > most_bytes:
         return None
     deadline = time.monotonic() + HELD_S

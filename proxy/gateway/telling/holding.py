@@ -22,6 +22,7 @@ from proxy.types import Deployment, ResultKind, StreamMode
 from proxy.upstream.ahead import Ahead
 from proxy.upstream.answer import Answer
 from proxy.wire.codings import CodingError, CodingLimits, Decoder, decoder
+from proxy.wire.form import JSON_TYPE
 from proxy.wire.framing import LAST_CHUNK
 from proxy.wire.head import UNTIL_CLOSE
 from proxy.wire.parking import Late
@@ -35,7 +36,6 @@ _STALLED = "the upstream stopped sending"
 _PAGE = "the upstream answered 200 with a page of HTML"
 _EMPTY = "the upstream answered 200 with nothing"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
-JSON = b"application/json"
 _ERROR_BEGINS = (b'{"error"', b'[{"error"')
 CODED = CodingLimits(16 * 1024 * 1024)
 """Of a compressed stream, until its first content: as much as one event may hold."""
@@ -102,7 +102,7 @@ def is_plainly_good(answer: Answer) -> bool:
     whole, head = answer.whole, answer.head
     return (
         bool(whole)
-        and head.content_type.startswith(JSON)
+        and head.content_type.startswith(JSON_TYPE)
         and not head.content_encoding
         and whole.find(MARK) < 0  # type: ignore[union-attr]
     )
@@ -161,7 +161,7 @@ async def _begun(ahead: Ahead, deadline: float) -> None:
 
 def _may_be_an_error(head: ResponseHead, here: bytes, limit_bytes: int) -> bool:
     """Sound and pictures pass as they come; of what is long only its beginning counts, where that can be read."""
-    if head.framing <= limit_bytes and (not head.content_type or head.content_type.startswith(JSON)):
+    if head.framing <= limit_bytes and (not head.content_type or head.content_type.startswith(JSON_TYPE)):
         return True
     here = here.lstrip()
     return not head.content_encoding and any(

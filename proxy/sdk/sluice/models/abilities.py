@@ -6,18 +6,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from proxy.providers.compatible.found import named
+from proxy.providers.parameters import CHAT_PARAMETERS
 from proxy.providers.reach import OWN
 from sluice.models.known import SUPPORTS, find, model_cost
 from sluice.models.providers import split
 
-_CHAT = (
-    "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
-    "max_tokens", "modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
-    "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier",
-    "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p",
-    "user", "verbosity", "web_search_options",
-)  # fmt: skip
-"""Of OpenAI's chat: https://platform.openai.com/docs/api-reference/chat/create"""
 _EMBEDDINGS = ["dimensions", "encoding_format", "user"]
 Asks: TypeAlias = Callable[..., bool]
 
@@ -68,4 +61,4 @@ def get_supported_openai_params(
     if request_type == "embeddings":
         return list(_EMBEDDINGS)
     refused = row.parameters.refuses if row is not None else frozenset()
-    return [name for name in _CHAT if name not in refused]
+    return [name for name in CHAT_PARAMETERS if name not in refused]
